@@ -1,0 +1,237 @@
+//! From a file, the environment and `--set` to a checked [`Config`].
+//!
+//! The file is parsed twice: once on its own, for errors that name the line,
+//! once by the `config` crate that lays the environment and `--set` over it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::Config;
+
+/// Prefix of environment variables that set a key.
+const ENV_PREFIX: &str = "SWARMPLAY";
+
+/// The one key that is a list; outside the file its parts are separated by `:`.
+const FOLDERS_KEY: &str = "library.folders";
+
+/// Why a configuration was refused. The text names where the value came from,
+/// the key, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file has a syntax error, an unknown key or a value of a wrong type.
+    #[error("{}:{line}: {problem}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Key and what would be right.
+        problem: String,
+    },
+    /// A value from the environment or `--set` is refused.
+    #[error("{origin}: {problem}")]
+    Override {
+        /// `--set`, or the environment variable's name.
+        origin: String,
+        /// Key and what would be right.
+        problem: String,
+    },
+    /// `--set` without a `section.key=value`.
+    #[error("--set {0}: write it as section.key=value")]
+    BadSet(String),
+}
+
+/// Reads `file` (if any) and lays the environment and `sets` over it.
+///
+/// # Errors
+/// [`ConfigError`], with where the refused value stands.
+pub fn load(file: Option<&Path>, sets: &[String]) -> Result<Config, ConfigError> {
+    let text = match file {
+        Some(path) => read_checked(path)?,
+        None => String::new(),
+    };
+    let mut builder = config::Config::builder()
+        .add_source(config::File::from_str(&text, config::FileFormat::Toml))
+        .add_source(
+            config::Environment::with_prefix(ENV_PREFIX)
+                .prefix_separator("_")
+                .separator("__"),
+        );
+    if let Ok(folders) = std::env::var(format!("{ENV_PREFIX}_LIBRARY__FOLDERS")) {
+        builder = apply_set(builder, &format!("{FOLDERS_KEY}={folders}"))?;
+    }
+    for set in sets {
+        builder = apply_set(builder, set)?;
+    }
+    let layered = builder.build().map_err(|error| overridden(sets, &error))?;
+    let config: Config = layered
+        .try_deserialize()
+        .map_err(|error| overridden(sets, &error))?;
+    config
+        .validate()
+        .map_err(|wrong| locate(file, &text, sets, wrong.key, &wrong.problem))?;
+    Ok(config)
+}
+
+/// Reads a file and checks its syntax, keys and types, for errors with a line.
+fn read_checked(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    if let Err(error) = toml::from_str::<Config>(&text) {
+        let offset = error.span().map_or(0, |span| span.start);
+        return Err(ConfigError::InFile {
+            path: path.to_owned(),
+            line: line_of(&text, offset),
+            problem: explain(&text, offset, error.message()),
+        });
+    }
+    Ok(text)
+}
+
+/// Adds the key at `offset` to a type error, and the nearest known key to an
+/// unknown-key error.
+fn explain(text: &str, offset: usize, message: &str) -> String {
+    let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let key = line.split('=').next().unwrap_or_default().trim();
+    if message.starts_with("unknown field") {
+        return with_nearest(message);
+    }
+    if line.contains('=') && !key.is_empty() {
+        return format!("{key}: {message}");
+    }
+    message.to_owned()
+}
+
+/// Serde lists the known keys behind an unknown one; this names the nearest.
+fn with_nearest(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(unknown) = quoted.next() else {
+        return message.to_owned();
+    };
+    let nearest = quoted
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .min();
+    match nearest {
+        Some((distance, known)) if distance <= 3 => {
+            format!("unknown key `{unknown}`; did you mean `{known}`?")
+        }
+        _ => message.replace("unknown field", "unknown key"),
+    }
+}
+
+/// Lays one `section.key=value` over the rest. A list is separated by `:`.
+fn apply_set(
+    builder: config::ConfigBuilder<config::builder::DefaultState>,
+    set: &str,
+) -> Result<config::ConfigBuilder<config::builder::DefaultState>, ConfigError> {
+    let bad = || ConfigError::BadSet(set.to_owned());
+    let (key, value) = set.split_once('=').ok_or_else(bad)?;
+    let key = key.trim();
+    if !key.contains('.') {
+        return Err(bad());
+    }
+    let value = if key == FOLDERS_KEY {
+        let folders: Vec<&str> = value.split(':').filter(|part| !part.is_empty()).collect();
+        config::Value::from(folders)
+    } else {
+        config::Value::from(value)
+    };
+    builder.set_override(key, value).map_err(|_| bad())
+}
+
+/// Blames `--set` or the environment for an error of the layered whole: the
+/// file alone was already found good.
+fn overridden(sets: &[String], error: &config::ConfigError) -> ConfigError {
+    let problem = with_nearest(&error.to_string());
+    let origin = sets
+        .iter()
+        .find(|set| {
+            set.split_once('=')
+                .is_some_and(|(key, _)| key.split('.').any(|part| problem.contains(part)))
+        })
+        .map_or_else(
+            || format!("environment ({ENV_PREFIX}_…)"),
+            |set| format!("--set {set}"),
+        );
+    ConfigError::Override { origin, problem }
+}
+
+/// Finds where the value of `key` came from: `--set`, environment or file.
+fn locate(
+    file: Option<&Path>,
+    text: &str,
+    sets: &[String],
+    key: &str,
+    problem: &str,
+) -> ConfigError {
+    let problem = format!("{key}: {problem}");
+    let is_key = |set: &&String| set.split_once('=').is_some_and(|(k, _)| k.trim() == key);
+    if let Some(set) = sets.iter().rev().find(is_key) {
+        let origin = format!("--set {set}");
+        return ConfigError::Override { origin, problem };
+    }
+    let variable = format!(
+        "{ENV_PREFIX}_{}",
+        key.to_uppercase().replacen('.', "__", 1)
+    );
+    if std::env::var_os(&variable).is_some() {
+        let origin = variable;
+        return ConfigError::Override { origin, problem };
+    }
+    match file {
+        Some(path) => ConfigError::InFile {
+            path: path.to_owned(),
+            line: line_of_key(text, key),
+            problem,
+        },
+        None => ConfigError::Override {
+            origin: "defaults".into(),
+            problem,
+        },
+    }
+}
+
+/// Line of a byte offset, from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset.min(text.len())].matches('\n').count() + 1
+}
+
+/// Line of `section.key` in a file already known to parse; its section's line,
+/// or 1, where only a relation between defaults is wrong.
+fn line_of_key(text: &str, key: &str) -> usize {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Sections(toml::Table);
+    let (section, name) = key.split_once('.').unwrap_or((key, ""));
+    let known = toml::from_str::<Sections>(text).is_ok_and(|s| s.0.contains_key(section));
+    let header = format!("[{section}]");
+    let mut in_section = false;
+    let mut section_line = 1;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            in_section = line == header;
+            if in_section && known {
+                section_line = index + 1;
+            }
+        } else if in_section && line.split('=').next().map(str::trim) == Some(name) {
+            return index + 1;
+        }
+    }
+    section_line
+}
+
+#[cfg(test)]
+mod tests;

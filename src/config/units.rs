@@ -1,0 +1,183 @@
+//! Quantities as people write them: `20 GiB`, `8 Mbit/s`, `500 ms`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+/// A quantity that could not be understood; the text says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {what}; write it like {example}")]
+pub struct UnitError {
+    text: String,
+    what: &'static str,
+    example: &'static str,
+}
+
+/// An amount of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl Size {
+    /// `n` gibibytes.
+    pub const fn gib(n: u64) -> Self {
+        Self(n << 30)
+    }
+
+    /// `n` mebibytes.
+    pub const fn mib(n: u64) -> Self {
+        Self(n << 20)
+    }
+}
+
+impl FromStr for Size {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let size: ByteSize = text.trim().parse().map_err(|_| UnitError {
+            text: text.to_owned(),
+            what: "a size",
+            example: "\"20 GiB\" or \"500 MB\"",
+        })?;
+        Ok(Self(size.as_u64()))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", ByteSize(self.0).display().iec())
+    }
+}
+
+/// A transfer rate in bytes per second, or no limit at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate(pub Option<u64>);
+
+impl Rate {
+    /// No limit.
+    pub const UNLIMITED: Self = Self(None);
+}
+
+/// Reads `8 M` as 8,000,000: a number with an optional SI prefix.
+fn parse_si(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (number, factor) = match text.chars().last()? {
+        'k' | 'K' => (&text[..text.len() - 1], 1e3),
+        'M' => (&text[..text.len() - 1], 1e6),
+        'G' => (&text[..text.len() - 1], 1e9),
+        _ => (text, 1.0),
+    };
+    let value: f64 = number.trim().parse().ok()?;
+    (value.is_finite() && value >= 0.0).then_some(value * factor)
+}
+
+impl FromStr for Rate {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let error = || UnitError {
+            text: text.to_owned(),
+            what: "a rate",
+            example: "\"8 Mbit/s\", \"1 MiB/s\" or \"unlimited\"",
+        };
+        let trimmed = text.trim();
+        if trimmed.eq_ignore_ascii_case("unlimited") {
+            return Ok(Self::UNLIMITED);
+        }
+        let amount = trimmed.strip_suffix("/s").ok_or_else(error)?.trim_end();
+        if let Some(bits) = amount.strip_suffix("bit") {
+            let bits = parse_si(bits).ok_or_else(error)?;
+            return Ok(Self(Some((bits / 8.0) as u64)));
+        }
+        let bytes: ByteSize = amount.parse().map_err(|_| error())?;
+        Ok(Self(Some(bytes.as_u64())))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("unlimited"),
+            Some(bytes) => write!(f, "{} kbit/s", bytes * 8 / 1000),
+        }
+    }
+}
+
+/// A span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// `n` seconds.
+    pub const fn secs(n: u64) -> Self {
+        Self(Duration::from_secs(n))
+    }
+
+    /// `n` milliseconds.
+    pub const fn millis(n: u64) -> Self {
+        Self(Duration::from_millis(n))
+    }
+}
+
+impl FromStr for Span {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let compact: String = text.split_whitespace().collect();
+        humantime::parse_duration(&compact)
+            .map(Self)
+            .map_err(|_| UnitError {
+                text: text.to_owned(),
+                what: "a time",
+                example: "\"30 s\", \"500 ms\" or \"10 min\"",
+            })
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+/// Deserialises through `FromStr`, so that every unit is written as text.
+macro_rules! deserialize_from_text {
+    ($($unit:ty),*) => {$(
+        impl<'de> serde::Deserialize<'de> for $unit {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+deserialize_from_text!(Size, Rate, Span);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_know_binary_and_decimal_prefixes() {
+        assert_eq!("20 GiB".parse(), Ok(Size(20 << 30)));
+        assert_eq!("500MB".parse(), Ok(Size(500_000_000)));
+        assert!("much".parse::<Size>().is_err());
+    }
+
+    #[test]
+    fn rates_know_bits_bytes_and_no_limit() {
+        assert_eq!("8 Mbit/s".parse(), Ok(Rate(Some(1_000_000))));
+        assert_eq!("1 MiB/s".parse(), Ok(Rate(Some(1 << 20))));
+        assert_eq!("unlimited".parse(), Ok(Rate::UNLIMITED));
+        assert!("8 Mbit".parse::<Rate>().is_err());
+        assert!("-8 Mbit/s".parse::<Rate>().is_err());
+    }
+
+    #[test]
+    fn times_may_have_a_space_before_the_unit() {
+        assert_eq!("500 ms".parse(), Ok(Span::millis(500)));
+        assert_eq!("10 min".parse(), Ok(Span::secs(600)));
+        assert!("soon".parse::<Span>().is_err());
+    }
+}

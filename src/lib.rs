@@ -1,0 +1,6 @@
+//! Swarmplay: a private media-streaming swarm.
+pub mod config;
+pub mod ids;
+pub mod integrity;
+pub mod media;
+pub mod wire;

@@ -1,0 +1,13 @@
+//! What is shared and streamed: kinds, facts and the arithmetic of chunks.
+//!
+//! * [`geometry`]: bytes ↔ chunks ↔ time.
+//! * [`facts`]: what is known of a file: kind, duration, codecs, tags.
+//! * [`probe`]: those facts, read by ffprobe.
+
+pub mod facts;
+pub mod geometry;
+pub mod probe;
+
+pub use facts::{AudioTrack, FileEntry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
+pub use geometry::{ChunkSize, Geometry};
+pub use probe::{ProbeError, probe};

@@ -1,0 +1,132 @@
+//! What is known of a media file.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ChunkSize, Geometry};
+use crate::ids::FileId;
+
+/// What a client shows: it has one kind and never sees the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaKind {
+    /// Moving pictures, with or without sound.
+    Video,
+    /// Sound alone; a cover is no moving picture.
+    Audio,
+}
+
+impl std::fmt::Display for MediaKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+        })
+    }
+}
+
+/// The picture.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct VideoTrack {
+    /// As ffprobe names it: `h264`, `vp9`.
+    pub codec: String,
+    /// In pixels, as stored.
+    pub width: u32,
+    /// In pixels, as stored.
+    pub height: u32,
+    /// Average frames in 1000 s.
+    pub millifps: u32,
+}
+
+/// One sound track.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AudioTrack {
+    /// As ffprobe names it: `aac`, `opus`.
+    pub codec: String,
+    /// ISO 639 code, or empty.
+    pub language: String,
+    /// Number of channels.
+    pub channels: u32,
+}
+
+/// One subtitle track.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SubtitleTrack {
+    /// As ffprobe names it: `subrip`, `ass`.
+    pub codec: String,
+    /// ISO 639 code, or empty.
+    pub language: String,
+}
+
+/// What ffprobe found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MediaFacts {
+    /// Video or audio.
+    pub kind: MediaKind,
+    /// In milliseconds.
+    pub duration_ms: u64,
+    /// The first moving picture.
+    pub video: Option<VideoTrack>,
+    /// All sound tracks, in order.
+    pub audio: Vec<AudioTrack>,
+    /// All subtitle tracks, in order.
+    pub subtitles: Vec<SubtitleTrack>,
+    /// From the tags, or empty.
+    pub title: String,
+    /// From the tags, or empty.
+    pub artist: String,
+    /// From the tags, or empty.
+    pub album: String,
+    /// Whether a cover picture is embedded.
+    pub has_cover: bool,
+}
+
+impl MediaFacts {
+    /// Length of the media.
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.duration_ms)
+    }
+}
+
+/// A shared file as everybody sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Content id.
+    pub id: FileId,
+    /// Display text only; it never becomes a path.
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
+    /// Bytes of a chunk, chosen by the first who shared the file.
+    pub chunk_size: u32,
+    /// Kind, duration, codecs, tags.
+    pub facts: MediaFacts,
+    /// Peers that have all of it, as far as the tracker knows.
+    pub sources: u32,
+}
+
+impl FileEntry {
+    /// The title to show: from the tags, else the name without its extension.
+    pub fn display_title(&self) -> &str {
+        if !self.facts.title.is_empty() {
+            return &self.facts.title;
+        }
+        match self.name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => &self.name,
+        }
+    }
+
+    /// How the file is cut; `None` where the announced numbers are not allowed.
+    pub fn geometry(&self) -> Option<Geometry> {
+        let chunk_size = ChunkSize::checked(self.chunk_size)?;
+        (self.size <= Geometry::MAX_SIZE).then(|| Geometry::new(self.size, chunk_size))
+    }
+
+    /// Bytes of media a second, averaged over the file.
+    pub fn byte_rate(&self) -> u64 {
+        let millis = self.facts.duration_ms.max(1);
+        (u128::from(self.size) * 1000 / u128::from(millis)).max(1) as u64
+    }
+}
