@@ -3,4 +3,5 @@ pub mod config;
 pub mod ids;
 pub mod integrity;
 pub mod media;
+pub mod store;
 pub mod wire;

@@ -6,6 +6,9 @@
 
 use crate::ids::ChunkIndex;
 
+/// Bytes of one node's hash.
+pub(super) const HASH_LEN: usize = 32;
+
 /// A node: its level, from 0 at the chunks, and its place in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {
@@ -48,6 +51,11 @@ impl TreeShape {
     pub fn position(self, node: Node) -> u32 {
         let below: u32 = (0..node.level).map(|level| self.level_len(level)).sum();
         below + node.index
+    }
+
+    /// Where a node's hash lies in the tree's bytes, in level order.
+    pub fn byte_offset(self, node: Node) -> u64 {
+        u64::from(self.position(node)) * HASH_LEN as u64
     }
 
     /// The sibling of a node, or `None` where it moves up alone.

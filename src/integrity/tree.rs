@@ -5,12 +5,10 @@ use roaring::RoaringBitmap;
 
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
+use super::shape::HASH_LEN;
 use super::{Node, NodeHash, TreeShape};
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
-
-/// Bytes of one node's hash.
-const HASH_LEN: usize = 32;
 
 /// A chunk or its proof does not lead to the file's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -118,11 +116,6 @@ impl HashTree {
     /// All nodes in level order.
     pub fn as_bytes(&self) -> &[u8] {
         self.hashes.as_flattened()
-    }
-
-    /// Position of a node in [`Self::as_bytes`], in bytes.
-    pub fn byte_offset(&self, node: Node) -> u64 {
-        u64::from(self.shape.position(node)) * HASH_LEN as u64
     }
 
     /// Takes in nodes that [`verify`] authenticated.

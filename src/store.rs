@@ -1,0 +1,228 @@
+//! The store: every byte that is held, and the only place bytes are verified.
+//!
+//! Two kinds of content stand side by side. *Shared* files lie in the user's
+//! own folders, whole, and are only read. *Cached* files are sparse copies
+//! under the data directory that grow chunk by chunk and are evicted by quota.
+//! To readers they are the same.
+//!
+//! What goes in is verified against the file's id first ([`Put`]); what comes
+//! out was verified by this process at least once ([`ReadChunk`]): after a crash
+//! or a changed file, a chunk is checked again on its first read and dropped if
+//! it fails. So nothing unverified is ever stored, served or played.
+//!
+//! A cached file is a directory: `data` (sparse), `tree` (hashes), `have` (one
+//! byte a chunk) and `meta.json`. A chunk's data and hashes are written before
+//! its `have` byte, and that byte is cleared before its data is evicted, so a
+//! crash at any moment loses at most the chunks being written.
+//!
+//! * [`ledger`]: pure: what is held, what the quota evicts.
+//! * [`disk`]: blocking file operations.
+//! * [`actor`]: mailbox; file operations run on the blocking pool.
+//!
+//! Memory: 64 bytes a chunk of an open file for its hashes.
+
+pub mod actor;
+pub mod disk;
+pub mod ledger;
+
+use std::path::PathBuf;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use roaring::RoaringBitmap;
+
+use crate::ids::{ChunkIndex, FileId};
+use crate::integrity::HashTree;
+use crate::media::Geometry;
+
+pub use actor::Store;
+
+/// Why a chunk could not be stored or read. None of these ends anything else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The bytes do not belong to the file.
+    #[error("a chunk that does not verify")]
+    Corrupt,
+    /// The chunk is not here (any more).
+    #[error("the chunk is not held")]
+    NotHeld,
+    /// The file was never opened, or is gone.
+    #[error("the file is not known")]
+    UnknownFile,
+    /// Two sources cut the file differently.
+    #[error("the file is cut into chunks of another size")]
+    OtherGeometry,
+    /// All that is held is nearer to a playhead than this chunk.
+    #[error("store.quota is used up by what plays; raise it")]
+    QuotaFull,
+    /// The disk has no room.
+    #[error("the disk of the data directory is full; free space or lower store.quota")]
+    DiskFull,
+    /// Any other failure of the disk.
+    #[error("disk error: {0}")]
+    Disk(String),
+}
+
+/// Takes a whole file of a shared folder in. Several paths may hold the same
+/// content; the last one given is read.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct OpenShared {
+    /// Content id.
+    pub file: FileId,
+    /// How it is cut.
+    pub geometry: Geometry,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// All its hashes.
+    pub tree: HashTree,
+}
+
+/// Forgets a shared path. [`StoreEvent::Withdrawn`] follows if no other path
+/// and no cached copy holds the content.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseShared {
+    /// Content id.
+    pub file: FileId,
+    /// Where it lay.
+    pub path: PathBuf,
+}
+
+/// Makes a file ready to take chunks, and says which are here already.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Opened, StoreError>")]
+pub struct OpenCache {
+    /// Content id.
+    pub file: FileId,
+    /// How it is cut.
+    pub geometry: Geometry,
+}
+
+/// Answer to [`OpenCache`].
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// How the file is cut here; a shared copy's way wins over the asked one.
+    pub geometry: Geometry,
+    /// Chunks held.
+    pub have: RoaringBitmap,
+    /// Chunks of this file that the quota can hold.
+    pub room: u32,
+}
+
+/// Stores a chunk if it verifies. [`StoreEvent::Stored`] follows on success.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Put {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+    /// Sibling hashes, bottom up.
+    pub proof: Bytes,
+    /// The bytes.
+    pub payload: Bytes,
+}
+
+/// Reads a chunk with its proof.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<HeldChunk, StoreError>")]
+pub struct ReadChunk {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+}
+
+/// A verified chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldChunk {
+    /// Sibling hashes, bottom up.
+    pub proof: Bytes,
+    /// The bytes.
+    pub payload: Bytes,
+}
+
+/// What is held of a file.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Holding>")]
+pub struct GetHolding(pub FileId);
+
+/// Answer to [`GetHolding`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Holding {
+    /// How it is cut.
+    pub geometry: Geometry,
+    /// Chunks held.
+    pub have: RoaringBitmap,
+}
+
+/// Where a file is being read; chunks near these places stay. Empty when
+/// nobody reads it any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetPlayheads {
+    /// Content id.
+    pub file: FileId,
+    /// Chunks at the playheads.
+    pub playheads: Vec<ChunkIndex>,
+}
+
+/// Asks for all [`StoreEvent`]s from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WatchStore(pub Recipient<StoreEvent>);
+
+/// What changed in the store.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub enum StoreEvent {
+    /// A chunk was verified and stored.
+    Stored {
+        /// Content id.
+        file: FileId,
+        /// Which chunk.
+        chunk: ChunkIndex,
+    },
+    /// A whole file can be served.
+    Opened {
+        /// Content id.
+        file: FileId,
+    },
+    /// Chunks are no longer held.
+    Evicted {
+        /// Content id.
+        file: FileId,
+        /// Which.
+        chunks: RoaringBitmap,
+    },
+    /// A file is no longer held at all.
+    Withdrawn {
+        /// Content id.
+        file: FileId,
+    },
+    /// A shared file's bytes no longer match its id; its path has been
+    /// forgotten. `Withdrawn` or nothing follows.
+    Changed {
+        /// Where it lies.
+        path: PathBuf,
+    },
+}
+
+/// Asks for the state of the store.
+#[derive(Debug, Message)]
+#[rtype(result = "StoreSnapshot")]
+pub struct StoreState;
+
+/// Answer to [`StoreState`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct StoreSnapshot {
+    /// Bytes of cached chunks.
+    pub used: u64,
+    /// Bytes they may take.
+    pub quota: u64,
+    /// Files with cached chunks.
+    pub cached_files: usize,
+    /// Shared files.
+    pub shared_files: usize,
+}

@@ -1,0 +1,396 @@
+//! The store's mailbox. Bookkeeping happens here, file operations on the
+//! blocking pool; nothing here waits.
+//!
+//! Talks to nobody below it; sends [`StoreEvent`]s to whoever asked.
+
+mod content;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use actix::prelude::*;
+use roaring::RoaringBitmap;
+
+use self::content::{Content, Source};
+use super::disk::{self, CacheFiles};
+use super::ledger::{Ledger, NoRoom};
+use super::{
+    CloseShared, GetHolding, HeldChunk, Holding, OpenCache, OpenShared, Opened, Put, ReadChunk,
+    SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
+};
+use crate::ids::{ChunkIndex, FileId};
+use crate::integrity::{Node, NodeHash, verify};
+use crate::media::Geometry;
+
+/// Reading is tried again this often when a file changed hands meanwhile.
+const READ_TRIES: u32 = 3;
+
+/// The actor.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    quota: u64,
+    ledger: Ledger,
+    contents: HashMap<FileId, Content>,
+    watchers: Vec<Recipient<StoreEvent>>,
+}
+
+impl Store {
+    /// A store over `root`, which is created if missing. Blocks while it lists
+    /// what is there, so call it before the actors start.
+    ///
+    /// # Errors
+    /// The directory cannot be created or read.
+    pub fn open(root: PathBuf, quota: u64) -> std::io::Result<Self> {
+        let mut ledger = Ledger::new(quota);
+        let mut contents = HashMap::new();
+        for found in disk::scan(&root)? {
+            ledger.open(found.file, found.geometry, found.have, found.last_used);
+            contents.insert(found.file, Content::cached(found.geometry));
+        }
+        Ok(Self {
+            root,
+            quota,
+            ledger,
+            contents,
+            watchers: Vec::new(),
+        })
+    }
+
+    fn emit(&self, event: &StoreEvent) {
+        for watcher in &self.watchers {
+            watcher.do_send(event.clone());
+        }
+    }
+
+    /// What is held of a file, whichever way.
+    fn holding(&self, file: FileId) -> Option<Holding> {
+        let content = self.contents.get(&file)?;
+        let geometry = content.geometry;
+        let have = if content.is_shared() {
+            let mut all = RoaringBitmap::new();
+            all.insert_range(0..geometry.chunk_count());
+            all
+        } else {
+            self.ledger.have(file)?.clone()
+        };
+        Some(Holding { geometry, have })
+    }
+
+    /// Enters a chunk that reached the disk.
+    fn stored(&mut self, file: FileId, chunk: ChunkIndex, nodes: &[(Node, NodeHash)]) {
+        let Some(content) = self.contents.get_mut(&file) else {
+            return;
+        };
+        content.learn(nodes);
+        content.trusted.insert(chunk.0);
+        self.ledger.add(file, chunk);
+        self.ledger.touch(file, SystemTime::now());
+        self.emit(&StoreEvent::Stored { file, chunk });
+    }
+
+    /// Evicts what the ledger chose, and returns the work on disk.
+    fn evict(&mut self, victims: Vec<(FileId, RoaringBitmap)>) -> Vec<Erasure> {
+        let mut erasures = Vec::new();
+        for (file, chunks) in victims {
+            let Some(content) = self.contents.get_mut(&file) else {
+                continue;
+            };
+            content.forget(&chunks);
+            if let Ok(files) = content.cache_files(&disk::directory(&self.root, file)) {
+                let geometry = content.geometry;
+                erasures.push((files, geometry, chunks.clone()));
+            }
+            self.emit(&StoreEvent::Evicted { file, chunks });
+        }
+        erasures
+    }
+
+    /// Drops a chunk that no longer verifies.
+    fn drop_corrupt(&mut self, file: FileId, chunk: ChunkIndex, source: &Source) {
+        match source {
+            Source::Cached(_) => {
+                let chunks = RoaringBitmap::from_iter([chunk.0]);
+                tracing::warn!(?file, %chunk, "a cached chunk no longer verifies; dropped");
+                self.ledger.remove(file, &chunks);
+                for (files, geometry, chunks) in self.evict(vec![(file, chunks)]) {
+                    actix_rt::task::spawn_blocking(move || files.erase(geometry, &chunks));
+                }
+            }
+            Source::Shared(_, path) => {
+                tracing::warn!(path = %path.display(), "changed on disk; no longer shared");
+                self.emit(&StoreEvent::Changed { path: path.clone() });
+                self.close_shared(file, path);
+            }
+        }
+    }
+
+    fn close_shared(&mut self, file: FileId, path: &PathBuf) {
+        let Some(content) = self.contents.get_mut(&file) else {
+            return;
+        };
+        content.remove_path(path);
+        if content.is_shared() {
+            return;
+        }
+        let left = self.ledger.have(file).filter(|have| !have.is_empty());
+        match left.cloned() {
+            None => {
+                self.contents.remove(&file);
+                self.emit(&StoreEvent::Withdrawn { file });
+            }
+            Some(have) => {
+                let mut gone = RoaringBitmap::new();
+                gone.insert_range(0..content.geometry.chunk_count());
+                let chunks = gone - have;
+                self.emit(&StoreEvent::Evicted { file, chunks });
+            }
+        }
+    }
+}
+
+/// Chunks whose space is to be given back.
+type Erasure = (Arc<CacheFiles>, Geometry, RoaringBitmap);
+
+impl Actor for Store {
+    type Context = Context<Self>;
+}
+
+impl Handler<OpenShared> for Store {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenShared, _: &mut Context<Self>) {
+        let file = open.file;
+        self.contents
+            .entry(file)
+            .and_modify(|content| content.add_path(open.path.clone(), open.geometry, &open.tree))
+            .or_insert_with(|| Content::shared(open.path, open.geometry, open.tree));
+        self.emit(&StoreEvent::Opened { file });
+    }
+}
+
+impl Handler<CloseShared> for Store {
+    type Result = ();
+
+    fn handle(&mut self, close: CloseShared, _: &mut Context<Self>) {
+        self.close_shared(close.file, &close.path);
+    }
+}
+
+impl Handler<OpenCache> for Store {
+    type Result = Result<Opened, StoreError>;
+
+    fn handle(&mut self, open: OpenCache, _: &mut Context<Self>) -> Self::Result {
+        let file = open.file;
+        let content = self.contents.entry(file).or_insert_with(|| {
+            let nothing = RoaringBitmap::new();
+            self.ledger
+                .open(file, open.geometry, nothing, SystemTime::now());
+            Content::cached(open.geometry)
+        });
+        let geometry = content.geometry;
+        if !content.is_shared() {
+            if geometry.size() != open.geometry.size() {
+                return Err(StoreError::OtherGeometry);
+            }
+            content.cache_files(&disk::directory(&self.root, file))?;
+            self.ledger.touch(file, SystemTime::now());
+        }
+        let holding = self.holding(file).ok_or(StoreError::UnknownFile)?;
+        let room = self.quota / u64::from(geometry.chunk_size().bytes());
+        Ok(Opened {
+            geometry,
+            have: holding.have,
+            room: u32::try_from(room).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+impl Handler<Put> for Store {
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
+
+    fn handle(&mut self, put: Put, _: &mut Context<Self>) -> Self::Result {
+        let Put { file, chunk, .. } = put;
+        let prepared = self.prepare_put(file, chunk);
+        let work = async move {
+            let Some((files, geometry, erasures)) = prepared? else {
+                return Ok(None);
+            };
+            let job = actix_rt::task::spawn_blocking(move || {
+                let nodes = verify(file, geometry, chunk, &put.payload, &put.proof)
+                    .map_err(|_| StoreError::Corrupt)?;
+                for (files, geometry, chunks) in erasures {
+                    files.erase(geometry, &chunks)?;
+                }
+                files.write_chunk(geometry, chunk, &put.payload, &nodes)?;
+                Ok(nodes)
+            });
+            job.await
+                .map_err(|error| StoreError::Disk(error.to_string()))?
+                .map(Some)
+        };
+        Box::pin(work.into_actor(self).map(move |result, actor, _| {
+            if let Some(nodes) = result? {
+                actor.stored(file, chunk, &nodes);
+            }
+            Ok(())
+        }))
+    }
+}
+
+impl Store {
+    /// Everything the blocking part of a put needs; `None` if the chunk is
+    /// held already.
+    #[allow(clippy::type_complexity)]
+    fn prepare_put(
+        &mut self,
+        file: FileId,
+        chunk: ChunkIndex,
+    ) -> Result<Option<(Arc<CacheFiles>, Geometry, Vec<Erasure>)>, StoreError> {
+        let directory = disk::directory(&self.root, file);
+        let content = self
+            .contents
+            .get_mut(&file)
+            .ok_or(StoreError::UnknownFile)?;
+        if content.is_shared() || self.ledger.holds(file, chunk) {
+            return Ok(None);
+        }
+        let geometry = content.geometry;
+        let files = content.cache_files(&directory)?;
+        let victims = self
+            .ledger
+            .make_room(file, chunk)
+            .map_err(|NoRoom| StoreError::QuotaFull)?;
+        let erasures = self.evict(victims);
+        Ok(Some((files, geometry, erasures)))
+    }
+}
+
+impl Handler<ReadChunk> for Store {
+    type Result = ResponseActFuture<Self, Result<HeldChunk, StoreError>>;
+
+    fn handle(&mut self, read: ReadChunk, _: &mut Context<Self>) -> Self::Result {
+        self.read(read.file, read.chunk, READ_TRIES)
+    }
+}
+
+impl Store {
+    /// Reads on the blocking pool, then looks whether the chunk is still held:
+    /// what was evicted meanwhile may have been read as zeros.
+    fn read(
+        &mut self,
+        file: FileId,
+        chunk: ChunkIndex,
+        tries: u32,
+    ) -> ResponseActFuture<Self, Result<HeldChunk, StoreError>> {
+        let plan = match self.plan_read(file, chunk) {
+            Ok(plan) => plan,
+            Err(error) => return Box::pin(actix::fut::ready(Err(error))),
+        };
+        let (source, proof) = (plan.source.clone(), plan.proof.clone());
+        let work = async move {
+            let job = actix_rt::task::spawn_blocking(move || {
+                plan.source
+                    .read(file, plan.geometry, chunk, &plan.proof, plan.trusted)
+            });
+            job.await
+                .map_err(|error| StoreError::Disk(error.to_string()))?
+        };
+        Box::pin(work.into_actor(self).then(move |result, actor, _| {
+            let unchanged = actor
+                .contents
+                .get(&file)
+                .is_some_and(|content| content.epoch == plan.epoch);
+            let done = match result {
+                Ok(payload) if unchanged => {
+                    actor.trust(file, chunk);
+                    Ok(HeldChunk { proof, payload })
+                }
+                Ok(_) if tries > 1 => return actor.read(file, chunk, tries - 1),
+                Ok(_) => Err(StoreError::NotHeld),
+                Err(StoreError::Corrupt | StoreError::Disk(_)) if unchanged => {
+                    actor.drop_corrupt(file, chunk, &source);
+                    Err(StoreError::NotHeld)
+                }
+                Err(error) => Err(error),
+            };
+            Box::pin(actix::fut::ready(done)) as ResponseActFuture<Self, _>
+        }))
+    }
+
+    fn plan_read(&mut self, file: FileId, chunk: ChunkIndex) -> Result<ReadPlan, StoreError> {
+        let directory = disk::directory(&self.root, file);
+        let held_in_cache = self.ledger.holds(file, chunk);
+        let content = self
+            .contents
+            .get_mut(&file)
+            .ok_or(StoreError::UnknownFile)?;
+        if chunk.0 >= content.geometry.chunk_count() || !(content.is_shared() || held_in_cache) {
+            return Err(StoreError::NotHeld);
+        }
+        let source = content.source(&directory)?;
+        let proof = content.proof(chunk).ok_or(StoreError::NotHeld)?;
+        Ok(ReadPlan {
+            source,
+            proof,
+            geometry: content.geometry,
+            trusted: content.trusted.contains(chunk.0),
+            epoch: content.epoch,
+        })
+    }
+
+    fn trust(&mut self, file: FileId, chunk: ChunkIndex) {
+        if let Some(content) = self.contents.get_mut(&file) {
+            content.trusted.insert(chunk.0);
+        }
+    }
+}
+
+/// What the blocking part of a read needs.
+struct ReadPlan {
+    source: Source,
+    proof: bytes::Bytes,
+    geometry: Geometry,
+    trusted: bool,
+    epoch: u64,
+}
+
+impl Handler<GetHolding> for Store {
+    type Result = Option<Holding>;
+
+    fn handle(&mut self, get: GetHolding, _: &mut Context<Self>) -> Self::Result {
+        self.holding(get.0)
+    }
+}
+
+impl Handler<SetPlayheads> for Store {
+    type Result = ();
+
+    fn handle(&mut self, set: SetPlayheads, _: &mut Context<Self>) {
+        self.ledger.set_playheads(set.file, set.playheads);
+    }
+}
+
+impl Handler<WatchStore> for Store {
+    type Result = ();
+
+    fn handle(&mut self, watch: WatchStore, _: &mut Context<Self>) {
+        self.watchers.push(watch.0);
+    }
+}
+
+impl Handler<StoreState> for Store {
+    type Result = MessageResult<StoreState>;
+
+    fn handle(&mut self, _: StoreState, _: &mut Context<Self>) -> Self::Result {
+        let shared = self.contents.values().filter(|content| content.is_shared());
+        MessageResult(StoreSnapshot {
+            used: self.ledger.used(),
+            quota: self.quota,
+            cached_files: self.ledger.file_count(),
+            shared_files: shared.count(),
+        })
+    }
+}

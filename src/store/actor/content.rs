@@ -1,0 +1,154 @@
+//! One content in the store: where its bytes lie and what is known of them.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use roaring::RoaringBitmap;
+
+use crate::ids::{ChunkIndex, FileId};
+use crate::integrity::{HashTree, Node, NodeHash};
+use crate::media::Geometry;
+use crate::store::StoreError;
+use crate::store::disk::{self, CacheFiles, read_chunk};
+
+/// An open file that chunks are read from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// A sparse copy under the data directory.
+    Cached(Arc<CacheFiles>),
+    /// A whole file in the user's folders, and where it lies.
+    Shared(Arc<File>, PathBuf),
+}
+
+impl Source {
+    /// Reads a chunk; blocks.
+    pub(super) fn read(
+        &self,
+        file: FileId,
+        geometry: Geometry,
+        chunk: ChunkIndex,
+        proof: &[u8],
+        trusted: bool,
+    ) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Cached(files) => {
+                read_chunk(files.as_ref(), file, geometry, chunk, proof, trusted)
+            }
+            Self::Shared(open, _) => {
+                read_chunk(open.as_ref(), file, geometry, chunk, proof, trusted)
+            }
+        }
+    }
+}
+
+/// A content, shared or cached or both; shared paths are read first.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) geometry: Geometry,
+    /// Chunks verified by this process since the bytes last may have changed.
+    pub(super) trusted: RoaringBitmap,
+    /// Grows whenever bytes may have changed under a reader.
+    pub(super) epoch: u64,
+    paths: Vec<PathBuf>,
+    open: Option<Source>,
+    tree: Option<HashTree>,
+}
+
+impl Content {
+    /// A cached content; its files are opened on first use.
+    pub(super) fn cached(geometry: Geometry) -> Self {
+        Self {
+            geometry,
+            trusted: RoaringBitmap::new(),
+            epoch: 0,
+            paths: Vec::new(),
+            open: None,
+            tree: None,
+        }
+    }
+
+    /// A whole file in the user's folders.
+    pub(super) fn shared(path: PathBuf, geometry: Geometry, tree: HashTree) -> Self {
+        Self {
+            paths: vec![path],
+            tree: Some(tree),
+            ..Self::cached(geometry)
+        }
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
+    /// Another path with the same content. A cached copy gives way to it.
+    pub(super) fn add_path(&mut self, path: PathBuf, geometry: Geometry, tree: &HashTree) {
+        if !self.is_shared() {
+            self.geometry = geometry;
+            self.tree = Some(tree.clone());
+        }
+        self.paths.retain(|known| *known != path);
+        self.paths.push(path);
+        self.reopen();
+    }
+
+    pub(super) fn remove_path(&mut self, path: &PathBuf) {
+        self.paths.retain(|known| known != path);
+        if self.paths.is_empty() {
+            self.tree = None;
+        }
+        self.reopen();
+    }
+
+    /// The bytes may have changed: nothing is trusted any more.
+    fn reopen(&mut self) {
+        self.open = None;
+        self.trusted.clear();
+        self.epoch += 1;
+    }
+
+    /// The chunks are gone.
+    pub(super) fn forget(&mut self, chunks: &RoaringBitmap) {
+        self.trusted -= chunks;
+        self.epoch += 1;
+    }
+
+    /// Takes in authenticated hashes.
+    pub(super) fn learn(&mut self, nodes: &[(Node, NodeHash)]) {
+        if let Some(tree) = &mut self.tree {
+            tree.learn(nodes);
+        }
+    }
+
+    pub(super) fn proof(&self, chunk: ChunkIndex) -> Option<Bytes> {
+        self.tree.as_ref()?.proof(chunk)
+    }
+
+    /// The open file to read from.
+    pub(super) fn source(&mut self, directory: &Path) -> Result<Source, StoreError> {
+        if let Some(source) = &self.open {
+            return Ok(source.clone());
+        }
+        let Some(path) = self.paths.last() else {
+            return self.cache_files(directory).map(Source::Cached);
+        };
+        let source = Source::Shared(Arc::new(File::open(path)?), path.clone());
+        self.open = Some(source.clone());
+        Ok(source)
+    }
+
+    /// The open files of the cached copy.
+    pub(super) fn cache_files(&mut self, directory: &Path) -> Result<Arc<CacheFiles>, StoreError> {
+        if let Some(Source::Cached(files)) = &self.open {
+            return Ok(files.clone());
+        }
+        let (files, tree) = disk::open(directory, self.geometry)?;
+        let files = Arc::new(files);
+        if !self.is_shared() {
+            self.tree = Some(tree);
+            self.open = Some(Source::Cached(files.clone()));
+        }
+        Ok(files)
+    }
+}

@@ -1,0 +1,244 @@
+//! Blocking file operations of the cache. Never called on an actor's thread.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::ids::{ChunkIndex, FileId};
+use crate::integrity::{HashTree, Node, NodeHash, verify};
+use crate::media::{ChunkSize, Geometry};
+
+/// Value of a `have` byte for a chunk that is held.
+const HELD: u8 = 1;
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
+            _ => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+/// `meta.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    size: u64,
+    chunk_size: u32,
+}
+
+/// The open files of one cached content.
+#[derive(Debug)]
+pub struct CacheFiles {
+    data: File,
+    tree: File,
+    have: File,
+}
+
+/// What a cache directory was found to hold.
+#[derive(Debug)]
+pub struct Found {
+    /// Content id.
+    pub file: FileId,
+    /// How it is cut.
+    pub geometry: Geometry,
+    /// Chunks claimed; each is verified on its first read.
+    pub have: RoaringBitmap,
+    /// When a chunk was last written.
+    pub last_used: SystemTime,
+}
+
+/// Lists the cache directory. What cannot be understood is left alone and
+/// reported in the log.
+///
+/// # Errors
+/// The directory cannot be created or read.
+pub fn scan(root: &Path) -> io::Result<Vec<Found>> {
+    std::fs::create_dir_all(root)?;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root)? {
+        let path = entry?.path();
+        match inspect(&path) {
+            Ok(content) => found.push(content),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "ignored in the cache"),
+        }
+    }
+    Ok(found)
+}
+
+fn inspect(directory: &Path) -> io::Result<Found> {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    let file: FileId = name.parse().map_err(io::Error::other)?;
+    let geometry = read_meta(directory)?;
+    let have_path = directory.join("have");
+    let bytes = std::fs::read(&have_path)?;
+    let held = |(chunk, byte): (usize, &u8)| (*byte == HELD).then_some(chunk as u32);
+    let chunks = bytes.iter().enumerate();
+    Ok(Found {
+        file,
+        geometry,
+        have: chunks
+            .take(geometry.chunk_count() as usize)
+            .filter_map(held)
+            .collect(),
+        last_used: std::fs::metadata(have_path)?.modified()?,
+    })
+}
+
+fn read_meta(directory: &Path) -> io::Result<Geometry> {
+    let meta: Meta = serde_json::from_slice(&std::fs::read(directory.join("meta.json"))?)?;
+    let chunk_size = ChunkSize::checked(meta.chunk_size)
+        .filter(|_| meta.size <= Geometry::MAX_SIZE)
+        .ok_or_else(|| io::Error::other("impossible size in meta.json"))?;
+    Ok(Geometry::new(meta.size, chunk_size))
+}
+
+/// Where a content lies below the cache's root. Only an id becomes a path,
+/// never a name from the network.
+pub fn directory(root: &Path, file: FileId) -> PathBuf {
+    root.join(file.to_string())
+}
+
+/// Opens a content's directory, creating it if it is new.
+///
+/// # Errors
+/// [`StoreError::DiskFull`] or [`StoreError::Disk`].
+pub fn open(directory: &Path, geometry: Geometry) -> Result<(CacheFiles, HashTree), StoreError> {
+    std::fs::create_dir_all(directory)?;
+    let meta = directory.join("meta.json");
+    if !meta.exists() {
+        let text = serde_json::to_vec(&Meta {
+            size: geometry.size(),
+            chunk_size: geometry.chunk_size().bytes(),
+        });
+        let temporary = directory.join("meta.tmp");
+        std::fs::write(&temporary, text.map_err(io::Error::other)?)?;
+        std::fs::rename(temporary, meta)?;
+    }
+    let open = |name: &str, length: u64| -> io::Result<File> {
+        let path = directory.join(name);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        if file.metadata()?.len() != length {
+            file.set_len(length)?;
+        }
+        Ok(file)
+    };
+    let shape = geometry.tree_shape();
+    let empty = HashTree::empty(shape);
+    let files = CacheFiles {
+        data: open("data", geometry.size())?,
+        tree: open("tree", empty.as_bytes().len() as u64)?,
+        have: open("have", geometry.chunk_count().into())?,
+    };
+    let mut bytes = vec![0; empty.as_bytes().len()];
+    files.tree.read_exact_at(&mut bytes, 0)?;
+    let tree = HashTree::from_bytes(shape, &bytes).unwrap_or(empty);
+    Ok((files, tree))
+}
+
+impl CacheFiles {
+    /// Writes a verified chunk: data, then hashes, then the claim to have it.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] or [`StoreError::Disk`]; the chunk then counts
+    /// as not held.
+    pub fn write_chunk(
+        &self,
+        geometry: Geometry,
+        chunk: ChunkIndex,
+        payload: &[u8],
+        nodes: &[(Node, NodeHash)],
+    ) -> Result<(), StoreError> {
+        let shape = geometry.tree_shape();
+        self.data
+            .write_all_at(payload, geometry.chunk_range(chunk).start)?;
+        for (node, hash) in nodes {
+            self.tree.write_all_at(hash, shape.byte_offset(*node))?;
+        }
+        self.have.write_all_at(&[HELD], chunk.0.into())?;
+        Ok(())
+    }
+
+    /// Gives chunks' space back: the claim first, then the data.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`]; the chunks then count as not held all the same.
+    pub fn erase(&self, geometry: Geometry, chunks: &RoaringBitmap) -> Result<(), StoreError> {
+        let mut runs = chunks.iter();
+        while let Some(run) = runs.next_range() {
+            let (first, last) = (ChunkIndex(*run.start()), ChunkIndex(*run.end()));
+            let zeros = vec![0; (last.0 - first.0 + 1) as usize];
+            self.have.write_all_at(&zeros, first.0.into())?;
+            let start = geometry.chunk_range(first).start;
+            let end = geometry.chunk_range(last).end;
+            punch_hole(&self.data, start, end - start)?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives the blocks of a range back to the file system. Where that is not
+/// supported the space is reused when the chunk comes again.
+fn punch_hole(file: &File, start: u64, length: u64) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    let (start, length) = (start as libc::off_t, length as libc::off_t);
+    // SAFETY: the descriptor is open for the length of the call; no memory is passed.
+    let result = unsafe { libc::fallocate(file.as_raw_fd(), mode, start, length) };
+    match result {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+/// A file chunks can be read from.
+pub trait ReadAt {
+    /// Fills `buffer` from `offset`.
+    ///
+    /// # Errors
+    /// As the system says; also if the file is too short.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+impl ReadAt for File {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buffer, offset)
+    }
+}
+
+impl ReadAt for CacheFiles {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(&self.data, buffer, offset)
+    }
+}
+
+/// Reads one chunk, and verifies it unless it is already trusted.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if it does not verify, else what the disk says.
+pub fn read_chunk(
+    source: &impl ReadAt,
+    file: FileId,
+    geometry: Geometry,
+    chunk: ChunkIndex,
+    proof: &[u8],
+    trusted: bool,
+) -> Result<Bytes, StoreError> {
+    let mut payload = vec![0; geometry.chunk_len(chunk) as usize];
+    source.read_exact_at(&mut payload, geometry.chunk_range(chunk).start)?;
+    if !trusted {
+        verify(file, geometry, chunk, &payload, proof).map_err(|_| StoreError::Corrupt)?;
+    }
+    Ok(payload.into())
+}
