@@ -1,7 +1,10 @@
 //! Swarmplay: a private media-streaming swarm.
+pub mod announcer;
 pub mod config;
 pub mod ids;
 pub mod integrity;
 pub mod media;
 pub mod store;
+pub mod swarm;
+pub mod tracker;
 pub mod wire;

@@ -182,10 +182,7 @@ fn locate(
         let origin = format!("--set {set}");
         return ConfigError::Override { origin, problem };
     }
-    let variable = format!(
-        "{ENV_PREFIX}_{}",
-        key.to_uppercase().replacen('.', "__", 1)
-    );
+    let variable = format!("{ENV_PREFIX}_{}", key.to_uppercase().replacen('.', "__", 1));
     if std::env::var_os(&variable).is_some() {
         let origin = variable;
         return ConfigError::Override { origin, problem };

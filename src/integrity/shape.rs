@@ -107,7 +107,9 @@ mod tests {
         for chunks in 1..70 {
             let shape = TreeShape::new(chunks);
             let positions: Vec<u32> = (0..shape.levels())
-                .flat_map(|level| (0..shape.level_len(level)).map(move |index| Node { level, index }))
+                .flat_map(|level| {
+                    (0..shape.level_len(level)).map(move |index| Node { level, index })
+                })
                 .map(|node| shape.position(node))
                 .collect();
             let expected: Vec<u32> = (0..shape.node_count()).collect();

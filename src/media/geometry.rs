@@ -23,7 +23,11 @@ impl ChunkSize {
         let target = (size / 10).saturating_mul(1000) / millis;
         let target = target.clamp(u64::from(Self::MIN.0), u64::from(Self::MAX.0)) as u32;
         let floor = 1 << (u32::BITS - 1 - target.leading_zeros());
-        let nearest = if target - floor > floor / 2 { floor * 2 } else { floor };
+        let nearest = if target - floor > floor / 2 {
+            floor * 2
+        } else {
+            floor
+        };
         Self(nearest)
     }
 

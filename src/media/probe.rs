@@ -121,8 +121,8 @@ fn last_clause(line: &str) -> String {
 /// Containers that ffprobe "opens" though they hold no media: still pictures
 /// and plain text.
 fn is_still_or_text(format_name: &str) -> bool {
-    format_name.ends_with("_pipe") || ["image2", "tty", "subviewer", "srt", "webvtt", "ass"]
-        .contains(&format_name)
+    format_name.ends_with("_pipe")
+        || ["image2", "tty", "subviewer", "srt", "webvtt", "ass"].contains(&format_name)
 }
 
 fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
@@ -237,9 +237,8 @@ mod tests {
                 "format":{"format_name":"png_pipe"}}"#,
         );
         assert!(matches!(still, Err(ProbeError::NothingToPlay)));
-        let endless = from_json(
-            r#"{"streams":[{"codec_type":"audio"}],"format":{"duration":"nan"}}"#,
-        );
+        let endless =
+            from_json(r#"{"streams":[{"codec_type":"audio"}],"format":{"duration":"nan"}}"#);
         assert!(matches!(endless, Err(ProbeError::NoDuration)));
     }
 

@@ -5,7 +5,7 @@
 
 mod content;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,6 +27,10 @@ use crate::media::Geometry;
 /// Reading is tried again this often when a file changed hands meanwhile.
 const READ_TRIES: u32 = 3;
 
+/// Files open at once; far below the usual limit of 1024 descriptors, of which
+/// a cached file takes three.
+const MAX_OPEN: usize = 128;
+
 /// The actor.
 #[derive(Debug)]
 pub struct Store {
@@ -34,6 +38,8 @@ pub struct Store {
     quota: u64,
     ledger: Ledger,
     contents: HashMap<FileId, Content>,
+    /// Contents with an open file, the longest open first.
+    open: VecDeque<FileId>,
     watchers: Vec<Recipient<StoreEvent>>,
 }
 
@@ -55,6 +61,7 @@ impl Store {
             quota,
             ledger,
             contents,
+            open: VecDeque::new(),
             watchers: Vec::new(),
         })
     }
@@ -62,6 +69,21 @@ impl Store {
     fn emit(&self, event: &StoreEvent) {
         for watcher in &self.watchers {
             watcher.do_send(event.clone());
+        }
+    }
+
+    /// Keeps the number of open files bounded: the longest open is closed.
+    fn count_open(&mut self, file: FileId) {
+        if self.open.contains(&file) {
+            return;
+        }
+        self.open.push_back(file);
+        if self.open.len() <= MAX_OPEN {
+            return;
+        }
+        let oldest = self.open.pop_front();
+        if let Some(content) = oldest.and_then(|file| self.contents.get_mut(&file)) {
+            content.reopen();
         }
     }
 
@@ -225,7 +247,7 @@ impl Handler<Put> for Store {
                     files.erase(geometry, &chunks)?;
                 }
                 files.write_chunk(geometry, chunk, &put.payload, &nodes)?;
-                Ok(nodes)
+                Ok::<_, StoreError>(nodes)
             });
             job.await
                 .map_err(|error| StoreError::Disk(error.to_string()))?
@@ -259,6 +281,7 @@ impl Store {
         }
         let geometry = content.geometry;
         let files = content.cache_files(&directory)?;
+        self.count_open(file);
         let victims = self
             .ledger
             .make_room(file, chunk)
@@ -331,14 +354,15 @@ impl Store {
             return Err(StoreError::NotHeld);
         }
         let source = content.source(&directory)?;
-        let proof = content.proof(chunk).ok_or(StoreError::NotHeld)?;
-        Ok(ReadPlan {
+        let plan = ReadPlan {
             source,
-            proof,
+            proof: content.proof(chunk).ok_or(StoreError::NotHeld)?,
             geometry: content.geometry,
             trusted: content.trusted.contains(chunk.0),
             epoch: content.epoch,
-        })
+        };
+        self.count_open(file);
+        Ok(plan)
     }
 
     fn trust(&mut self, file: FileId, chunk: ChunkIndex) {

@@ -125,7 +125,12 @@ pub fn open(directory: &Path, geometry: Geometry) -> Result<(CacheFiles, HashTre
     let open = |name: &str, length: u64| -> io::Result<File> {
         let path = directory.join(name);
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         if file.metadata()?.len() != length {
             file.set_len(length)?;
         }
@@ -139,7 +144,7 @@ pub fn open(directory: &Path, geometry: Geometry) -> Result<(CacheFiles, HashTre
         have: open("have", geometry.chunk_count().into())?,
     };
     let mut bytes = vec![0; empty.as_bytes().len()];
-    files.tree.read_exact_at(&mut bytes, 0)?;
+    FileExt::read_exact_at(&files.tree, &mut bytes, 0)?;
     let tree = HashTree::from_bytes(shape, &bytes).unwrap_or(empty);
     Ok((files, tree))
 }

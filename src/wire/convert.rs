@@ -43,7 +43,9 @@ pub(super) fn decode(envelope: Bytes, payload: Bytes) -> Result<Message, WireErr
         return Ok(Message::Unknown);
     };
     if !payload.is_empty() && !matches!(kind, Kind::Chunk(_)) {
-        return Err(WireError::Violation("a payload behind a message that has none"));
+        return Err(WireError::Violation(
+            "a payload behind a message that has none",
+        ));
     }
     match peer::from_proto(kind, payload)? {
         Ok(message) => Ok(message),
@@ -117,4 +119,3 @@ fn chunk_ranges(set: &RoaringBitmap, limit: usize) -> Vec<proto::ChunkRange> {
         })
         .collect()
 }
-

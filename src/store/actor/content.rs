@@ -101,8 +101,9 @@ impl Content {
         self.reopen();
     }
 
-    /// The bytes may have changed: nothing is trusted any more.
-    fn reopen(&mut self) {
+    /// Closes the file. The bytes may be others when it is opened again, so
+    /// nothing is trusted any more.
+    pub(super) fn reopen(&mut self) {
         self.open = None;
         self.trusted.clear();
         self.epoch += 1;

@@ -79,7 +79,9 @@ fn samples() -> Vec<Message> {
 #[test]
 fn every_sample_survives_the_wire_however_it_is_cut() {
     let mut stream = BytesMut::new();
-    samples().into_iter().for_each(|m| stream.extend(bytes_of(m)));
+    samples()
+        .into_iter()
+        .for_each(|m| stream.extend(bytes_of(m)));
     assert_eq!(decode_all(stream.clone()).expect("decodes"), samples());
     let mut codec = WireCodec::default();
     let mut buffer = BytesMut::new();
@@ -127,7 +129,9 @@ fn a_kind_of_a_later_version_is_ignored() {
 #[test]
 fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
     let mut buffer = BytesMut::from(&u32::MAX.to_be_bytes()[..]);
-    let error = WireCodec::default().decode(&mut buffer).expect_err("too long");
+    let error = WireCodec::default()
+        .decode(&mut buffer)
+        .expect_err("too long");
     assert!(matches!(error, WireError::Violation(_)), "{error}");
     assert!(buffer.capacity() < 1024);
 }
@@ -140,7 +144,11 @@ fn payloads_and_envelopes_beyond_their_place_are_refused() {
     ping_with_payload[3] += 2;
     ping_with_payload.extend([0, 0]);
     assert!(decode_all(ping_with_payload).is_err());
-    for broken in [&[0, 0, 0, 0][..], &[0, 0, 0, 1, 9], &[0, 0, 0, 5, 255, 255, 255, 255, 1]] {
+    for broken in [
+        &[0, 0, 0, 0][..],
+        &[0, 0, 0, 1, 9],
+        &[0, 0, 0, 5, 255, 255, 255, 255, 1],
+    ] {
         assert!(decode_all(BytesMut::from(broken)).is_err(), "{broken:?}");
     }
 }

@@ -139,8 +139,9 @@ pub(super) fn millis(duration: Duration) -> u32 {
 
 /// Size, chunk size and ranges of a Have must fit together.
 fn have_from_proto(have: &proto::Have) -> Result<Message, WireError> {
-    let chunk_size = ChunkSize::checked(have.chunk_size)
-        .ok_or(WireError::Violation("a chunk is a power of two, 16 to 256 KiB"))?;
+    let chunk_size = ChunkSize::checked(have.chunk_size).ok_or(WireError::Violation(
+        "a chunk is a power of two, 16 to 256 KiB",
+    ))?;
     if have.file_size > Geometry::MAX_SIZE {
         return Err(WireError::Violation("a file is at most 4 TiB"));
     }

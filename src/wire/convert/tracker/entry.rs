@@ -47,8 +47,18 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
             height: video.height,
             millifps: video.millifps,
         }),
-        audio: facts.audio.iter().take(MAX_AUDIO).map(audio_to_proto).collect(),
-        subtitles: facts.subtitles.iter().take(MAX_SUBTITLES).map(subtitle_to_proto).collect(),
+        audio: facts
+            .audio
+            .iter()
+            .take(MAX_AUDIO)
+            .map(audio_to_proto)
+            .collect(),
+        subtitles: facts
+            .subtitles
+            .iter()
+            .take(MAX_SUBTITLES)
+            .map(subtitle_to_proto)
+            .collect(),
         title: facts.title.clone(),
         artist: facts.artist.clone(),
         album: facts.album.clone(),
@@ -73,8 +83,9 @@ fn subtitle_to_proto(track: &SubtitleTrack) -> proto::SubtitleTrack {
 }
 
 pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireError> {
-    let kind = kind_from_proto(entry.kind())
-        .ok_or(WireError::Violation("a file that is neither video nor audio"))?;
+    let kind = kind_from_proto(entry.kind()).ok_or(WireError::Violation(
+        "a file that is neither video nor audio",
+    ))?;
     if ChunkSize::checked(entry.chunk_size).is_none() || entry.size > Geometry::MAX_SIZE {
         return Err(WireError::Violation("a file of impossible size"));
     }

@@ -1,0 +1,102 @@
+//! The client's side of the tracker: registers, publishes, asks, listens.
+//!
+//! The announcer keeps one link to the tracker. When it is lost, everything else
+//! goes on with the peers that are known; the announcer dials again with
+//! growing, jittered waits, registers, publishes the whole file list and asks
+//! its open questions again.
+//!
+//! * [`catalogue`]: pure: the mirror of what everybody shares.
+//! * [`actor`]: mailbox and link.
+
+pub mod actor;
+pub mod catalogue;
+
+use actix::prelude::*;
+use serde::Serialize;
+
+use crate::ids::{ChunkIndex, FileId};
+use crate::media::{FileEntry, MediaKind};
+use crate::wire::{Publish, Report};
+
+pub use actor::{Announcer, AnnouncerSettings};
+
+/// Asks the tracker who has a file. The answer goes to the swarm; the tracker
+/// also says when it changes.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct WantPeers {
+    /// Content id.
+    pub file: FileId,
+    /// First chunk needed.
+    pub position: ChunkIndex,
+    /// How many peers at most.
+    pub count: u32,
+}
+
+/// What was measured; sent on at once if the tracker is there.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SendReport(pub Report);
+
+/// A change of our own file list.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PublishFiles(pub Publish);
+
+/// Finds a file of the catalogue by id, exact name or title.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<FileEntry>")]
+pub struct FindEntry(pub String);
+
+/// Asks for the catalogue.
+#[derive(Debug, Message)]
+#[rtype(result = "CatalogueSnapshot")]
+pub struct CatalogueState;
+
+/// The catalogue and where it came from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct CatalogueSnapshot {
+    /// Grows with every change.
+    pub version: u64,
+    /// All entries, by title.
+    pub entries: Vec<FileEntry>,
+    /// The link to the tracker.
+    pub tracker: TrackerLink,
+}
+
+/// The link to the tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct TrackerLink {
+    /// As configured.
+    pub address: String,
+    /// Whether it stands.
+    pub online: bool,
+    /// Clients online.
+    pub clients: u32,
+    /// Why it does not stand, in plain words.
+    pub problem: String,
+}
+
+/// Asks to be woken when the catalogue or the link changes. At most one wake-up
+/// is sent until [`CatalogueState`] is asked again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WatchCatalogue(pub Recipient<CatalogueChanged>);
+
+/// The catalogue or the link has changed.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct CatalogueChanged;
+
+/// Where the kinds of peers go that the tracker names.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SendPeersTo(pub Recipient<crate::swarm::MeetPeers>);
+
+/// Says goodbye to the tracker.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LeaveTracker;
+
+/// Which part of the catalogue a client shows.
+pub type KindFilter = Option<MediaKind>;

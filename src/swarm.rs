@@ -1,0 +1,199 @@
+//! The swarm: connections to other peers, and what they hold.
+//!
+//! * [`session`]: pure: the conversation with one peer; what may follow what.
+//! * [`rate`]: pure: bytes a second, smoothed.
+//! * [`roster`]: pure: known peers, whom to dial and when, who is banned.
+//! * [`slots`]: pure: whom we serve when more want than we can.
+//! * [`connection`]: actor: one link and its session.
+//! * [`actor`]: actor: owns the connections.
+//!
+//! A scheduler joins a file ([`JoinFile`]) and is told of every peer that has
+//! some of it ([`SwarmEvent`]); it then sends [`RequestChunk`] to the peer's
+//! connection. Chunks go from the connection straight into the store; the
+//! scheduler learns only that they arrived. Serving others needs no scheduler:
+//! a connection answers requests from the store.
+
+pub mod actor;
+pub mod connection;
+pub mod rate;
+pub mod roster;
+pub mod session;
+pub mod slots;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix::prelude::*;
+use roaring::RoaringBitmap;
+use serde::Serialize;
+
+use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::media::Geometry;
+use crate::store::StoreError;
+use crate::wire::{FileReport, Hello, Link, PeerEntry, RejectReason};
+
+pub use actor::Swarm;
+pub use connection::Connection;
+
+/// Interest in a file begins: every peer that has some of it is reported.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct JoinFile {
+    /// Content id.
+    pub file: FileId,
+    /// How it is cut here; peers that cut it differently are not used.
+    pub geometry: Geometry,
+    /// Who wants to know.
+    pub events: Recipient<SwarmEvent>,
+}
+
+/// Interest in a file ends.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LeaveFile(pub FileId);
+
+/// Peers the tracker named; those not connected yet are dialled.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MeetPeers(pub Vec<PeerEntry>);
+
+/// A peer dialled us and said hello.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PeerArrived {
+    /// Both halves of the connection.
+    pub link: Link,
+    /// What it said.
+    pub hello: Hello,
+}
+
+/// What a scheduler wants the tracker to know of its file.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ReportFile(pub FileReport);
+
+/// Asks a connection for a chunk. Answered by [`SwarmEvent::Arrived`],
+/// [`SwarmEvent::Rejected`] or [`SwarmEvent::PeerDown`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RequestChunk {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+    /// Time until it is needed.
+    pub deadline: Duration,
+}
+
+/// Takes a request back.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CancelChunk {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+}
+
+/// What happens at one peer, for one file.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct SwarmEvent {
+    /// Which peer.
+    pub peer: PeerId,
+    /// What.
+    pub kind: SwarmEventKind,
+}
+
+/// See [`SwarmEvent`].
+#[derive(Debug, Clone)]
+pub enum SwarmEventKind {
+    /// A peer is connected; `Has` follows if it has some of the file.
+    PeerUp {
+        /// Where requests go.
+        connection: Addr<Connection>,
+        /// Name to show.
+        name: String,
+        /// Whether it is the server's library.
+        origin: bool,
+    },
+    /// The peer has these chunks too.
+    Has(RoaringBitmap),
+    /// The peer no longer has these.
+    Lost(RoaringBitmap),
+    /// The peer (no longer) serves us.
+    Choked(bool),
+    /// A new round-trip time.
+    Rtt(Duration),
+    /// A chunk came in and was verified and stored, or not.
+    Arrived {
+        /// Which chunk.
+        chunk: ChunkIndex,
+        /// Its bytes.
+        bytes: u32,
+        /// What the store said.
+        result: Result<(), StoreError>,
+    },
+    /// A request is not served.
+    Rejected {
+        /// Which chunk.
+        chunk: ChunkIndex,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// The peer is gone, and all requests to it.
+    PeerDown,
+}
+
+/// Asks for the state of the swarm.
+#[derive(Debug, Message)]
+#[rtype(result = "SwarmSnapshot")]
+pub struct SwarmState;
+
+/// Answer to [`SwarmState`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct SwarmSnapshot {
+    /// Bytes a second from all peers.
+    pub download_rate: u64,
+    /// Bytes a second to all peers.
+    pub upload_rate: u64,
+    /// Bytes received since start, verified or not.
+    pub downloaded: u64,
+    /// Bytes sent since start.
+    pub uploaded: u64,
+    /// Connected peers.
+    pub peers: Vec<PeerSnapshot>,
+}
+
+/// One connected peer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PeerSnapshot {
+    /// Who.
+    #[serde(serialize_with = "display")]
+    pub peer: PeerId,
+    /// Name to show.
+    pub name: String,
+    /// Where.
+    pub address: SocketAddr,
+    /// Whether it is the server's library.
+    pub origin: bool,
+    /// Round trip in microseconds, if measured.
+    pub rtt_us: Option<u64>,
+    /// Bytes a second from it.
+    pub download_rate: u64,
+    /// Bytes a second to it.
+    pub upload_rate: u64,
+    /// Bytes from it since it is connected.
+    pub downloaded: u64,
+    /// Bytes to it since it is connected.
+    pub uploaded: u64,
+    /// Why the tracker named it, in plain words.
+    pub reason: String,
+}
+
+fn display<T: std::fmt::Display, S: serde::Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}

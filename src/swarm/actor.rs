@@ -1,0 +1,421 @@
+//! The swarm's mailbox: owns the connections, tells each what it needs to know.
+//!
+//! Below it: connections, the announcer (which asks the tracker for peers and
+//! carries reports) and the store, whose events it turns into announcements.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use roaring::RoaringBitmap;
+
+use super::connection::{
+    CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking,
+};
+use super::roster::{Admission, Roster};
+use super::slots::{Change, Slots};
+use super::{
+    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmSnapshot,
+    SwarmState,
+};
+use crate::announcer::{Announcer, SendReport, WantPeers};
+use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
+use crate::wire::link::LinkLimits;
+use crate::wire::{
+    ByeReason, FileReport, Hello, Link, Message, PROTOCOL_VERSION, PathReason, Report, WireError,
+};
+
+/// How often dials are looked for, choke turns passed on and stored chunks told
+/// to peers. Peers wait for haves, so this is short.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How often the tracker is told what was measured.
+const REPORT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often peers are asked for again while a file is wanted.
+const ASK_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Time for a dial, and for the hello after it.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Peers asked for at once.
+const WANTED_PEERS: u32 = 30;
+
+/// Who we are on the wire, and within which limits we speak.
+#[derive(Debug, Clone)]
+pub struct SwarmSettings {
+    /// What we say first.
+    pub hello: Hello,
+    /// Peers at once.
+    pub max_peers: usize,
+    /// Peers served at once.
+    pub upload_slots: usize,
+    /// Traffic limits shared by all links.
+    pub limits: LinkLimits,
+    /// The upload limit in bytes a second, for the tracker to know.
+    pub upload_limit: Option<u64>,
+}
+
+/// The actor.
+pub struct Swarm {
+    settings: SwarmSettings,
+    store: Addr<Store>,
+    announcer: Addr<Announcer>,
+    roster: Roster,
+    slots: Slots,
+    connections: HashMap<PeerId, Addr<Connection>>,
+    states: HashMap<PeerId, PeerSnapshot>,
+    joined: HashMap<FileId, JoinFile>,
+    reports: HashMap<FileId, FileReport>,
+    fresh: HashMap<FileId, RoaringBitmap>,
+    past_downloaded: u64,
+    past_uploaded: u64,
+}
+
+impl Swarm {
+    /// A swarm of nobody yet.
+    pub fn new(settings: SwarmSettings, store: Addr<Store>, announcer: Addr<Announcer>) -> Self {
+        let now = Instant::now();
+        Self {
+            roster: Roster::new(settings.hello.peer, settings.max_peers),
+            slots: Slots::new(settings.upload_slots, now),
+            settings,
+            store,
+            announcer,
+            connections: HashMap::new(),
+            states: HashMap::new(),
+            joined: HashMap::new(),
+            reports: HashMap::new(),
+            fresh: HashMap::new(),
+            past_downloaded: 0,
+            past_uploaded: 0,
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        for (peer, address) in self.roster.due(now) {
+            self.dial(ctx, peer, address);
+        }
+        for change in self.slots.tick(now) {
+            self.apply(change);
+        }
+        self.tell_fresh(ctx);
+    }
+
+    fn dial(&mut self, ctx: &mut Context<Self>, peer: PeerId, address: SocketAddr) {
+        let settings = self.settings.clone();
+        let dialled = async move { dial(address, peer, &settings).await };
+        ctx.spawn(dialled.into_actor(self).map(move |result, actor, ctx| {
+            match result {
+                Ok((link, hello)) => actor.admit(ctx, link, &hello, true),
+                Err(error) => {
+                    tracing::debug!(?peer, %address, %error, "cannot reach a peer");
+                    actor.roster.failed(Instant::now(), peer);
+                }
+            };
+        }));
+    }
+
+    fn admit(&mut self, ctx: &mut Context<Self>, link: Link, hello: &Hello, we_dialled: bool) {
+        let peer = hello.peer;
+        let refuse = |reason| {
+            // The link closes when it is dropped; a lost reason does no harm.
+            let _ = link.writer.send(Message::Bye {
+                reason,
+                text: String::new(),
+            });
+        };
+        match self.roster.admit(Instant::now(), peer, we_dialled) {
+            Admission::Accept => {}
+            Admission::Replace => {
+                if let Some(older) = self.connections.remove(&peer) {
+                    older.do_send(CloseConnection(ByeReason::Duplicate));
+                }
+            }
+            Admission::Duplicate => return refuse(ByeReason::Duplicate),
+            Admission::Full => return refuse(ByeReason::Full),
+            Admission::Banned => return refuse(ByeReason::Corrupt),
+        }
+        let origin = self.roster.get(peer).is_some_and(|known| known.origin);
+        tracing::info!(peer = %hello.name, address = %link.remote, "connected");
+        let events = ctx.address().recipient();
+        let connection = Connection::new(link, hello, origin, self.store.clone(), events).start();
+        for join in self.joined.values() {
+            connection.do_send(join.clone());
+        }
+        self.connections.insert(peer, connection);
+    }
+
+    fn apply(&self, change: Change) {
+        let (peer, choking) = match change {
+            Change::Choke(peer) => (peer, true),
+            Change::Unchoke(peer) => (peer, false),
+        };
+        if let Some(connection) = self.connections.get(&peer) {
+            connection.do_send(SetChoking(choking));
+        }
+    }
+
+    fn broadcast(&self, changed: &HoldingsChanged) {
+        for connection in self.connections.values() {
+            connection.do_send(changed.clone());
+        }
+    }
+
+    /// Tells what was stored since the last tick, in one message a file.
+    fn tell_fresh(&mut self, ctx: &mut Context<Self>) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        for (file, chunks) in std::mem::take(&mut self.fresh) {
+            if let Some(join) = self.joined.get(&file) {
+                self.broadcast(&HoldingsChanged::More(file, join.geometry, chunks));
+            } else {
+                self.tell_all_held(ctx, file);
+            }
+        }
+    }
+
+    fn tell_all_held(&self, ctx: &mut Context<Self>, file: FileId) {
+        let holding = self.store.send(GetHolding(file));
+        ctx.spawn(holding.into_actor(self).map(move |holding, actor, _| {
+            if let Ok(Some(holding)) = holding {
+                actor.broadcast(&HoldingsChanged::More(file, holding.geometry, holding.have));
+            }
+        }));
+    }
+
+    fn ask_for_peers(&self, file: FileId) {
+        let position = self
+            .reports
+            .get(&file)
+            .map_or(ChunkIndex(0), |report| report.position);
+        self.announcer.do_send(WantPeers {
+            file,
+            position,
+            count: WANTED_PEERS,
+        });
+    }
+
+    fn snapshot(&self) -> SwarmSnapshot {
+        let mut peers: Vec<PeerSnapshot> = self.states.values().cloned().collect();
+        for peer in &mut peers {
+            let known = self.roster.get(peer.peer);
+            let reasons = known.map_or(&[][..], |known| &known.reasons[..]);
+            let texts: Vec<&str> = reasons.iter().copied().map(PathReason::text).collect();
+            peer.reason = texts.join(", ");
+        }
+        peers.sort_by(|a, b| (&a.name, a.peer).cmp(&(&b.name, b.peer)));
+        let sum = |of: fn(&PeerSnapshot) -> u64| peers.iter().map(of).sum::<u64>();
+        SwarmSnapshot {
+            download_rate: sum(|peer| peer.download_rate),
+            upload_rate: sum(|peer| peer.upload_rate),
+            downloaded: sum(|peer| peer.downloaded) + self.past_downloaded,
+            uploaded: sum(|peer| peer.uploaded) + self.past_uploaded,
+            peers,
+        }
+    }
+
+    fn report(&self) {
+        let state = self.snapshot();
+        let rtts = state.peers.iter().filter_map(|peer| {
+            let rtt = Duration::from_micros(peer.rtt_us?);
+            Some((peer.peer, rtt))
+        });
+        self.announcer.do_send(SendReport(Report {
+            upload_rate: state.upload_rate,
+            download_rate: state.download_rate,
+            free_upload: self
+                .settings
+                .upload_limit
+                .map_or(0, |limit| limit.saturating_sub(state.upload_rate)),
+            files: self.reports.values().cloned().collect(),
+            rtts: rtts.collect(),
+        }));
+    }
+}
+
+/// Dials, says hello, and checks that the right peer answers.
+async fn dial(
+    address: SocketAddr,
+    peer: PeerId,
+    settings: &SwarmSettings,
+) -> Result<(Link, Hello), WireError> {
+    let mut link = Link::dial(&address.to_string(), HELLO_TIMEOUT, &settings.limits).await?;
+    link.writer.send(Message::Hello(settings.hello.clone()))?;
+    match link.reader.next_within(HELLO_TIMEOUT).await? {
+        Message::Hello(hello) if hello.version != PROTOCOL_VERSION => {
+            Err(WireError::Violation("another protocol version"))
+        }
+        Message::Hello(hello) if hello.peer != peer => {
+            Err(WireError::Violation("somebody else lives at this address"))
+        }
+        Message::Hello(hello) => Ok((link, hello)),
+        Message::Bye { .. } => Err(WireError::Closed),
+        _ => Err(WireError::Violation("no hello")),
+    }
+}
+
+impl Actor for Swarm {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.store.do_send(WatchStore(ctx.address().recipient()));
+        ctx.run_interval(TICK, Self::tick);
+        ctx.run_interval(REPORT_INTERVAL, |actor, _| actor.report());
+        ctx.run_interval(ASK_INTERVAL, |actor, _| {
+            actor
+                .joined
+                .keys()
+                .for_each(|file| actor.ask_for_peers(*file));
+        });
+    }
+
+    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+        for connection in self.connections.values() {
+            connection.do_send(CloseConnection(ByeReason::Shutdown));
+        }
+        Running::Stop
+    }
+}
+
+impl Handler<JoinFile> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, join: JoinFile, _: &mut Context<Self>) {
+        for connection in self.connections.values() {
+            connection.do_send(join.clone());
+        }
+        self.ask_for_peers(join.file);
+        self.joined.insert(join.file, join);
+    }
+}
+
+impl Handler<LeaveFile> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, leave: LeaveFile, _: &mut Context<Self>) {
+        self.joined.remove(&leave.0);
+        self.reports.remove(&leave.0);
+        for connection in self.connections.values() {
+            connection.do_send(LeaveFile(leave.0));
+        }
+    }
+}
+
+impl Handler<MeetPeers> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, meet: MeetPeers, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        for entry in meet.0 {
+            let address = entry.host.zip(entry.port).map(SocketAddr::from);
+            self.roster
+                .learn(now, entry.peer, address, entry.origin, entry.reasons);
+        }
+        self.tick(ctx);
+    }
+}
+
+impl Handler<PeerArrived> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, arrived: PeerArrived, ctx: &mut Context<Self>) {
+        let PeerArrived { link, hello } = arrived;
+        if link
+            .writer
+            .send(Message::Hello(self.settings.hello.clone()))
+            .is_ok()
+        {
+            self.admit(ctx, link, &hello, false);
+        }
+    }
+}
+
+impl Handler<ReportFile> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, report: ReportFile, _: &mut Context<Self>) {
+        if self.joined.contains_key(&report.0.file) {
+            self.reports.insert(report.0.file, report.0);
+        }
+    }
+}
+
+impl Handler<StoreEvent> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
+        match event {
+            StoreEvent::Stored { file, chunk } => {
+                self.fresh.entry(file).or_default().insert(chunk.0);
+            }
+            StoreEvent::Opened { file } => self.tell_all_held(ctx, file),
+            StoreEvent::Evicted { file, chunks } => {
+                if let Some(fresh) = self.fresh.get_mut(&file) {
+                    *fresh -= &chunks;
+                }
+                self.broadcast(&HoldingsChanged::Less(file, chunks));
+            }
+            StoreEvent::Withdrawn { file } => {
+                let mut all = RoaringBitmap::new();
+                all.insert_range(0..=u32::MAX - 1);
+                self.broadcast(&HoldingsChanged::Less(file, all));
+            }
+            StoreEvent::Changed { .. } => {}
+        }
+    }
+}
+
+impl Handler<ConnectionEvent> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, event: ConnectionEvent, _: &mut Context<Self>) {
+        match event {
+            ConnectionEvent::Wants(peer, true) => {
+                let change = self.slots.enter(peer);
+                change.into_iter().for_each(|change| self.apply(change));
+            }
+            ConnectionEvent::Wants(peer, false) => {
+                let change = self.slots.leave(peer);
+                change.into_iter().for_each(|change| self.apply(change));
+            }
+            ConnectionEvent::State(state) => {
+                if self.connections.contains_key(&state.peer) {
+                    self.states.insert(state.peer, *state);
+                }
+            }
+            ConnectionEvent::Corrupt(peer) => self.roster.ban(Instant::now(), peer),
+            ConnectionEvent::Closed(peer, connection) => {
+                match self.connections.get(&peer) {
+                    Some(current) if *current == connection => {}
+                    // Replaced by another link, which schedulers now forgot.
+                    Some(current) => {
+                        let joins = self.joined.values();
+                        return joins.for_each(|join| current.do_send(join.clone()));
+                    }
+                    None => return,
+                }
+                self.connections.remove(&peer);
+                if let Some(last) = self.states.remove(&peer) {
+                    self.past_downloaded += last.downloaded;
+                    self.past_uploaded += last.uploaded;
+                }
+                self.roster.closed(Instant::now(), peer);
+                let change = self.slots.leave(peer);
+                change.into_iter().for_each(|change| self.apply(change));
+            }
+        }
+    }
+}
+
+impl Handler<SwarmState> for Swarm {
+    type Result = MessageResult<SwarmState>;
+
+    fn handle(&mut self, _: SwarmState, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.snapshot())
+    }
+}

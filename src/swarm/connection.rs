@@ -1,0 +1,441 @@
+//! One peer: a link and its session.
+//!
+//! Talks to the store (below) to verify, keep and read chunks, and to its
+//! schedulers and the swarm (above) only through `Recipient`s. Payload enters
+//! memory only against a request of ours (in) or a free place in the writer's
+//! queue (out), so a connection holds at most `stream.requests_per_peer` chunks
+//! coming and two going.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use roaring::RoaringBitmap;
+
+use super::session::{Effect, Offence, Session, Upload};
+use super::{
+    CancelChunk, JoinFile, LeaveFile, PeerSnapshot, RequestChunk, SwarmEvent, SwarmEventKind,
+};
+use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::media::Geometry;
+use crate::store::{GetHolding, Put, ReadChunk, Store, StoreError};
+use crate::wire::{
+    ByeReason, Hello, Link, LinkReader, LinkWriter, Message, RejectReason, WireError,
+};
+
+/// How often silence is looked for and the swarm is told the rates.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What a connection tells the swarm that owns it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum ConnectionEvent {
+    /// The peer began to want something of us, or wants nothing any more.
+    Wants(PeerId, bool),
+    /// The state, every half second.
+    State(Box<PeerSnapshot>),
+    /// The peer sent a chunk that does not verify.
+    Corrupt(PeerId),
+    /// The link is gone. Last event.
+    Closed(PeerId, Addr<Connection>),
+}
+
+/// Chunks now held, or no longer; told to the peer if it is interested.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub enum HoldingsChanged {
+    /// In addition to what it knows.
+    More(FileId, Geometry, RoaringBitmap),
+    /// No longer held.
+    Less(FileId, RoaringBitmap),
+}
+
+/// Serve, or stop serving.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetChoking(pub bool);
+
+/// Close the link.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseConnection(pub ByeReason);
+
+/// The actor.
+#[derive(Debug)]
+pub struct Connection {
+    peer: PeerId,
+    name: String,
+    address: SocketAddr,
+    origin: bool,
+    reader: Option<LinkReader>,
+    writer: LinkWriter,
+    session: Session,
+    store: Addr<Store>,
+    swarm: Recipient<ConnectionEvent>,
+    schedulers: HashMap<FileId, Recipient<SwarmEvent>>,
+    serving: bool,
+}
+
+impl Connection {
+    /// A connection after both hellos.
+    pub fn new(
+        link: Link,
+        hello: &Hello,
+        origin: bool,
+        store: Addr<Store>,
+        swarm: Recipient<ConnectionEvent>,
+    ) -> Self {
+        Self {
+            peer: hello.peer,
+            name: hello.name.clone(),
+            address: link.remote,
+            origin,
+            reader: Some(link.reader),
+            writer: link.writer,
+            session: Session::new(Instant::now()),
+            store,
+            swarm,
+            schedulers: HashMap::new(),
+            serving: false,
+        }
+    }
+
+    fn tell(&self, file: FileId, kind: SwarmEventKind) {
+        if let Some(scheduler) = self.schedulers.get(&file) {
+            scheduler.do_send(SwarmEvent {
+                peer: self.peer,
+                kind,
+            });
+        }
+    }
+
+    fn tell_all(&self, kind: &SwarmEventKind) {
+        for file in self.schedulers.keys() {
+            self.tell(*file, kind.clone());
+        }
+    }
+
+    fn send(&mut self, ctx: &mut Context<Self>, message: Message) {
+        match self.writer.send(message) {
+            Ok(()) => {}
+            Err(WireError::Violation(text)) => {
+                let reason = ByeReason::NotReading;
+                self.close(ctx, &Offence { reason, text });
+            }
+            Err(_) => ctx.stop(),
+        }
+    }
+
+    /// Says why, and ends. The writer sends what is queued before it closes.
+    fn close(&mut self, ctx: &mut Context<Self>, offence: &Offence) {
+        tracing::info!(peer = %self.name, reason = ?offence.reason, text = offence.text, "link closed");
+        // If the queue is full the reason is lost; the link closes all the same.
+        let _ = self.writer.send(Message::Bye {
+            reason: offence.reason,
+            text: offence.text.to_owned(),
+        });
+        ctx.stop();
+    }
+
+    fn perform(&mut self, ctx: &mut Context<Self>, effect: Effect) {
+        match effect {
+            Effect::Send(message) => self.send(ctx, message),
+            Effect::TellHoldings(file) => self.tell_holdings(ctx, file),
+            Effect::Wants(wants) => self.swarm.do_send(ConnectionEvent::Wants(self.peer, wants)),
+            Effect::Has(file, chunks) => self.tell(file, SwarmEventKind::Has(chunks)),
+            Effect::Lost(file, chunks) => self.tell(file, SwarmEventKind::Lost(chunks)),
+            Effect::Choked(choked) => self.tell_all(&SwarmEventKind::Choked(choked)),
+            Effect::Rtt(rtt) => self.tell_all(&SwarmEventKind::Rtt(rtt)),
+            Effect::Arrived {
+                file,
+                chunk,
+                proof,
+                payload,
+            } => self.keep(ctx, file, chunk, proof, payload),
+            Effect::Rejected {
+                file,
+                chunk,
+                reason,
+            } => self.tell(file, SwarmEventKind::Rejected { chunk, reason }),
+            Effect::Serve => self.serve(ctx),
+            Effect::Bye(reason, text) => {
+                tracing::info!(peer = %self.name, ?reason, text, "closed by the peer");
+                ctx.stop();
+            }
+        }
+    }
+
+    /// Sends a chunk through the store; tells the scheduler how it went.
+    fn keep(
+        &mut self,
+        ctx: &mut Context<Self>,
+        file: FileId,
+        chunk: ChunkIndex,
+        proof: bytes::Bytes,
+        payload: bytes::Bytes,
+    ) {
+        let bytes = payload.len() as u32;
+        let put = self.store.send(Put {
+            file,
+            chunk,
+            proof,
+            payload,
+        });
+        ctx.spawn(put.into_actor(self).map(move |result, actor, ctx| {
+            let result = result.unwrap_or(Err(StoreError::UnknownFile));
+            let corrupt = result == Err(StoreError::Corrupt);
+            actor.tell(
+                file,
+                SwarmEventKind::Arrived {
+                    chunk,
+                    bytes,
+                    result,
+                },
+            );
+            if corrupt {
+                actor.swarm.do_send(ConnectionEvent::Corrupt(actor.peer));
+                let offence = Offence {
+                    reason: ByeReason::Corrupt,
+                    text: "a chunk that does not verify",
+                };
+                actor.close(ctx, &offence);
+            }
+        }));
+    }
+
+    fn tell_holdings(&mut self, ctx: &mut Context<Self>, file: FileId) {
+        let asked = self.store.send(GetHolding(file));
+        ctx.spawn(asked.into_actor(self).map(move |holding, actor, ctx| {
+            let Ok(Some(holding)) = holding else {
+                return;
+            };
+            if !holding.have.is_empty() {
+                let message = Message::Have {
+                    file,
+                    geometry: holding.geometry,
+                    chunks: holding.have,
+                };
+                actor.send(ctx, message);
+            }
+        }));
+    }
+
+    /// Serves one waiting request after another: first a place in the writer's
+    /// queue, then the choice of the request, then its bytes.
+    fn serve(&mut self, ctx: &mut Context<Self>) {
+        if self.serving {
+            return;
+        }
+        self.serving = true;
+        let writer = self.writer.clone();
+        let slot = async move { writer.reserve_payload().await };
+        ctx.spawn(slot.into_actor(self).map(|slot, actor, ctx| {
+            let (Ok(slot), Some(upload)) = (slot, actor.session.next_upload()) else {
+                actor.serving = false;
+                return;
+            };
+            let Upload { file, chunk, .. } = upload;
+            let read = actor.store.send(ReadChunk { file, chunk });
+            ctx.spawn(read.into_actor(actor).map(move |held, actor, ctx| {
+                match held {
+                    Ok(Ok(held)) => {
+                        let bytes = held.payload.len() as u64;
+                        actor.session.sent.add(Instant::now(), bytes);
+                        slot.send(Message::Chunk {
+                            file,
+                            chunk,
+                            proof: held.proof,
+                            payload: held.payload,
+                        });
+                    }
+                    failed => actor.reject(ctx, upload, failed.ok().and_then(Result::err)),
+                }
+                actor.serving = false;
+                actor.serve(ctx);
+            }));
+        }));
+    }
+
+    fn reject(&mut self, ctx: &mut Context<Self>, upload: Upload, why: Option<StoreError>) {
+        let reason = match why {
+            Some(StoreError::Disk(_) | StoreError::DiskFull) => RejectReason::Disk,
+            _ => RejectReason::NotHeld,
+        };
+        let message = Message::Reject {
+            file: upload.file,
+            chunk: upload.chunk,
+            reason,
+        };
+        self.send(ctx, message);
+    }
+
+    fn snapshot(&self) -> PeerSnapshot {
+        let now = Instant::now();
+        let micros = |rtt: Duration| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+        PeerSnapshot {
+            peer: self.peer,
+            name: self.name.clone(),
+            address: self.address,
+            origin: self.origin,
+            rtt_us: self.session.rtt().map(micros),
+            download_rate: self.session.received.rate(now) as u64,
+            upload_rate: self.session.sent.rate(now) as u64,
+            downloaded: self.session.received.total(),
+            uploaded: self.session.sent.total(),
+            reason: String::new(),
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        match self.session.tick(Instant::now()) {
+            Ok(ping) => ping.into_iter().for_each(|ping| self.send(ctx, ping)),
+            Err(offence) => self.close(ctx, &offence),
+        }
+        let state = ConnectionEvent::State(Box::new(self.snapshot()));
+        self.swarm.do_send(state);
+    }
+}
+
+impl Actor for Connection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if let Some(reader) = self.reader.take() {
+            let messages = futures_util::stream::unfold(Some(reader), |reader| async move {
+                let mut reader = reader?;
+                let message = reader.next().await;
+                let next = message.is_ok().then_some(reader);
+                Some((message, next))
+            });
+            ctx.add_stream(messages);
+        }
+        ctx.run_interval(TICK, Self::tick);
+        self.tick(ctx);
+    }
+
+    fn stopped(&mut self, ctx: &mut Context<Self>) {
+        self.tell_all(&SwarmEventKind::PeerDown);
+        let closed = ConnectionEvent::Closed(self.peer, ctx.address());
+        self.swarm.do_send(closed);
+    }
+}
+
+impl StreamHandler<Result<Message, WireError>> for Connection {
+    fn handle(&mut self, message: Result<Message, WireError>, ctx: &mut Context<Self>) {
+        let handled = match message {
+            Ok(message) => self.session.handle(Instant::now(), message),
+            Err(WireError::Violation(text)) => Err(Offence {
+                reason: ByeReason::Protocol,
+                text,
+            }),
+            Err(WireError::Malformed(_)) => Err(Offence {
+                reason: ByeReason::Protocol,
+                text: "a malformed message",
+            }),
+            Err(error) => {
+                tracing::debug!(peer = %self.name, %error, "link lost");
+                return ctx.stop();
+            }
+        };
+        match handled {
+            Ok(effects) => effects
+                .into_iter()
+                .for_each(|effect| self.perform(ctx, effect)),
+            Err(offence) => self.close(ctx, &offence),
+        }
+    }
+}
+
+impl Handler<JoinFile> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, join: JoinFile, ctx: &mut Context<Self>) {
+        self.schedulers.insert(join.file, join.events);
+        let up = SwarmEventKind::PeerUp {
+            connection: ctx.address(),
+            name: self.name.clone(),
+            origin: self.origin,
+        };
+        self.tell(join.file, up);
+        if let Some(rtt) = self.session.rtt() {
+            self.tell(join.file, SwarmEventKind::Rtt(rtt));
+        }
+        let interested = self.session.want(join.file, join.geometry);
+        self.send(ctx, interested);
+    }
+}
+
+impl Handler<LeaveFile> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, leave: LeaveFile, ctx: &mut Context<Self>) {
+        self.schedulers.remove(&leave.0);
+        let message = self.session.unwant(leave.0);
+        self.send(ctx, message);
+    }
+}
+
+impl Handler<RequestChunk> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, request: RequestChunk, ctx: &mut Context<Self>) {
+        let message = self
+            .session
+            .request(request.file, request.chunk, request.deadline);
+        self.send(ctx, message);
+    }
+}
+
+impl Handler<CancelChunk> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, cancel: CancelChunk, ctx: &mut Context<Self>) {
+        if let Some(message) = self.session.cancel(cancel.file, cancel.chunk) {
+            self.send(ctx, message);
+        }
+    }
+}
+
+impl Handler<HoldingsChanged> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, changed: HoldingsChanged, ctx: &mut Context<Self>) {
+        let (file, message) = match changed {
+            HoldingsChanged::More(file, geometry, chunks) => (
+                file,
+                Message::Have {
+                    file,
+                    geometry,
+                    chunks,
+                },
+            ),
+            HoldingsChanged::Less(file, chunks) => (file, Message::Evicted { file, chunks }),
+        };
+        if self.session.is_interested(file) {
+            self.send(ctx, message);
+        }
+    }
+}
+
+impl Handler<SetChoking> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, set: SetChoking, ctx: &mut Context<Self>) {
+        for message in self.session.set_choking(set.0) {
+            self.send(ctx, message);
+        }
+    }
+}
+
+impl Handler<CloseConnection> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, close: CloseConnection, ctx: &mut Context<Self>) {
+        let offence = Offence {
+            reason: close.0,
+            text: "",
+        };
+        self.close(ctx, &offence);
+    }
+}

@@ -1,0 +1,385 @@
+//! The conversation with one peer: no socket, no clock.
+//!
+//! [`Session::handle`] takes a message and says what follows from it
+//! ([`Effect`]); an [`Offence`] closes the link. Invariants:
+//!
+//! 1. A chunk is taken only against a request of ours, so what a peer can make
+//!    us hold is bounded by our own credits.
+//! 2. A peer's requests wait in one queue of at most [`MAX_QUEUE`], served
+//!    earliest deadline first; more are rejected as busy.
+//! 3. A file's holdings are only told to peers that asked, and only believed of
+//!    peers that cut the file as we do.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use roaring::RoaringBitmap;
+
+use super::rate::RateMeter;
+use crate::ids::{ChunkIndex, FileId};
+use crate::media::Geometry;
+use crate::wire::{ByeReason, Message, RejectReason};
+
+/// Requests of a peer that may wait; half a minute of a 1 Mbit/s uplink at 64
+/// KiB a chunk, and more than the credits of one of ours.
+pub const MAX_QUEUE: usize = 128;
+
+/// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
+const MAX_REQUESTS: usize = 256;
+
+/// Cancelled requests remembered, since their chunks may be on their way.
+const MAX_CANCELLED: usize = 512;
+
+/// Files one peer may be interested in.
+const MAX_INTERESTS: usize = 256;
+
+/// How often a ping is sent.
+pub const PING_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Silence after which the link is dead: five pings unanswered.
+pub const MAX_SILENCE: Duration = Duration::from_secs(15);
+
+/// How long a busy peer should wait at least.
+const MIN_BUSY: Duration = Duration::from_millis(100);
+
+/// A breach of the protocol; the link closes with this reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offence {
+    /// For the wire.
+    pub reason: ByeReason,
+    /// For both logs.
+    pub text: &'static str,
+}
+
+/// What follows from a message.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Send this.
+    Send(Message),
+    /// The peer wants to know what we hold of a file.
+    TellHoldings(FileId),
+    /// The peer began to want something, or wants nothing any more.
+    Wants(bool),
+    /// The peer has these chunks of a file we want.
+    Has(FileId, RoaringBitmap),
+    /// The peer no longer has these.
+    Lost(FileId, RoaringBitmap),
+    /// The peer (no longer) serves us.
+    Choked(bool),
+    /// Bytes to verify and store.
+    Arrived {
+        /// Content id.
+        file: FileId,
+        /// Which chunk.
+        chunk: ChunkIndex,
+        /// Sibling hashes.
+        proof: Bytes,
+        /// The bytes.
+        payload: Bytes,
+    },
+    /// A request of ours is not served.
+    Rejected {
+        /// Content id.
+        file: FileId,
+        /// Which chunk.
+        chunk: ChunkIndex,
+        /// Why.
+        reason: RejectReason,
+    },
+    /// A request waits to be served.
+    Serve,
+    /// A round trip was measured.
+    Rtt(Duration),
+    /// The peer closes the link.
+    Bye(ByeReason, String),
+}
+
+/// A request of the peer that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upload {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+    /// When the peer needs it.
+    pub deadline: Instant,
+}
+
+type ChunkOf = (FileId, ChunkIndex);
+
+/// One conversation.
+#[derive(Debug)]
+pub struct Session {
+    wants: HashMap<FileId, Geometry>,
+    requested: HashSet<ChunkOf>,
+    cancelled: HashSet<ChunkOf>,
+    interests: HashSet<FileId>,
+    queue: Vec<Upload>,
+    choking: bool,
+    heard: Instant,
+    ping: Option<(u64, Instant)>,
+    pings: u64,
+    rtt: Option<Duration>,
+    /// Bytes from the peer.
+    pub received: RateMeter,
+    /// Bytes to the peer.
+    pub sent: RateMeter,
+}
+
+impl Session {
+    /// A conversation after both hellos.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            wants: HashMap::new(),
+            requested: HashSet::new(),
+            cancelled: HashSet::new(),
+            interests: HashSet::new(),
+            queue: Vec::new(),
+            choking: false,
+            heard: now,
+            ping: None,
+            pings: 0,
+            rtt: None,
+            received: RateMeter::new(now),
+            sent: RateMeter::new(now),
+        }
+    }
+
+    /// We want a file.
+    pub fn want(&mut self, file: FileId, geometry: Geometry) -> Message {
+        self.wants.insert(file, geometry);
+        Message::Interested { file, want: true }
+    }
+
+    /// We no longer want a file.
+    pub fn unwant(&mut self, file: FileId) -> Message {
+        self.wants.remove(&file);
+        Message::Interested { file, want: false }
+    }
+
+    /// Whether the peer wants to know about a file.
+    pub fn is_interested(&self, file: FileId) -> bool {
+        self.interests.contains(&file)
+    }
+
+    /// We ask for a chunk.
+    pub fn request(&mut self, file: FileId, chunk: ChunkIndex, deadline: Duration) -> Message {
+        self.requested.insert((file, chunk));
+        self.cancelled.remove(&(file, chunk));
+        Message::Request {
+            file,
+            chunk,
+            deadline,
+        }
+    }
+
+    /// We take a request back; `None` if it is answered already.
+    pub fn cancel(&mut self, file: FileId, chunk: ChunkIndex) -> Option<Message> {
+        if !self.requested.remove(&(file, chunk)) {
+            return None;
+        }
+        if self.cancelled.len() >= MAX_CANCELLED {
+            self.cancelled.clear();
+        }
+        self.cancelled.insert((file, chunk));
+        Some(Message::Cancel { file, chunk })
+    }
+
+    /// We stop or resume serving. Waiting requests are rejected.
+    pub fn set_choking(&mut self, choking: bool) -> Vec<Message> {
+        if self.choking == choking {
+            return Vec::new();
+        }
+        self.choking = choking;
+        if !choking {
+            return vec![Message::Unchoke];
+        }
+        let rejects = self.queue.drain(..).map(|upload| Message::Reject {
+            file: upload.file,
+            chunk: upload.chunk,
+            reason: RejectReason::Choked,
+        });
+        std::iter::once(Message::Choke).chain(rejects).collect()
+    }
+
+    /// The waiting request with the earliest deadline, taken off the queue.
+    pub fn next_upload(&mut self) -> Option<Upload> {
+        let by_deadline = self.queue.iter().enumerate();
+        let (index, _) = by_deadline.min_by_key(|(_, upload)| upload.deadline)?;
+        Some(self.queue.swap_remove(index))
+    }
+
+    /// Round-trip time, smoothed.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// Called every second or so: a ping, or the end after too much silence.
+    ///
+    /// # Errors
+    /// [`ByeReason::Silent`].
+    pub fn tick(&mut self, now: Instant) -> Result<Option<Message>, Offence> {
+        if now.saturating_duration_since(self.heard) > MAX_SILENCE {
+            return Err(Offence {
+                reason: ByeReason::Silent,
+                text: "nothing heard for too long",
+            });
+        }
+        let waited = |(_, sent): &(u64, Instant)| now.saturating_duration_since(*sent);
+        let due = self
+            .ping
+            .as_ref()
+            .is_none_or(|ping| waited(ping) >= PING_INTERVAL);
+        if !due {
+            return Ok(None);
+        }
+        self.pings += 1;
+        self.ping = Some((self.pings, now));
+        Ok(Some(Message::Ping(self.pings)))
+    }
+
+    /// Takes a message in.
+    ///
+    /// # Errors
+    /// The [`Offence`] that closes the link.
+    pub fn handle(&mut self, now: Instant, message: Message) -> Result<Vec<Effect>, Offence> {
+        self.heard = now;
+        Ok(match message {
+            Message::Interested { file, want } => return self.interested(file, want),
+            Message::Have {
+                file,
+                geometry,
+                chunks,
+            } => match self.wants.get(&file) {
+                Some(ours) if *ours == geometry => vec![Effect::Has(file, chunks)],
+                _ => Vec::new(),
+            },
+            Message::Evicted { file, chunks } if self.wants.contains_key(&file) => {
+                vec![Effect::Lost(file, chunks)]
+            }
+            Message::Choke => vec![Effect::Choked(true)],
+            Message::Unchoke => vec![Effect::Choked(false)],
+            Message::Request {
+                file,
+                chunk,
+                deadline,
+            } => return self.requested_of_us(now, file, chunk, deadline),
+            Message::Cancel { file, chunk } => {
+                self.queue.retain(|up| (up.file, up.chunk) != (file, chunk));
+                Vec::new()
+            }
+            Message::Chunk {
+                file,
+                chunk,
+                proof,
+                payload,
+            } => {
+                self.received.add(now, payload.len() as u64);
+                let expected =
+                    self.requested.remove(&(file, chunk)) || self.cancelled.remove(&(file, chunk));
+                if !expected {
+                    return Err(protocol("a chunk nobody asked for"));
+                }
+                vec![Effect::Arrived {
+                    file,
+                    chunk,
+                    proof,
+                    payload,
+                }]
+            }
+            Message::Reject {
+                file,
+                chunk,
+                reason,
+            } => {
+                if !self.requested.remove(&(file, chunk)) {
+                    return Ok(Vec::new());
+                }
+                vec![Effect::Rejected {
+                    file,
+                    chunk,
+                    reason,
+                }]
+            }
+            Message::Ping(number) => vec![Effect::Send(Message::Pong(number))],
+            Message::Pong(number) => self.pong(now, number),
+            Message::Bye { reason, text } => vec![Effect::Bye(reason, text)],
+            Message::Hello(_) => return Err(protocol("a second hello")),
+            Message::Evicted { .. } | Message::Unknown => Vec::new(),
+            _ => return Err(protocol("a message for a tracker")),
+        })
+    }
+
+    fn interested(&mut self, file: FileId, want: bool) -> Result<Vec<Effect>, Offence> {
+        let wanted_any = !self.interests.is_empty();
+        let mut effects = Vec::new();
+        if want {
+            if self.interests.len() >= MAX_INTERESTS {
+                return Err(protocol("interest in too many files"));
+            }
+            self.interests.insert(file);
+            effects.push(Effect::TellHoldings(file));
+        } else {
+            self.interests.remove(&file);
+            self.queue.retain(|upload| upload.file != file);
+        }
+        let wants_any = !self.interests.is_empty();
+        if wants_any != wanted_any {
+            effects.push(Effect::Wants(wants_any));
+        }
+        Ok(effects)
+    }
+
+    fn requested_of_us(
+        &mut self,
+        now: Instant,
+        file: FileId,
+        chunk: ChunkIndex,
+        deadline: Duration,
+    ) -> Result<Vec<Effect>, Offence> {
+        let reject = |reason| {
+            Ok(vec![Effect::Send(Message::Reject {
+                file,
+                chunk,
+                reason,
+            })])
+        };
+        if self.choking {
+            return reject(RejectReason::Choked);
+        }
+        if self.queue.len() >= MAX_REQUESTS {
+            return Err(protocol("too many requests at once"));
+        }
+        if self.queue.len() >= MAX_QUEUE {
+            return reject(RejectReason::Busy(MIN_BUSY));
+        }
+        self.queue.push(Upload {
+            file,
+            chunk,
+            deadline: now + deadline,
+        });
+        Ok(vec![Effect::Serve])
+    }
+
+    /// Smooths round trips as TCP does (RFC 6298: 7/8 old, 1/8 new).
+    fn pong(&mut self, now: Instant, number: u64) -> Vec<Effect> {
+        let Some((_, sent)) = self.ping.filter(|(expected, _)| *expected == number) else {
+            return Vec::new();
+        };
+        let sample = now.saturating_duration_since(sent);
+        let smoothed = self.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8);
+        self.rtt = Some(smoothed);
+        vec![Effect::Rtt(smoothed)]
+    }
+}
+
+fn protocol(text: &'static str) -> Offence {
+    Offence {
+        reason: ByeReason::Protocol,
+        text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

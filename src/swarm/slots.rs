@@ -1,0 +1,111 @@
+//! Whom we serve when more peers want something than we have slots.
+//!
+//! Slots go to whoever came first; every [`TURN`] the peer served longest makes
+//! room for the one waiting longest. There is no tit for tat: in a private
+//! group a late viewer has nothing to give yet and still must see a picture.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::ids::PeerId;
+
+/// How long a slot is held while others wait.
+pub const TURN: Duration = Duration::from_secs(10);
+
+/// A change to tell a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Stop serving.
+    Choke(PeerId),
+    /// Serve.
+    Unchoke(PeerId),
+}
+
+/// The slots and the queue before them.
+#[derive(Debug)]
+pub struct Slots {
+    limit: usize,
+    served: VecDeque<PeerId>,
+    waiting: VecDeque<PeerId>,
+    turned: Instant,
+}
+
+impl Slots {
+    /// `limit` slots, all free.
+    pub fn new(limit: usize, now: Instant) -> Self {
+        Self {
+            limit,
+            served: VecDeque::new(),
+            waiting: VecDeque::new(),
+            turned: now,
+        }
+    }
+
+    /// A peer wants to be served. Peers begin unchoked, so only the lack of a
+    /// slot is news.
+    pub fn enter(&mut self, peer: PeerId) -> Option<Change> {
+        if self.served.contains(&peer) || self.waiting.contains(&peer) {
+            return None;
+        }
+        if self.served.len() < self.limit {
+            self.served.push_back(peer);
+            return None;
+        }
+        self.waiting.push_back(peer);
+        Some(Change::Choke(peer))
+    }
+
+    /// A peer wants nothing any more or is gone; the next one gets its slot.
+    pub fn leave(&mut self, peer: PeerId) -> Option<Change> {
+        self.waiting.retain(|waiting| *waiting != peer);
+        let before = self.served.len();
+        self.served.retain(|served| *served != peer);
+        if self.served.len() == before {
+            return None;
+        }
+        self.admit()
+    }
+
+    fn admit(&mut self) -> Option<Change> {
+        let peer = self.waiting.pop_front()?;
+        self.served.push_back(peer);
+        Some(Change::Unchoke(peer))
+    }
+
+    /// Passes a slot on when its turn is over.
+    pub fn tick(&mut self, now: Instant) -> Vec<Change> {
+        if self.waiting.is_empty() || now.saturating_duration_since(self.turned) < TURN {
+            return Vec::new();
+        }
+        self.turned = now;
+        let Some(longest) = self.served.pop_front() else {
+            return Vec::new();
+        };
+        let unchoked = self.admit();
+        self.waiting.push_back(longest);
+        [Some(Change::Choke(longest)), unchoked]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_gets_a_turn() {
+        let start = Instant::now();
+        let mut slots = Slots::new(1, start);
+        let [a, b] = [PeerId([1; 16]), PeerId([2; 16])];
+        assert_eq!(slots.enter(a), None);
+        assert_eq!(slots.enter(b), Some(Change::Choke(b)));
+        assert_eq!(slots.enter(b), None);
+        assert!(slots.tick(start).is_empty());
+        let turn = slots.tick(start + TURN);
+        assert_eq!(turn, [Change::Choke(a), Change::Unchoke(b)]);
+        assert_eq!(slots.leave(b), Some(Change::Unchoke(a)));
+        assert_eq!(slots.leave(a), None);
+    }
+}

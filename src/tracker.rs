@@ -1,0 +1,93 @@
+//! The tracker: who is online, who shares what, who should get what from whom.
+//!
+//! * [`registry`]: pure: clients, file lists, holdings, expiry.
+//! * [`ranking`]: pure: which peers to name for a file, and why.
+//! * [`actor`]: the registry's mailbox.
+//! * [`session`]: actor: one client's link.
+//!
+//! The server's own library is no special case: it registers as a client over
+//! loopback, with a token that only this process knows, and is then flagged as
+//! the origin.
+
+pub mod actor;
+pub mod ranking;
+pub mod registry;
+pub mod session;
+
+use std::net::SocketAddr;
+
+use actix::prelude::*;
+
+use crate::ids::PeerId;
+use crate::wire::{Link, Message, Register};
+
+pub use actor::{Tracker, TrackerSettings};
+
+/// A client dialled us and registered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClientArrived {
+    /// Both halves of the connection.
+    pub link: Link,
+    /// What it said.
+    pub register: Register,
+}
+
+/// A message of a registered client.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FromClient {
+    /// Which client.
+    pub peer: PeerId,
+    /// Which of its links; messages of a replaced link are ignored.
+    pub link: u64,
+    /// What it says.
+    pub message: Message,
+}
+
+/// A client's link is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClientGone {
+    /// Which client.
+    pub peer: PeerId,
+    /// Which of its links.
+    pub link: u64,
+}
+
+/// A message for a client.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ToClient(pub Message);
+
+/// Closes a client's link after what is queued has been sent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseSession;
+
+/// Asks for the state of the tracker.
+#[derive(Debug, Message)]
+#[rtype(result = "TrackerSnapshot")]
+pub struct TrackerState;
+
+/// Answer to [`TrackerState`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct TrackerSnapshot {
+    /// Clients online, observers not counted.
+    pub clients: Vec<ClientSnapshot>,
+    /// Files that somebody shares.
+    pub files: usize,
+}
+
+/// One client.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ClientSnapshot {
+    /// Name to show.
+    pub name: String,
+    /// Where it can be dialled.
+    pub address: SocketAddr,
+    /// Whether it is the server's library.
+    pub origin: bool,
+    /// Files it shares.
+    pub files: usize,
+}

@@ -1,0 +1,229 @@
+//! The registry's mailbox: messages of clients in, answers and pushes out.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use bytes::Bytes;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::registry::{ClientInfo, Outgoing, Registry};
+use super::session::Session;
+use super::{ClientArrived, ClientGone, CloseSession, FromClient, ToClient, TrackerState};
+use crate::ids::PeerId;
+use crate::wire::{KickReason, LinkWriter, Message, PROTOCOL_VERSION, Register, Welcome};
+
+/// How often changes are pushed and silence is looked for.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How a tracker treats its clients.
+#[derive(Debug, Clone)]
+pub struct TrackerSettings {
+    /// Interval asked of clients.
+    pub heartbeat: Duration,
+    /// Silence after which a client is gone.
+    pub timeout: Duration,
+    /// Links at once.
+    pub max_clients: usize,
+    /// What the own library proves itself with.
+    pub origin_token: Bytes,
+}
+
+/// The actor.
+pub struct Tracker {
+    settings: TrackerSettings,
+    registry: Registry,
+    sessions: HashMap<PeerId, Addr<Session>>,
+    links: u64,
+    rng: StdRng,
+}
+
+impl Tracker {
+    /// A tracker that knows nobody.
+    pub fn new(settings: TrackerSettings) -> Self {
+        Self {
+            settings,
+            registry: Registry::default(),
+            sessions: HashMap::new(),
+            links: 0,
+            rng: StdRng::from_os_rng(),
+        }
+    }
+
+    fn deliver(&self, outgoing: Vec<Outgoing>) {
+        for (peer, message) in outgoing {
+            if let Some(session) = self.sessions.get(&peer) {
+                session.do_send(ToClient(message));
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let silent = self.registry.silent(Instant::now(), self.settings.timeout);
+        for peer in silent {
+            tracing::info!(?peer, "client silent for too long");
+            self.registry.remove(peer);
+            if let Some(session) = self.sessions.remove(&peer) {
+                session.do_send(CloseSession);
+            }
+        }
+        let outgoing = self.registry.flush();
+        self.deliver(outgoing);
+    }
+
+    /// Why a client is not let in, if so.
+    fn refusal(&self, register: &Register) -> Option<(KickReason, String)> {
+        if register.version != PROTOCOL_VERSION {
+            let text = format!("this tracker speaks protocol version {PROTOCOL_VERSION}");
+            return Some((KickReason::Version, text));
+        }
+        let known = self.registry.link_of(register.peer).is_some();
+        if self.registry.link_count() >= self.settings.max_clients && !known {
+            return Some((KickReason::Full, "the server is full; try later".into()));
+        }
+        None
+    }
+
+    fn welcome(&self, writer: &LinkWriter, address: SocketAddr) -> bool {
+        let welcome = Message::Welcome(Welcome {
+            heartbeat: self.settings.heartbeat,
+            timeout: self.settings.timeout,
+            your_address: address.to_string(),
+            clients: self.registry.client_count(),
+        });
+        writer.send(welcome).is_ok()
+    }
+
+    fn answer(&mut self, peer: PeerId, message: Message) -> Vec<Outgoing> {
+        match message {
+            Message::Publish(publish) => self.registry.publish(peer, publish),
+            Message::Report(report) => self.registry.report(peer, report),
+            Message::Subscribe(kind) => {
+                let pages = self.registry.subscribe(peer, kind);
+                return pages.into_iter().map(|page| (peer, page)).collect();
+            }
+            Message::FindPeers {
+                file,
+                position,
+                count,
+            } => {
+                let rng = &mut self.rng;
+                return self.registry.find_peers(peer, file, position, count, rng);
+            }
+            Message::Query {
+                number,
+                kind,
+                search,
+                page,
+            } => {
+                let (total, entries) = self.registry.query(kind, &search, page);
+                let result = Message::QueryResult {
+                    number,
+                    total,
+                    entries,
+                };
+                return vec![(peer, result)];
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+impl Actor for Tracker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(TICK, |actor, _| actor.tick());
+    }
+
+    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+        for session in self.sessions.values() {
+            session.do_send(ToClient(Message::Kick {
+                reason: KickReason::Shutdown,
+                text: "the tracker ends".into(),
+            }));
+            session.do_send(CloseSession);
+        }
+        Running::Stop
+    }
+}
+
+impl Handler<ClientArrived> for Tracker {
+    type Result = ();
+
+    fn handle(&mut self, arrived: ClientArrived, ctx: &mut Context<Self>) {
+        let ClientArrived { link, register } = arrived;
+        if let Some((reason, text)) = self.refusal(&register) {
+            // The link closes when it is dropped, after the kick is written.
+            let _ = link.writer.send(Message::Kick { reason, text });
+            return;
+        }
+        self.links += 1;
+        let own_token = &self.settings.origin_token;
+        let info = ClientInfo {
+            name: register.name,
+            address: SocketAddr::new(
+                link.remote.ip().to_canonical(),
+                register.listen_port.unwrap_or(0),
+            ),
+            origin: !own_token.is_empty() && register.origin_token == *own_token,
+            observer: register.observer,
+            link: self.links,
+        };
+        let peer = register.peer;
+        tracing::info!(name = %info.name, address = %link.remote, "client registered");
+        let replaced = self.registry.register(Instant::now(), peer, info);
+        if replaced.is_some()
+            && let Some(older) = self.sessions.remove(&peer)
+        {
+            older.do_send(ToClient(Message::Kick {
+                reason: KickReason::Replaced,
+                text: "registered again from elsewhere".into(),
+            }));
+            older.do_send(CloseSession);
+        }
+        if !self.welcome(&link.writer, link.remote) {
+            return self.registry.remove(peer);
+        }
+        let address = ctx.address();
+        let (messages, gone) = (address.clone().recipient(), address.recipient());
+        let session = Session::new(peer, self.links, link, messages, gone).start();
+        self.sessions.insert(peer, session);
+    }
+}
+
+impl Handler<FromClient> for Tracker {
+    type Result = ();
+
+    fn handle(&mut self, from: FromClient, _: &mut Context<Self>) {
+        if self.registry.link_of(from.peer) != Some(from.link) {
+            return;
+        }
+        self.registry.heard(Instant::now(), from.peer);
+        let outgoing = self.answer(from.peer, from.message);
+        self.deliver(outgoing);
+    }
+}
+
+impl Handler<ClientGone> for Tracker {
+    type Result = ();
+
+    fn handle(&mut self, gone: ClientGone, _: &mut Context<Self>) {
+        if self.registry.link_of(gone.peer) == Some(gone.link) {
+            tracing::info!(peer = ?gone.peer, "client gone");
+            self.registry.remove(gone.peer);
+            self.sessions.remove(&gone.peer);
+        }
+    }
+}
+
+impl Handler<TrackerState> for Tracker {
+    type Result = MessageResult<TrackerState>;
+
+    fn handle(&mut self, _: TrackerState, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.registry.snapshot())
+    }
+}

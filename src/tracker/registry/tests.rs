@@ -1,0 +1,216 @@
+//! The tracker's promises, without a socket.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::*;
+use crate::media::MediaFacts;
+
+fn peer(id: u8) -> PeerId {
+    PeerId([id; 16])
+}
+
+fn info(id: u8, port: u16) -> ClientInfo {
+    ClientInfo {
+        name: format!("peer-{id}"),
+        address: SocketAddr::from(([10, 0, 0, id], port)),
+        origin: false,
+        observer: false,
+        link: u64::from(id),
+    }
+}
+
+fn entry(id: u8, name: &str, kind: MediaKind) -> FileEntry {
+    FileEntry {
+        id: FileId([id; 32]),
+        name: name.into(),
+        size: 1 << 20,
+        chunk_size: 16 << 10,
+        facts: MediaFacts {
+            kind,
+            duration_ms: 1000,
+            video: None,
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+            title: String::new(),
+            artist: "Quartet".into(),
+            album: String::new(),
+            has_cover: false,
+        },
+        sources: 0,
+    }
+}
+
+fn publish(added: Vec<FileEntry>) -> Publish {
+    Publish {
+        added,
+        ..Publish::default()
+    }
+}
+
+fn registry(clients: u8) -> (Registry, Instant) {
+    let mut registry = Registry::default();
+    let now = Instant::now();
+    for id in 1..=clients {
+        registry.register(now, peer(id), info(id, 7000));
+    }
+    registry.flush();
+    (registry, now)
+}
+
+fn peers_named(outgoing: &[Outgoing], asker: PeerId) -> Vec<u8> {
+    outgoing
+        .iter()
+        .filter(|(to, _)| *to == asker)
+        .flat_map(|(_, message)| match message {
+            Message::PeerList { peers, .. } => peers.iter().map(|p| p.peer.0[0]).collect(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn one_file_under_two_names_is_one_entry_with_two_sources() {
+    let (mut registry, _) = registry(2);
+    registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    registry.publish(peer(2), publish(vec![entry(7, "b.mp4", MediaKind::Video)]));
+    let (total, found) = registry.query(None, "", 0);
+    assert_eq!(
+        (total, found[0].sources, found[0].name.as_str()),
+        (1, 2, "a.mp4")
+    );
+    registry.remove(peer(1));
+    let (_, found) = registry.query(None, "", 0);
+    assert_eq!((found[0].sources, found[0].name.as_str()), (1, "b.mp4"));
+    registry.remove(peer(2));
+    assert_eq!(registry.query(None, "", 0).0, 0);
+}
+
+#[test]
+fn subscribers_hear_of_their_kind_and_of_removals() {
+    let (mut registry, _) = registry(2);
+    registry.subscribe(peer(2), Some(MediaKind::Audio));
+    let both = vec![
+        entry(1, "song.mp3", MediaKind::Audio),
+        entry(2, "film.mp4", MediaKind::Video),
+    ];
+    registry.publish(peer(1), publish(both));
+    let outgoing = registry.flush();
+    let [(to, Message::CatalogueDelta(delta))] = &outgoing[..] else {
+        panic!("one delta: {outgoing:?}");
+    };
+    assert_eq!((*to, delta.changed.len()), (peer(2), 1));
+    assert!(registry.flush().is_empty(), "nothing new");
+    registry.remove(peer(1));
+    let outgoing = registry.flush();
+    let [(_, Message::CatalogueDelta(delta))] = &outgoing[..] else {
+        panic!("one delta: {outgoing:?}");
+    };
+    assert!(delta.removed.contains(&FileId([1; 32])));
+    assert_eq!(delta.clients, 1);
+}
+
+#[test]
+fn the_silent_are_found_and_the_heard_are_not() {
+    let (mut registry, now) = registry(2);
+    let timeout = Duration::from_secs(30);
+    let later = now + timeout + Duration::from_secs(1);
+    registry.heard(later, peer(1));
+    assert_eq!(registry.silent(later, timeout), [peer(2)]);
+}
+
+#[test]
+fn a_second_link_replaces_the_first_and_starts_with_an_empty_list() {
+    let (mut registry, now) = registry(1);
+    registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    let mut again = info(1, 7000);
+    again.link = 99;
+    assert_eq!(registry.register(now, peer(1), again), Some(1));
+    assert_eq!(registry.link_of(peer(1)), Some(99));
+    assert_eq!(registry.query(None, "", 0).0, 0);
+}
+
+#[test]
+fn search_needs_every_word_and_pages_are_bounded() {
+    let (mut registry, _) = registry(1);
+    let files = (0..120)
+        .map(|id| entry(id, &format!("song {id}.mp3"), MediaKind::Audio))
+        .collect();
+    registry.publish(peer(1), publish(files));
+    assert_eq!(registry.query(None, "SONG 11", 0).0, 11);
+    assert_eq!(registry.query(None, "quartet 119", 0).0, 1);
+    assert_eq!(registry.query(Some(MediaKind::Video), "", 0).0, 0);
+    let (total, last) = registry.query(None, "", 2);
+    assert_eq!((total, last.len()), (120, 20));
+    assert!(registry.query(None, "", u32::MAX).1.is_empty());
+}
+
+#[test]
+fn sharers_holders_and_fellow_viewers_are_named_and_the_asker_is_not() {
+    let (mut registry, _) = registry(4);
+    let file = FileId([7; 32]);
+    let mut rng = StdRng::seed_from_u64(1);
+    registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    registry.report(
+        peer(2),
+        Report {
+            files: vec![FileReport {
+                file,
+                chunk_size: 16 << 10,
+                have: (0..3).collect(),
+                position: ChunkIndex(0),
+                buffer: Duration::ZERO,
+            }],
+            ..Report::default()
+        },
+    );
+    registry.find_peers(peer(3), file, ChunkIndex(0), 10, &mut rng);
+    let outgoing = registry.find_peers(peer(4), file, ChunkIndex(0), 10, &mut rng);
+    let mut named = peers_named(&outgoing, peer(4));
+    assert_eq!(named.remove(0), 1, "who has all comes first");
+    named.sort_unstable();
+    assert_eq!(named, [2, 3]);
+}
+
+#[test]
+fn who_asked_hears_when_the_answer_changes() {
+    let (mut registry, _) = registry(2);
+    let file = FileId([7; 32]);
+    let mut rng = StdRng::seed_from_u64(1);
+    registry.find_peers(peer(2), file, ChunkIndex(0), 10, &mut rng);
+    registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    assert!(
+        registry
+            .flush()
+            .contains(&(peer(2), Message::PeersChanged(file)))
+    );
+}
+
+#[test]
+fn a_peer_that_cannot_be_dialled_is_told_to_dial() {
+    let (mut registry, now) = registry(1);
+    registry.register(now, peer(2), info(2, 0));
+    registry.publish(peer(2), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    let mut rng = StdRng::seed_from_u64(1);
+    let outgoing = registry.find_peers(peer(1), FileId([7; 32]), ChunkIndex(0), 10, &mut rng);
+    let introduced = outgoing.iter().any(|(to, message)| {
+        *to == peer(2)
+            && matches!(message, Message::Introduce { peer: entry, .. } if entry.peer == peer(1))
+    });
+    assert!(introduced, "{outgoing:?}");
+}
+
+#[test]
+fn a_client_on_the_trackers_own_host_is_reached_through_the_trackers_name() {
+    let (mut registry, now) = registry(1);
+    let mut local = info(2, 7000);
+    local.address = SocketAddr::from(([127, 0, 0, 1], 7000));
+    registry.register(now, peer(2), local);
+    registry.publish(peer(2), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    let mut rng = StdRng::seed_from_u64(1);
+    let outgoing = registry.find_peers(peer(1), FileId([7; 32]), ChunkIndex(0), 10, &mut rng);
+    let Some((_, Message::PeerList { peers, .. })) = outgoing.last() else {
+        panic!("a list: {outgoing:?}");
+    };
+    assert_eq!((peers[0].host, peers[0].port), (None, Some(7000)));
+}
