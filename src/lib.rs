@@ -4,6 +4,7 @@ pub mod config;
 pub mod ids;
 pub mod integrity;
 pub mod media;
+pub mod scheduler;
 pub mod store;
 pub mod swarm;
 pub mod tracker;

@@ -1,0 +1,142 @@
+//! The scheduler of a file: which chunk from which peer, and when.
+//!
+//! * [`core`]: pure: who has what, what is wanted until when, what is on its
+//!   way; decides requests, hedges and cancels.
+//! * [`window`]: pure: deadlines from the places where the file is read.
+//! * [`peer`]: pure: what one peer can be expected to deliver.
+//! * [`actor`]: one a file: mailbox; turns decisions into messages.
+//! * [`streams`]: actor: opens a scheduler for a file and lets it go.
+//!
+//! Readers (the gateway, `get`) ask for chunks in order ([`AwaitChunk`]) and read
+//! them from the store; where they ask is the playhead. The scheduler never
+//! touches payload.
+
+pub mod actor;
+pub mod core;
+pub mod peer;
+pub mod streams;
+pub mod window;
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use roaring::RoaringBitmap;
+use serde::Serialize;
+
+use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::media::{FileEntry, Geometry};
+use crate::store::StoreError;
+
+pub use actor::Scheduler;
+pub use streams::Streams;
+
+/// Why a file cannot be streamed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// Nobody shares such a file, as far as is known.
+    #[error("no such file in the library")]
+    UnknownFile,
+    /// The announced numbers are impossible.
+    #[error("the file's announced size is impossible")]
+    Impossible,
+    /// The store cannot keep or read it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The program ends.
+    #[error("shutting down")]
+    Closing,
+}
+
+/// One place where a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReaderId(pub u64);
+
+/// Opens (or finds) the scheduler of a file, by id, name or title.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<OpenedStream, StreamError>")]
+pub struct OpenStream(pub String);
+
+/// Answer to [`OpenStream`].
+#[derive(Debug, Clone)]
+pub struct OpenedStream {
+    /// Where readers ask.
+    pub scheduler: Addr<Scheduler>,
+    /// The file.
+    pub entry: FileEntry,
+    /// How it is cut.
+    pub geometry: Geometry,
+}
+
+/// A reader begins at the front of the file.
+#[derive(Debug, Message)]
+#[rtype(result = "ReaderId")]
+pub struct OpenReader;
+
+/// A reader ends.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseReader(pub ReaderId);
+
+/// Waits until a chunk is in the store. The reader's playhead moves there.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StreamError>")]
+pub struct AwaitChunk {
+    /// Which reader.
+    pub reader: ReaderId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+}
+
+/// Fetch the whole file, whether anybody reads it or not; or no longer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FetchWhole(pub bool);
+
+/// Asks for the state of one stream.
+#[derive(Debug, Message)]
+#[rtype(result = "StreamSnapshot")]
+pub struct StreamState;
+
+/// Answer to [`StreamState`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamSnapshot {
+    /// Content id.
+    pub file: FileId,
+    /// How it is cut.
+    pub geometry: Geometry,
+    /// Chunks held and verified.
+    pub have: RoaringBitmap,
+    /// Chunks on their way.
+    pub in_flight: RoaringBitmap,
+    /// Chunks that connected peers hold.
+    pub available: RoaringBitmap,
+    /// Chunk at the earliest playhead.
+    pub position: ChunkIndex,
+    /// Media held from there on without a gap.
+    pub buffer: Duration,
+    /// Bytes each peer supplied.
+    pub supplied: Vec<Supply>,
+    /// Bytes that arrived twice.
+    pub duplicate_bytes: u64,
+    /// Why nothing can be stored, if so.
+    pub problem: Option<String>,
+}
+
+/// What one peer supplied of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Supply {
+    /// Who.
+    #[serde(skip)]
+    pub peer: PeerId,
+    /// Name to show.
+    pub name: String,
+    /// Whether it is the server's library.
+    pub origin: bool,
+    /// Verified bytes.
+    pub bytes: u64,
+}
+
+/// Asks for the states of all open streams.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<StreamSnapshot>")]
+pub struct StreamsState;

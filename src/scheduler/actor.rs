@@ -1,0 +1,338 @@
+//! The scheduler's mailbox: events in, requests to connections out.
+//!
+//! Below it: the swarm (which peers there are), their connections (requests)
+//! and the store (what is here). It never sees payload.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::oneshot;
+
+use super::core::{Core, Effect, Tuning};
+use super::window::Windows;
+use super::{
+    AwaitChunk, CloseReader, FetchWhole, OpenReader, ReaderId, StreamError, StreamSnapshot,
+    StreamState,
+};
+use crate::config::StreamConfig;
+use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::media::{FileEntry, Geometry};
+use crate::store::{Opened, SetPlayheads, Store, StoreError, StoreEvent, WatchStore};
+use crate::swarm::{
+    CancelChunk, Connection, JoinFile, LeaveFile, ReportFile, RequestChunk, Swarm, SwarmEvent,
+    SwarmEventKind,
+};
+use crate::wire::FileReport;
+
+/// How often silence and lateness are looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How often the tracker's report and the store's playheads are renewed.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long fetching rests when the disk or the quota is full.
+const FULL_PAUSE: Duration = Duration::from_secs(2);
+
+/// A closed reader's place is kept this long: players close one connection and
+/// open the next at the same place.
+const READER_GRACE: Duration = Duration::from_millis(700);
+
+/// Media seconds after which an unread scheduler ends itself.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+
+type Waiter = oneshot::Sender<Result<(), StreamError>>;
+
+/// The actor.
+pub struct Scheduler {
+    file: FileId,
+    geometry: Geometry,
+    core: Core,
+    store: Addr<Store>,
+    swarm: Addr<Swarm>,
+    connections: HashMap<PeerId, Addr<Connection>>,
+    waiters: BTreeMap<ChunkIndex, Vec<Waiter>>,
+    readers: u64,
+    last_read: Instant,
+    problem: Option<StoreError>,
+}
+
+impl Scheduler {
+    /// A scheduler for a file that the store has opened.
+    pub fn new(
+        entry: &FileEntry,
+        opened: Opened,
+        config: &StreamConfig,
+        store: Addr<Store>,
+        swarm: Addr<Swarm>,
+    ) -> Self {
+        let now = Instant::now();
+        let windows = Windows::new(
+            opened.geometry,
+            entry.byte_rate(),
+            config.read_ahead.0,
+            config.urgent.0,
+            opened.room,
+        );
+        let tuning = Tuning {
+            request_timeout: config.request_timeout.0,
+            requests_per_peer: config.requests_per_peer,
+        };
+        let (geometry, have) = (opened.geometry, opened.have);
+        let rng = StdRng::from_os_rng();
+        Self {
+            file: entry.id,
+            geometry,
+            core: Core::new(now, tuning, windows, geometry, have, rng),
+            store,
+            swarm,
+            connections: HashMap::new(),
+            waiters: BTreeMap::new(),
+            readers: 0,
+            last_read: now,
+            problem: None,
+        }
+    }
+
+    /// Sends out what the core decided.
+    fn perform(&mut self) {
+        let file = self.file;
+        for effect in self.core.take_effects() {
+            match effect {
+                Effect::Request(peer, chunk, deadline) => {
+                    if let Some(connection) = self.connections.get(&peer) {
+                        connection.do_send(RequestChunk {
+                            file,
+                            chunk,
+                            deadline,
+                        });
+                    }
+                }
+                Effect::Cancel(peer, chunk) => {
+                    if let Some(connection) = self.connections.get(&peer) {
+                        connection.do_send(CancelChunk { file, chunk });
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, chunk: ChunkIndex, result: &Result<(), StreamError>) {
+        for waiter in self.waiters.remove(&chunk).unwrap_or_default() {
+            // A reader that went away no longer wants to know.
+            let _ = waiter.send(result.clone());
+        }
+    }
+
+    /// A chunk that came in could not be kept.
+    fn not_stored(&mut self, now: Instant, peer: PeerId, chunk: ChunkIndex, error: StoreError) {
+        let full = matches!(
+            error,
+            StoreError::DiskFull | StoreError::QuotaFull | StoreError::Disk(_)
+        );
+        let resume = if full { now + FULL_PAUSE } else { now };
+        self.core.not_stored(now, peer, chunk, resume);
+        if full {
+            tracing::warn!(file = ?self.file, %error, "cannot store");
+            self.wake(chunk, &Err(error.clone().into()));
+            self.problem = Some(error);
+        }
+    }
+
+    fn report(&mut self) {
+        let playheads: Vec<ChunkIndex> = self.core.windows().playheads().collect();
+        self.swarm.do_send(ReportFile(FileReport {
+            file: self.file,
+            chunk_size: self.geometry.chunk_size().bytes(),
+            have: self.core.have().clone(),
+            position: self.position(),
+            buffer: self.buffer(),
+        }));
+        self.store.do_send(SetPlayheads {
+            file: self.file,
+            playheads,
+        });
+    }
+
+    fn position(&self) -> ChunkIndex {
+        let first = self.core.windows().playheads().min();
+        first.unwrap_or(ChunkIndex(0))
+    }
+
+    fn buffer(&self) -> Duration {
+        let run = self.core.run_from(self.position());
+        self.core.windows().media_time(run)
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.core.tick(Instant::now());
+        self.perform();
+        let unread = self.core.windows().is_empty() && self.waiters.is_empty();
+        if unread && !self.core.is_whole() && self.last_read.elapsed() > IDLE_LIMIT {
+            ctx.stop();
+        }
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.store.do_send(WatchStore(ctx.address().recipient()));
+        if !self.core.is_complete() {
+            self.swarm.do_send(JoinFile {
+                file: self.file,
+                geometry: self.geometry,
+                events: ctx.address().recipient(),
+            });
+        }
+        ctx.run_interval(TICK, Self::tick);
+        ctx.run_interval(REPORT_INTERVAL, |actor, _| actor.report());
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.swarm.do_send(LeaveFile(self.file));
+        self.store.do_send(SetPlayheads {
+            file: self.file,
+            playheads: Vec::new(),
+        });
+    }
+}
+
+impl Handler<OpenReader> for Scheduler {
+    type Result = MessageResult<OpenReader>;
+
+    fn handle(&mut self, _: OpenReader, _: &mut Context<Self>) -> Self::Result {
+        self.readers += 1;
+        self.last_read = Instant::now();
+        MessageResult(ReaderId(self.readers))
+    }
+}
+
+impl Handler<CloseReader> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, close: CloseReader, ctx: &mut Context<Self>) {
+        ctx.run_later(READER_GRACE, move |actor, _| {
+            actor.last_read = Instant::now();
+            actor.core.remove_reader(Instant::now(), close.0);
+            actor.perform();
+        });
+    }
+}
+
+impl Handler<AwaitChunk> for Scheduler {
+    type Result = ResponseFuture<Result<(), StreamError>>;
+
+    fn handle(&mut self, wait: AwaitChunk, _: &mut Context<Self>) -> Self::Result {
+        let AwaitChunk { reader, chunk } = wait;
+        self.last_read = Instant::now();
+        self.core.set_reader(self.last_read, reader, chunk);
+        self.perform();
+        if self.core.have().contains(chunk.0) {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        let (waiter, arrival) = oneshot::channel();
+        self.waiters.entry(chunk).or_default().push(waiter);
+        Box::pin(async move { arrival.await.unwrap_or(Err(StreamError::Closing)) })
+    }
+}
+
+impl Handler<FetchWhole> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, whole: FetchWhole, _: &mut Context<Self>) {
+        self.core.set_whole(Instant::now(), whole.0);
+        self.perform();
+    }
+}
+
+impl Handler<SwarmEvent> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, event: SwarmEvent, _: &mut Context<Self>) {
+        let SwarmEvent { peer, kind } = event;
+        let now = Instant::now();
+        match kind {
+            SwarmEventKind::PeerUp {
+                connection,
+                name,
+                origin,
+            } => {
+                self.connections.insert(peer, connection);
+                self.core.peer_up(now, peer, name, origin);
+            }
+            SwarmEventKind::Has(chunks) => {
+                self.core.with_peer(now, peer, |peer| peer.has |= chunks);
+            }
+            SwarmEventKind::Lost(chunks) => {
+                self.core.with_peer(now, peer, |peer| peer.has -= chunks);
+            }
+            SwarmEventKind::Choked(choked) => self.core.choked(now, peer, choked),
+            SwarmEventKind::Rtt(rtt) => self.core.with_peer(now, peer, |peer| peer.set_rtt(rtt)),
+            SwarmEventKind::Arrived {
+                chunk,
+                bytes,
+                result,
+            } => match result {
+                Ok(()) => {
+                    self.problem = None;
+                    self.core.stored(now, peer, chunk, bytes);
+                    self.wake(chunk, &Ok(()));
+                }
+                Err(error) => self.not_stored(now, peer, chunk, error),
+            },
+            SwarmEventKind::Rejected { chunk, reason } => {
+                self.core.rejected(now, peer, chunk, reason);
+            }
+            SwarmEventKind::PeerDown => {
+                self.core.peer_down(now, peer);
+                self.connections.remove(&peer);
+            }
+        }
+        self.perform();
+    }
+}
+
+impl Handler<StoreEvent> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
+        match event {
+            StoreEvent::Stored { file, chunk } if file == self.file => {
+                self.core.now_held(chunk);
+                self.wake(chunk, &Ok(()));
+                self.perform();
+            }
+            StoreEvent::Evicted { file, chunks } if file == self.file => {
+                self.core.evicted(&chunks);
+            }
+            // The whole file came or went under us: the next reader starts afresh.
+            StoreEvent::Opened { file } | StoreEvent::Withdrawn { file } if file == self.file => {
+                ctx.stop();
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Handler<StreamState> for Scheduler {
+    type Result = MessageResult<StreamState>;
+
+    fn handle(&mut self, _: StreamState, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(StreamSnapshot {
+            file: self.file,
+            geometry: self.geometry,
+            have: self.core.have().clone(),
+            in_flight: self.core.in_flight().clone(),
+            available: self.core.available(),
+            position: self.position(),
+            buffer: self.buffer(),
+            supplied: self.core.supplied(),
+            duplicate_bytes: self.core.duplicate_bytes(),
+            problem: self.problem.as_ref().map(ToString::to_string),
+        })
+    }
+}

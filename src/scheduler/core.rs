@@ -1,0 +1,521 @@
+//! Which chunk from which peer: no socket, no clock, no randomness of its own.
+//!
+//! Invariant: each chunk is in exactly one state: held, in flight (at one peer,
+//! or at two while hedged) or missing; a flight exists for every request that a
+//! peer has not answered and that was not taken back.
+//!
+//! Choice, in this order ([`Core::fill`]):
+//! 1. Near a playhead, earliest deadline first, from the peer that will deliver
+//!    soonest.
+//! 2. Ahead of it, for each peer with credits, the rarest chunk it has; ties at
+//!    random, so that viewers differ and can trade. Where nobody but full
+//!    sources is there, in order instead. The server comes last.
+//!
+//! Trouble ([`Core::tick`]): a peer that sends nothing for the request timeout
+//! loses all its requests; a chunk that will miss its deadline is asked of a
+//! second peer, within a budget of a twentieth of what arrives (hedging as in
+//! Dean & Barroso, "The Tail at Scale"), and cancelled at the loser.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use roaring::RoaringBitmap;
+
+use super::peer::Peer;
+use super::window::Windows;
+use super::{ReaderId, Supply};
+use crate::ids::{ChunkIndex, PeerId};
+use crate::media::Geometry;
+use crate::wire::RejectReason;
+
+/// Missing chunks looked at for one decision; bounds its cost.
+const MAX_CANDIDATES: usize = 1024;
+
+/// Chunks a hedge costs, in chunks that arrived: one in twenty.
+const HEDGE_COST: f64 = 20.0;
+
+/// Hedges that can be saved up.
+const MAX_HEDGES: f64 = 4.0;
+
+/// A request is not hedged before this age beyond two round trips.
+const MIN_HEDGE_AGE: Duration = Duration::from_millis(250);
+
+/// How long a peer is left alone after a rejection that names no time.
+const REJECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask a peer for a chunk that is needed in this time.
+    Request(PeerId, ChunkIndex, Duration),
+    /// Take a request back.
+    Cancel(PeerId, ChunkIndex),
+}
+
+/// A request that is not answered.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    peer: PeerId,
+    sent: Instant,
+}
+
+/// Bounds on requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Silence after which a peer loses its requests.
+    pub request_timeout: Duration,
+    /// Requests at one peer, whatever its rate.
+    pub requests_per_peer: u32,
+}
+
+/// The decisions for one file.
+#[derive(Debug)]
+pub struct Core {
+    tuning: Tuning,
+    geometry: Geometry,
+    windows: Windows,
+    have: RoaringBitmap,
+    in_flight: RoaringBitmap,
+    flights: BTreeMap<ChunkIndex, Vec<Flight>>,
+    peers: BTreeMap<PeerId, Peer>,
+    gone: BTreeMap<PeerId, Supply>,
+    whole: bool,
+    hedges: f64,
+    duplicate_bytes: u64,
+    paused_until: Instant,
+    rng: StdRng,
+    effects: Vec<Effect>,
+}
+
+impl Core {
+    /// The decisions for a file of which `have` is here already.
+    pub fn new(
+        now: Instant,
+        tuning: Tuning,
+        windows: Windows,
+        geometry: Geometry,
+        have: RoaringBitmap,
+        rng: StdRng,
+    ) -> Self {
+        Self {
+            tuning,
+            geometry,
+            windows,
+            have,
+            in_flight: RoaringBitmap::new(),
+            flights: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            whole: false,
+            hedges: MAX_HEDGES,
+            duplicate_bytes: 0,
+            paused_until: now,
+            rng,
+            effects: Vec::new(),
+        }
+    }
+
+    /// What to do, decided by the calls so far.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Chunks held.
+    pub fn have(&self) -> &RoaringBitmap {
+        &self.have
+    }
+
+    /// Whether all of the file is held.
+    pub fn is_complete(&self) -> bool {
+        self.have.len() == u64::from(self.geometry.chunk_count())
+    }
+
+    /// Chunks on their way.
+    pub fn in_flight(&self) -> &RoaringBitmap {
+        &self.in_flight
+    }
+
+    /// Whether all of the file is to be fetched.
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Where the file is read.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// Bytes that arrived though the chunk was held.
+    pub fn duplicate_bytes(&self) -> u64 {
+        self.duplicate_bytes
+    }
+
+    /// Chunks that connected peers hold.
+    pub fn available(&self) -> RoaringBitmap {
+        let mut available = RoaringBitmap::new();
+        self.peers.values().for_each(|peer| available |= &peer.has);
+        available
+    }
+
+    /// What each peer supplied, gone ones too, most first.
+    pub fn supplied(&self) -> Vec<Supply> {
+        let mut supplied = self.gone.clone();
+        for (id, peer) in &self.peers {
+            let entry = supplied.entry(*id).or_insert(Supply {
+                peer: *id,
+                name: peer.name.clone(),
+                origin: peer.origin,
+                bytes: 0,
+            });
+            entry.bytes += peer.supplied;
+        }
+        let mut supplied: Vec<Supply> = supplied.into_values().filter(|s| s.bytes > 0).collect();
+        supplied.sort_by_key(|supply| std::cmp::Reverse(supply.bytes));
+        supplied
+    }
+
+    /// Chunks held from `chunk` on without a gap.
+    pub fn run_from(&self, chunk: ChunkIndex) -> u32 {
+        let mut held = self.have.range(chunk.0..);
+        match held.next_range() {
+            Some(run) if *run.start() == chunk.0 => run.end() - run.start() + 1,
+            _ => 0,
+        }
+    }
+
+    /// A peer connected.
+    pub fn peer_up(&mut self, now: Instant, id: PeerId, name: String, origin: bool) {
+        self.peer_down(now, id);
+        self.peers.insert(id, Peer::new(now, name, origin));
+    }
+
+    /// A peer is gone; its requests go to others.
+    pub fn peer_down(&mut self, now: Instant, id: PeerId) {
+        self.release_all(id, false);
+        if let Some(peer) = self.peers.remove(&id) {
+            let entry = self.gone.entry(id).or_insert(Supply {
+                peer: id,
+                name: peer.name,
+                origin: peer.origin,
+                bytes: 0,
+            });
+            entry.bytes += peer.supplied;
+        }
+        self.fill(now);
+    }
+
+    /// Changes what is known of a peer.
+    pub fn with_peer(&mut self, now: Instant, id: PeerId, change: impl FnOnce(&mut Peer)) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            change(peer);
+            self.fill(now);
+        }
+    }
+
+    /// A peer no longer serves: its requests go to others.
+    pub fn choked(&mut self, now: Instant, id: PeerId, choked: bool) {
+        if choked {
+            self.release_all(id, false);
+        }
+        self.with_peer(now, id, |peer| peer.choking = choked);
+    }
+
+    /// A chunk came in and is stored.
+    pub fn stored(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, bytes: u32) {
+        if self.have.contains(chunk.0) {
+            self.duplicate_bytes += u64::from(bytes);
+        }
+        self.answered(from, chunk);
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.delivered(now, bytes);
+        }
+        self.hedges = (self.hedges + 1.0 / HEDGE_COST).min(MAX_HEDGES);
+        self.now_held(chunk);
+        self.fill(now);
+    }
+
+    /// A chunk is held, wherever it came from. Requests for it are taken back.
+    pub fn now_held(&mut self, chunk: ChunkIndex) {
+        self.have.insert(chunk.0);
+        for flight in self.flights.remove(&chunk).unwrap_or_default() {
+            self.effects.push(Effect::Cancel(flight.peer, chunk));
+            if let Some(peer) = self.peers.get_mut(&flight.peer) {
+                peer.released();
+            }
+        }
+        self.in_flight.remove(chunk.0);
+    }
+
+    /// Chunks are no longer held.
+    pub fn evicted(&mut self, chunks: &RoaringBitmap) {
+        self.have -= chunks;
+    }
+
+    /// A chunk came in but could not be stored. If the disk or the quota is the
+    /// reason, fetching rests until `resume`.
+    pub fn not_stored(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, resume: Instant) {
+        self.answered(from, chunk);
+        self.paused_until = self.paused_until.max(resume);
+        self.fill(now);
+    }
+
+    /// A peer does not serve a request.
+    pub fn rejected(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, why: RejectReason) {
+        self.answered(from, chunk);
+        if let Some(peer) = self.peers.get_mut(&from) {
+            match why {
+                RejectReason::Busy(wait) => peer.wait_until = now + wait,
+                RejectReason::Choked => peer.wait_until = now + REJECT_PAUSE,
+                RejectReason::NotHeld | RejectReason::Disk => {
+                    peer.has.remove(chunk.0);
+                }
+            }
+        }
+        self.fill(now);
+    }
+
+    /// A reader is at a chunk. What no reader wants any more is taken back.
+    pub fn set_reader(&mut self, now: Instant, reader: ReaderId, chunk: ChunkIndex) {
+        let before = self.windows.time_until(chunk);
+        self.windows.set(reader, chunk);
+        let jumped = before > self.windows.media_time(2);
+        if jumped {
+            self.cancel_unwanted();
+        }
+        self.fill(now);
+    }
+
+    /// A reader is gone.
+    pub fn remove_reader(&mut self, now: Instant, reader: ReaderId) {
+        self.windows.remove(reader);
+        self.cancel_unwanted();
+        self.fill(now);
+    }
+
+    /// Fetch all of the file, or only what readers need.
+    pub fn set_whole(&mut self, now: Instant, whole: bool) {
+        self.whole = whole;
+        self.cancel_unwanted();
+        self.fill(now);
+    }
+
+    fn cancel_unwanted(&mut self) {
+        if self.whole {
+            return;
+        }
+        let unwanted = &self.in_flight - self.windows.wanted();
+        for chunk in unwanted {
+            self.release(ChunkIndex(chunk), None, true);
+        }
+    }
+
+    /// A request is answered: its flight ends.
+    fn answered(&mut self, from: PeerId, chunk: ChunkIndex) {
+        self.release(chunk, Some(from), false);
+    }
+
+    /// Ends the flights of a chunk, all or those at one peer.
+    fn release(&mut self, chunk: ChunkIndex, only: Option<PeerId>, cancel: bool) {
+        let Some(flights) = self.flights.get_mut(&chunk) else {
+            return;
+        };
+        let ends = |flight: &Flight| only.is_none_or(|peer| peer == flight.peer);
+        let ended: Vec<Flight> = flights.iter().copied().filter(ends).collect();
+        flights.retain(|flight| !ends(flight));
+        if flights.is_empty() {
+            self.flights.remove(&chunk);
+            self.in_flight.remove(chunk.0);
+        }
+        for flight in ended {
+            if cancel {
+                self.effects.push(Effect::Cancel(flight.peer, chunk));
+            }
+            if let Some(peer) = self.peers.get_mut(&flight.peer) {
+                peer.released();
+            }
+        }
+    }
+
+    fn release_all(&mut self, id: PeerId, cancel: bool) {
+        let at_peer = |flights: &&Vec<Flight>| flights.iter().any(|flight| flight.peer == id);
+        let chunks = self.flights.iter().filter(|(_, flights)| at_peer(flights));
+        let chunks: Vec<ChunkIndex> = chunks.map(|(chunk, _)| *chunk).collect();
+        for chunk in chunks {
+            self.release(chunk, Some(id), cancel);
+        }
+    }
+
+    fn request(&mut self, now: Instant, id: PeerId, chunk: ChunkIndex) {
+        let deadline = self.windows.time_until(chunk);
+        self.effects.push(Effect::Request(id, chunk, deadline));
+        self.in_flight.insert(chunk.0);
+        let flight = Flight {
+            peer: id,
+            sent: now,
+        };
+        self.flights.entry(chunk).or_default().push(flight);
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.requested(now);
+        }
+    }
+
+    /// Looks for silent peers and late chunks. Call every 50 ms or so.
+    pub fn tick(&mut self, now: Instant) {
+        let timeout = self.tuning.request_timeout;
+        let silent = self.peers.iter().filter(|(_, p)| p.is_silent(now, timeout));
+        let silent: Vec<PeerId> = silent.map(|(id, _)| *id).collect();
+        for id in silent {
+            tracing::debug!(peer = ?id, "silent; its requests go to others");
+            self.release_all(id, true);
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.snub(now, timeout);
+            }
+        }
+        self.hedge_late(now);
+        self.fill(now);
+    }
+
+    /// Asks a second peer for chunks that will miss their deadline.
+    fn hedge_late(&mut self, now: Instant) {
+        let chunk_bytes = self.geometry.chunk_size().bytes();
+        for chunk in self.windows.urgent() {
+            let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
+                continue;
+            };
+            let Some(holder) = self.peers.get(&flight.peer) else {
+                continue;
+            };
+            let age = now.saturating_duration_since(flight.sent);
+            let due = self.windows.time_until(chunk);
+            if self.hedges < 1.0 || age < MIN_HEDGE_AGE + holder.rtt() * 2 {
+                continue;
+            }
+            let expected = holder.eta(now, chunk_bytes).max(age);
+            if expected < due {
+                continue;
+            }
+            let better = |eta: Duration| eta < expected.mul_f64(0.6);
+            let first = flight.peer;
+            if let Some((eta, id)) = self.soonest(now, chunk, Some(first)).filter(|(e, _)| better(*e)) {
+                tracing::trace!(%chunk, ?eta, "hedged");
+                self.hedges -= 1.0;
+                self.request(now, id, chunk);
+            }
+        }
+    }
+
+    /// The peer that would deliver a chunk soonest.
+    fn soonest(
+        &self,
+        now: Instant,
+        chunk: ChunkIndex,
+        except: Option<PeerId>,
+    ) -> Option<(Duration, PeerId)> {
+        let limit = self.tuning.requests_per_peer;
+        let bytes = self.geometry.chunk_len(chunk);
+        self.peers
+            .iter()
+            .filter(|(id, peer)| {
+                Some(**id) != except
+                    && peer.has.contains(chunk.0)
+                    && peer.free_credits(now, limit) > 0
+            })
+            .map(|(id, peer)| (peer.eta(now, bytes), *id))
+            .min()
+    }
+
+    /// Hands out all credits there are something to ask for.
+    pub fn fill(&mut self, now: Instant) {
+        if now < self.paused_until || (self.windows.is_empty() && !self.whole) {
+            return;
+        }
+        let limit = self.tuning.requests_per_peer;
+        let spare = |peer: &Peer| {
+            let free = peer.free_credits(now, limit);
+            // Many small refills cost more than they bring once requests queue.
+            free > 0 && free * 4 >= peer.outstanding
+        };
+        if !self.peers.values().any(spare) {
+            return;
+        }
+        for chunk in self.windows.urgent() {
+            if self.have.contains(chunk.0) || self.in_flight.contains(chunk.0) {
+                continue;
+            }
+            if let Some((_, id)) = self.soonest(now, chunk, None) {
+                self.request(now, id, chunk);
+            }
+        }
+        self.fill_ahead(now);
+    }
+
+    /// Rarest first for each peer with credits, the server last.
+    fn fill_ahead(&mut self, now: Instant) {
+        let limit = self.tuning.requests_per_peer;
+        let free = |peer: &Peer| peer.free_credits(now, limit);
+        let mut order: Vec<(PeerId, bool)> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| free(peer) > 0)
+            .map(|(id, peer)| (*id, peer.origin))
+            .collect();
+        if order.is_empty() {
+            return;
+        }
+        let mut candidates = self.candidates();
+        order.shuffle(&mut self.rng);
+        order.sort_by_key(|(_, origin)| *origin);
+        for (id, _) in order {
+            let Some(peer) = self.peers.get(&id) else {
+                continue;
+            };
+            let mut credits = free(peer);
+            let has = peer.has.clone();
+            let mut taken = Vec::new();
+            candidates.retain(|chunk| {
+                let take = credits > 0 && has.contains(chunk.0);
+                if take {
+                    credits -= 1;
+                    taken.push(*chunk);
+                }
+                !take
+            });
+            for chunk in taken {
+                self.request(now, id, chunk);
+            }
+        }
+    }
+
+    /// Missing chunks in the order they should be asked for.
+    fn candidates(&mut self) -> Vec<ChunkIndex> {
+        let mut missing = self.windows.wanted() - &self.have - &self.in_flight;
+        if missing.is_empty() && self.whole {
+            missing.insert_range(0..self.geometry.chunk_count());
+            missing = missing - &self.have - &self.in_flight;
+        }
+        let count = self.geometry.chunk_count();
+        let partial = |peer: &Peer| peer.has.len() < u64::from(count);
+        if !self.peers.values().any(partial) {
+            return missing.iter().take(MAX_CANDIDATES).map(ChunkIndex).collect();
+        }
+        let skip = (missing.len() as usize).saturating_sub(MAX_CANDIDATES);
+        let skip = self.rng.random_range(0..=skip);
+        let mut keyed: Vec<(usize, u32, ChunkIndex)> = missing
+            .iter()
+            .skip(skip)
+            .take(MAX_CANDIDATES)
+            .map(|chunk| {
+                let holders = self.peers.values().filter(|peer| peer.has.contains(chunk));
+                (holders.count(), self.rng.random(), ChunkIndex(chunk))
+            })
+            .collect();
+        keyed.sort_unstable();
+        keyed.into_iter().map(|(_, _, chunk)| chunk).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

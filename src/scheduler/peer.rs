@@ -1,0 +1,166 @@
+//! What one peer can be expected to deliver.
+
+use std::time::{Duration, Instant};
+
+use roaring::RoaringBitmap;
+
+use crate::swarm::rate::RateMeter;
+
+/// Requests a fresh peer may have outstanding.
+const FIRST_WINDOW: u32 = 4;
+
+/// Media of a peer's queue we aim for: longer queues gain no throughput and
+/// cost every seek and every deadline (libtorrent's `request_queue_time` is 3
+/// s; a stream wants less).
+const QUEUE_TARGET: Duration = Duration::from_millis(1000);
+
+/// Rate assumed of a peer that has not delivered yet, in bytes a second.
+const ASSUMED_RATE: f64 = 500_000.0;
+
+/// A connected peer, as the scheduler sees it.
+#[derive(Debug)]
+pub struct Peer {
+    /// Name to show.
+    pub name: String,
+    /// Whether it is the server's library.
+    pub origin: bool,
+    /// Chunks it holds.
+    pub has: RoaringBitmap,
+    /// Whether it refuses to serve.
+    pub choking: bool,
+    /// Requests it has not answered.
+    pub outstanding: u32,
+    /// Verified bytes it supplied.
+    pub supplied: u64,
+    /// Not asked before this time.
+    pub wait_until: Instant,
+    window: u32,
+    rtt: Duration,
+    rate: RateMeter,
+    progress: Instant,
+}
+
+impl Peer {
+    /// A peer that just connected.
+    pub fn new(now: Instant, name: String, origin: bool) -> Self {
+        Self {
+            name,
+            origin,
+            has: RoaringBitmap::new(),
+            choking: false,
+            outstanding: 0,
+            supplied: 0,
+            wait_until: now,
+            window: FIRST_WINDOW,
+            rtt: Duration::ZERO,
+            rate: RateMeter::new(now),
+            progress: now,
+        }
+    }
+
+    /// A new round-trip time.
+    pub fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt = rtt;
+    }
+
+    /// Smoothed round trip; zero until measured.
+    pub fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
+    /// Requests it may be sent now.
+    pub fn free_credits(&self, now: Instant, limit: u32) -> u32 {
+        if self.choking || now < self.wait_until {
+            return 0;
+        }
+        self.window.min(limit).saturating_sub(self.outstanding)
+    }
+
+    /// A request goes out.
+    pub fn requested(&mut self, now: Instant) {
+        if self.outstanding == 0 {
+            self.progress = now;
+        }
+        self.outstanding += 1;
+    }
+
+    /// A request is answered without a chunk, or taken back.
+    pub fn released(&mut self) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+    }
+
+    /// A chunk came. The window grows while the queue at the peer is shorter
+    /// than [`QUEUE_TARGET`], and shrinks when it is longer.
+    pub fn delivered(&mut self, now: Instant, bytes: u32) {
+        self.rate.add(now, bytes.into());
+        self.progress = now;
+        self.supplied += u64::from(bytes);
+        let queue = f64::from(self.window) * f64::from(bytes) / self.rate.rate(now).max(1.0);
+        let target = QUEUE_TARGET + self.rtt;
+        if queue < target.as_secs_f64() {
+            self.window = self.window.saturating_add(1);
+        } else if queue > target.as_secs_f64() * 1.5 {
+            self.window = (self.window - 1).max(2);
+        }
+    }
+
+    /// Whether it owes us chunks and has sent none for `timeout`.
+    pub fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
+        self.outstanding > 0 && now.saturating_duration_since(self.progress) > timeout
+    }
+
+    /// It lost its requests: it must prove itself again.
+    pub fn snub(&mut self, now: Instant, pause: Duration) {
+        self.window = 1;
+        self.wait_until = now + pause;
+    }
+
+    /// Time until a chunk asked for now would be here.
+    pub fn eta(&self, now: Instant, chunk_bytes: u32) -> Duration {
+        let rate = match self.supplied {
+            0 => ASSUMED_RATE,
+            _ => self.rate.rate(now).max(1000.0),
+        };
+        let queued = f64::from(self.outstanding + 1) * f64::from(chunk_bytes);
+        self.rtt + Duration::from_secs_f64((queued / rate).min(3600.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNK: u32 = 64 << 10;
+
+    #[test]
+    fn the_window_follows_the_rate() {
+        let start = Instant::now();
+        let mut peer = Peer::new(start, String::new(), false);
+        let mut now = start;
+        for _ in 0..2000 {
+            now += Duration::from_millis(5);
+            peer.delivered(now, CHUNK);
+        }
+        let fast = peer.free_credits(now, 10_000);
+        assert!((150..=300).contains(&fast), "a second of 13 MB/s: {fast}");
+        for _ in 0..200 {
+            now += Duration::from_millis(500);
+            peer.delivered(now, CHUNK);
+        }
+        assert!(peer.free_credits(now, 10_000) <= 5);
+    }
+
+    #[test]
+    fn silence_counts_only_while_something_is_owed() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(5);
+        let timeout = Duration::from_secs(2);
+        let mut peer = Peer::new(now, String::new(), false);
+        assert!(!peer.is_silent(later, timeout));
+        peer.requested(later);
+        assert!(!peer.is_silent(later, timeout));
+        assert!(peer.is_silent(later + timeout * 2, timeout));
+        peer.snub(later, timeout);
+        assert_eq!(peer.free_credits(later, 64), 0);
+    }
+}

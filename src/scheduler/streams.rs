@@ -1,0 +1,128 @@
+//! Opens a scheduler for a file, once, and lets it go when it ends.
+
+use std::collections::HashMap;
+
+use actix::prelude::*;
+
+use super::actor::Scheduler;
+use super::{
+    OpenStream, OpenedStream, StreamError, StreamSnapshot, StreamState, StreamsState,
+};
+use crate::announcer::{Announcer, FindEntry};
+use crate::config::StreamConfig;
+use crate::ids::FileId;
+use crate::media::FileEntry;
+use crate::store::{OpenCache, Opened, Store};
+use crate::swarm::Swarm;
+
+/// The actor.
+pub struct Streams {
+    config: StreamConfig,
+    store: Addr<Store>,
+    swarm: Addr<Swarm>,
+    announcer: Addr<Announcer>,
+    open: HashMap<FileId, OpenedStream>,
+}
+
+impl Streams {
+    /// No streams yet.
+    pub fn new(
+        config: StreamConfig,
+        store: Addr<Store>,
+        swarm: Addr<Swarm>,
+        announcer: Addr<Announcer>,
+    ) -> Self {
+        Self {
+            config,
+            store,
+            swarm,
+            announcer,
+            open: HashMap::new(),
+        }
+    }
+
+    /// The running scheduler of a file.
+    fn running(&mut self, file: FileId) -> Option<OpenedStream> {
+        self.open.retain(|_, stream| stream.scheduler.connected());
+        self.open.get(&file).cloned()
+    }
+
+    fn start(&mut self, entry: FileEntry, opened: Opened) -> OpenedStream {
+        if let Some(running) = self.running(entry.id) {
+            return running;
+        }
+        let geometry = opened.geometry;
+        let (store, swarm) = (self.store.clone(), self.swarm.clone());
+        let scheduler = Scheduler::new(&entry, opened, &self.config, store, swarm).start();
+        let stream = OpenedStream {
+            scheduler,
+            geometry,
+            entry: entry.clone(),
+        };
+        self.open.insert(entry.id, stream.clone());
+        stream
+    }
+}
+
+/// Finds the entry and makes the store ready for it.
+async fn prepare(
+    wanted: String,
+    announcer: Addr<Announcer>,
+    store: Addr<Store>,
+) -> Result<(FileEntry, Opened), StreamError> {
+    let entry = announcer
+        .send(FindEntry(wanted))
+        .await
+        .map_err(|_| StreamError::Closing)?
+        .ok_or(StreamError::UnknownFile)?;
+    let geometry = entry.geometry().ok_or(StreamError::Impossible)?;
+    let file = entry.id;
+    let opened = store
+        .send(OpenCache { file, geometry })
+        .await
+        .map_err(|_| StreamError::Closing)??;
+    Ok((entry, opened))
+}
+
+impl Actor for Streams {
+    type Context = Context<Self>;
+}
+
+impl Handler<OpenStream> for Streams {
+    type Result = ResponseActFuture<Self, Result<OpenedStream, StreamError>>;
+
+    fn handle(&mut self, open: OpenStream, _: &mut Context<Self>) -> Self::Result {
+        let running = open.0.parse().ok().and_then(|file| self.running(file));
+        if let Some(running) = running {
+            return Box::pin(actix::fut::ready(Ok(running)));
+        }
+        let prepared = prepare(open.0, self.announcer.clone(), self.store.clone());
+        let started = prepared.into_actor(self).map(|prepared, actor, _| {
+            let (entry, opened) = prepared?;
+            Ok(actor.start(entry, opened))
+        });
+        Box::pin(started)
+    }
+}
+
+impl Handler<StreamsState> for Streams {
+    type Result = ResponseFuture<Vec<StreamSnapshot>>;
+
+    fn handle(&mut self, _: StreamsState, _: &mut Context<Self>) -> Self::Result {
+        let schedulers: Vec<Addr<Scheduler>> = self
+            .open
+            .values()
+            .map(|stream| stream.scheduler.clone())
+            .collect();
+        Box::pin(async move {
+            let mut states = Vec::new();
+            for scheduler in schedulers {
+                // A scheduler that just ended has no state.
+                if let Ok(state) = scheduler.send(StreamState).await {
+                    states.push(state);
+                }
+            }
+            states
+        })
+    }
+}
