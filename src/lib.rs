@@ -3,6 +3,7 @@ pub mod announcer;
 pub mod config;
 pub mod ids;
 pub mod integrity;
+pub mod library;
 pub mod media;
 pub mod scheduler;
 pub mod store;

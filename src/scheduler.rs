@@ -36,9 +36,6 @@ pub enum StreamError {
     /// Nobody shares such a file, as far as is known.
     #[error("no such file in the library")]
     UnknownFile,
-    /// The announced numbers are impossible.
-    #[error("the file's announced size is impossible")]
-    Impossible,
     /// The store cannot keep or read it.
     #[error(transparent)]
     Store(#[from] StoreError),

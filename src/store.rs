@@ -33,7 +33,7 @@ use roaring::RoaringBitmap;
 
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::HashTree;
-use crate::media::Geometry;
+use crate::media::{FileEntry, Geometry};
 
 pub use actor::Store;
 
@@ -49,9 +49,9 @@ pub enum StoreError {
     /// The file was never opened, or is gone.
     #[error("the file is not known")]
     UnknownFile,
-    /// Two sources cut the file differently.
-    #[error("the file is cut into chunks of another size")]
-    OtherGeometry,
+    /// The announced size is impossible, or not that of the copy held.
+    #[error("the file's announced size cannot be right")]
+    WrongSize,
     /// All that is held is nearer to a playhead than this chunk.
     #[error("store.quota is used up by what plays; raise it")]
     QuotaFull,
@@ -92,12 +92,12 @@ pub struct CloseShared {
 /// Makes a file ready to take chunks, and says which are here already.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Opened, StoreError>")]
-pub struct OpenCache {
-    /// Content id.
-    pub file: FileId,
-    /// How it is cut.
-    pub geometry: Geometry,
-}
+pub struct OpenCache(pub FileEntry);
+
+/// Asks for the files of the cache that are held whole.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<FileEntry>")]
+pub struct CompleteFiles;
 
 /// Answer to [`OpenCache`].
 #[derive(Debug, Clone)]
@@ -184,6 +184,8 @@ pub enum StoreEvent {
         /// Which chunk.
         chunk: ChunkIndex,
     },
+    /// The last missing chunk of a cached file was stored.
+    Completed(Box<FileEntry>),
     /// A whole file can be served.
     Opened {
         /// Content id.

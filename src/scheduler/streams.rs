@@ -75,10 +75,8 @@ async fn prepare(
         .await
         .map_err(|_| StreamError::Closing)?
         .ok_or(StreamError::UnknownFile)?;
-    let geometry = entry.geometry().ok_or(StreamError::Impossible)?;
-    let file = entry.id;
     let opened = store
-        .send(OpenCache { file, geometry })
+        .send(OpenCache(entry.clone()))
         .await
         .map_err(|_| StreamError::Closing)??;
     Ok((entry, opened))

@@ -17,12 +17,12 @@ use self::content::{Content, Source};
 use super::disk::{self, CacheFiles};
 use super::ledger::{Ledger, NoRoom};
 use super::{
-    CloseShared, GetHolding, HeldChunk, Holding, OpenCache, OpenShared, Opened, Put, ReadChunk,
+    CloseShared, CompleteFiles, GetHolding, HeldChunk, Holding, OpenCache, OpenShared, Opened, Put, ReadChunk,
     SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
 };
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{Node, NodeHash, verify};
-use crate::media::Geometry;
+use crate::media::{FileEntry, Geometry};
 
 /// Reading is tried again this often when a file changed hands meanwhile.
 const READ_TRIES: u32 = 3;
@@ -53,8 +53,9 @@ impl Store {
         let mut ledger = Ledger::new(quota);
         let mut contents = HashMap::new();
         for found in disk::scan(&root)? {
-            ledger.open(found.file, found.geometry, found.have, found.last_used);
-            contents.insert(found.file, Content::cached(found.geometry));
+            let (file, geometry) = (found.entry.id, found.geometry);
+            ledger.open(file, geometry, found.have, found.last_used);
+            contents.insert(file, Content::cached(found.entry, geometry));
         }
         Ok(Self {
             root,
@@ -110,7 +111,17 @@ impl Store {
         content.trusted.insert(chunk.0);
         self.ledger.add(file, chunk);
         self.ledger.touch(file, SystemTime::now());
+        let complete = self.is_complete(file).map(StoreEvent::Completed);
         self.emit(&StoreEvent::Stored { file, chunk });
+        complete.into_iter().for_each(|event| self.emit(&event));
+    }
+
+    /// The entry of a cached file that is held whole.
+    fn is_complete(&self, file: FileId) -> Option<Box<FileEntry>> {
+        let content = self.contents.get(&file)?;
+        let held = self.ledger.have(file)?.len();
+        let complete = held == u64::from(content.geometry.chunk_count());
+        content.entry.clone().filter(|_| complete)
     }
 
     /// Evicts what the ledger chose, and returns the work on disk.
@@ -205,17 +216,18 @@ impl Handler<OpenCache> for Store {
     type Result = Result<Opened, StoreError>;
 
     fn handle(&mut self, open: OpenCache, _: &mut Context<Self>) -> Self::Result {
-        let file = open.file;
+        let entry = open.0;
+        let (file, size) = (entry.id, entry.size);
+        let asked = entry.geometry().ok_or(StoreError::WrongSize)?;
         let content = self.contents.entry(file).or_insert_with(|| {
             let nothing = RoaringBitmap::new();
-            self.ledger
-                .open(file, open.geometry, nothing, SystemTime::now());
-            Content::cached(open.geometry)
+            self.ledger.open(file, asked, nothing, SystemTime::now());
+            Content::cached(entry, asked)
         });
         let geometry = content.geometry;
         if !content.is_shared() {
-            if geometry.size() != open.geometry.size() {
-                return Err(StoreError::OtherGeometry);
+            if geometry.size() != size {
+                return Err(StoreError::WrongSize);
             }
             content.cache_files(&disk::directory(&self.root, file))?;
             self.ledger.touch(file, SystemTime::now());
@@ -386,6 +398,16 @@ impl Handler<GetHolding> for Store {
 
     fn handle(&mut self, get: GetHolding, _: &mut Context<Self>) -> Self::Result {
         self.holding(get.0)
+    }
+}
+
+impl Handler<CompleteFiles> for Store {
+    type Result = MessageResult<CompleteFiles>;
+
+    fn handle(&mut self, _: CompleteFiles, _: &mut Context<Self>) -> Self::Result {
+        let files = self.contents.keys();
+        let complete = files.filter_map(|file| self.is_complete(*file));
+        MessageResult(complete.map(|entry| *entry).collect())
     }
 }
 

@@ -8,12 +8,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use roaring::RoaringBitmap;
-use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{HashTree, Node, NodeHash, verify};
-use crate::media::{ChunkSize, Geometry};
+use crate::media::{FileEntry, Geometry};
 
 /// Value of a `have` byte for a chunk that is held.
 const HELD: u8 = 1;
@@ -27,13 +26,6 @@ impl From<io::Error> for StoreError {
     }
 }
 
-/// `meta.json`.
-#[derive(Debug, Serialize, Deserialize)]
-struct Meta {
-    size: u64,
-    chunk_size: u32,
-}
-
 /// The open files of one cached content.
 #[derive(Debug)]
 pub struct CacheFiles {
@@ -45,8 +37,8 @@ pub struct CacheFiles {
 /// What a cache directory was found to hold.
 #[derive(Debug)]
 pub struct Found {
-    /// Content id.
-    pub file: FileId,
+    /// The file, as it was announced.
+    pub entry: FileEntry,
     /// How it is cut.
     pub geometry: Geometry,
     /// Chunks claimed; each is verified on its first read.
@@ -74,15 +66,18 @@ pub fn scan(root: &Path) -> io::Result<Vec<Found>> {
 }
 
 fn inspect(directory: &Path) -> io::Result<Found> {
+    let entry: FileEntry = serde_json::from_slice(&std::fs::read(directory.join("meta.json"))?)?;
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    let file: FileId = name.parse().map_err(io::Error::other)?;
-    let geometry = read_meta(directory)?;
+    let geometry = entry
+        .geometry()
+        .filter(|_| name.parse() == Ok(entry.id))
+        .ok_or_else(|| io::Error::other("meta.json does not belong here"))?;
     let have_path = directory.join("have");
     let bytes = std::fs::read(&have_path)?;
     let held = |(chunk, byte): (usize, &u8)| (*byte == HELD).then_some(chunk as u32);
     let chunks = bytes.iter().enumerate();
     Ok(Found {
-        file,
+        entry,
         geometry,
         have: chunks
             .take(geometry.chunk_count() as usize)
@@ -90,14 +85,6 @@ fn inspect(directory: &Path) -> io::Result<Found> {
             .collect(),
         last_used: std::fs::metadata(have_path)?.modified()?,
     })
-}
-
-fn read_meta(directory: &Path) -> io::Result<Geometry> {
-    let meta: Meta = serde_json::from_slice(&std::fs::read(directory.join("meta.json"))?)?;
-    let chunk_size = ChunkSize::checked(meta.chunk_size)
-        .filter(|_| meta.size <= Geometry::MAX_SIZE)
-        .ok_or_else(|| io::Error::other("impossible size in meta.json"))?;
-    Ok(Geometry::new(meta.size, chunk_size))
 }
 
 /// Where a content lies below the cache's root. Only an id becomes a path,
@@ -110,16 +97,17 @@ pub fn directory(root: &Path, file: FileId) -> PathBuf {
 ///
 /// # Errors
 /// [`StoreError::DiskFull`] or [`StoreError::Disk`].
-pub fn open(directory: &Path, geometry: Geometry) -> Result<(CacheFiles, HashTree), StoreError> {
+pub fn open(
+    directory: &Path,
+    entry: &FileEntry,
+    geometry: Geometry,
+) -> Result<(CacheFiles, HashTree), StoreError> {
     std::fs::create_dir_all(directory)?;
     let meta = directory.join("meta.json");
     if !meta.exists() {
-        let text = serde_json::to_vec(&Meta {
-            size: geometry.size(),
-            chunk_size: geometry.chunk_size().bytes(),
-        });
+        let text = serde_json::to_vec(entry).map_err(io::Error::other)?;
         let temporary = directory.join("meta.tmp");
-        std::fs::write(&temporary, text.map_err(io::Error::other)?)?;
+        std::fs::write(&temporary, text)?;
         std::fs::rename(temporary, meta)?;
     }
     let open = |name: &str, length: u64| -> io::Result<File> {

@@ -3,7 +3,7 @@
 //! Below it: connections, the announcer (which asks the tracker for peers and
 //! carries reports) and the store, whose events it turns into announcements.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,9 @@ const ASK_INTERVAL: Duration = Duration::from_secs(15);
 /// Time for a dial, and for the hello after it.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Files in one report, as the wire allows.
+const MAX_REPORTS: usize = 32;
+
 /// Peers asked for at once.
 const WANTED_PEERS: u32 = 30;
 
@@ -68,7 +71,9 @@ pub struct Swarm {
     connections: HashMap<PeerId, Addr<Connection>>,
     states: HashMap<PeerId, PeerSnapshot>,
     joined: HashMap<FileId, JoinFile>,
-    reports: HashMap<FileId, FileReport>,
+    /// What is held of files that are or were fetched, latest first: others may
+    /// still want it.
+    reports: VecDeque<FileReport>,
     fresh: HashMap<FileId, RoaringBitmap>,
     past_downloaded: u64,
     past_uploaded: u64,
@@ -87,7 +92,7 @@ impl Swarm {
             connections: HashMap::new(),
             states: HashMap::new(),
             joined: HashMap::new(),
-            reports: HashMap::new(),
+            reports: VecDeque::new(),
             fresh: HashMap::new(),
             past_downloaded: 0,
             past_uploaded: 0,
@@ -191,7 +196,8 @@ impl Swarm {
     fn ask_for_peers(&self, file: FileId) {
         let position = self
             .reports
-            .get(&file)
+            .iter()
+            .find(|report| report.file == file)
             .map_or(ChunkIndex(0), |report| report.position);
         self.announcer.do_send(WantPeers {
             file,
@@ -232,7 +238,7 @@ impl Swarm {
                 .settings
                 .upload_limit
                 .map_or(0, |limit| limit.saturating_sub(state.upload_rate)),
-            files: self.reports.values().cloned().collect(),
+            files: self.reports.iter().cloned().collect(),
             rtts: rtts.collect(),
         }));
     }
@@ -299,7 +305,6 @@ impl Handler<LeaveFile> for Swarm {
 
     fn handle(&mut self, leave: LeaveFile, _: &mut Context<Self>) {
         self.joined.remove(&leave.0);
-        self.reports.remove(&leave.0);
         for connection in self.connections.values() {
             connection.do_send(LeaveFile(leave.0));
         }
@@ -339,9 +344,10 @@ impl Handler<ReportFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, report: ReportFile, _: &mut Context<Self>) {
-        if self.joined.contains_key(&report.0.file) {
-            self.reports.insert(report.0.file, report.0);
-        }
+        let file = report.0.file;
+        self.reports.retain(|report| report.file != file);
+        self.reports.push_front(report.0);
+        self.reports.truncate(MAX_REPORTS);
     }
 }
 
@@ -358,14 +364,18 @@ impl Handler<StoreEvent> for Swarm {
                 if let Some(fresh) = self.fresh.get_mut(&file) {
                     *fresh -= &chunks;
                 }
+                for report in self.reports.iter_mut().filter(|r| r.file == file) {
+                    report.have -= &chunks;
+                }
                 self.broadcast(&HoldingsChanged::Less(file, chunks));
             }
             StoreEvent::Withdrawn { file } => {
+                self.reports.retain(|report| report.file != file);
                 let mut all = RoaringBitmap::new();
                 all.insert_range(0..=u32::MAX - 1);
                 self.broadcast(&HoldingsChanged::Less(file, all));
             }
-            StoreEvent::Changed { .. } => {}
+            StoreEvent::Completed(_) | StoreEvent::Changed { .. } => {}
         }
     }
 }

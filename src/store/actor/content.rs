@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{HashTree, Node, NodeHash};
-use crate::media::Geometry;
+use crate::media::{FileEntry, Geometry};
 use crate::store::StoreError;
 use crate::store::disk::{self, CacheFiles, read_chunk};
 
@@ -51,6 +51,8 @@ pub(super) struct Content {
     pub(super) trusted: RoaringBitmap,
     /// Grows whenever bytes may have changed under a reader.
     pub(super) epoch: u64,
+    /// How a cached copy was announced.
+    pub(super) entry: Option<Box<FileEntry>>,
     paths: Vec<PathBuf>,
     open: Option<Source>,
     tree: Option<HashTree>,
@@ -58,9 +60,17 @@ pub(super) struct Content {
 
 impl Content {
     /// A cached content; its files are opened on first use.
-    pub(super) fn cached(geometry: Geometry) -> Self {
+    pub(super) fn cached(entry: FileEntry, geometry: Geometry) -> Self {
+        Self {
+            entry: Some(Box::new(entry)),
+            ..Self::new(geometry)
+        }
+    }
+
+    fn new(geometry: Geometry) -> Self {
         Self {
             geometry,
+            entry: None,
             trusted: RoaringBitmap::new(),
             epoch: 0,
             paths: Vec::new(),
@@ -74,7 +84,7 @@ impl Content {
         Self {
             paths: vec![path],
             tree: Some(tree),
-            ..Self::cached(geometry)
+            ..Self::new(geometry)
         }
     }
 
@@ -144,7 +154,8 @@ impl Content {
         if let Some(Source::Cached(files)) = &self.open {
             return Ok(files.clone());
         }
-        let (files, tree) = disk::open(directory, self.geometry)?;
+        let entry = self.entry.as_deref().ok_or(StoreError::UnknownFile)?;
+        let (files, tree) = disk::open(directory, entry, self.geometry)?;
         let files = Arc::new(files);
         if !self.is_shared() {
             self.tree = Some(tree);

@@ -1,0 +1,419 @@
+//! The library's mailbox. Walking, probing and hashing run on the blocking
+//! pool, one job at a time, so that sharing a disk full of films leaves the
+//! machine usable.
+//!
+//! Below it: the store (which serves the files) and the announcer (which tells
+//! the tracker).
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use notify::{RecursiveMode, Watcher};
+
+use super::hasher::{Outcome, Progress, Shareable, inspect};
+use super::index::{Index, IndexError};
+use super::scan::{Found, Stamp, walk};
+use super::{
+    AddError, AddFolder, Hashing, LibrarySnapshot, LibraryState, RemoveFolder, Rescan,
+    SKIPPED_FILE, SharedFile, Skipped,
+};
+use crate::announcer::{Announcer, PublishFiles};
+use crate::ids::FileId;
+use crate::media::FileEntry;
+use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
+use crate::wire::Publish;
+
+/// Changes on disk are gathered this long before a walk: copying a file makes
+/// many.
+const SETTLE: Duration = Duration::from_millis(400);
+
+/// A file that changed while it was hashed is looked at again after this time.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Where the library lives.
+#[derive(Debug, Clone)]
+pub struct LibrarySettings {
+    /// Shared from the start.
+    pub folders: Vec<PathBuf>,
+    /// How often to walk without a reported change.
+    pub rescan: Duration,
+    /// The ffprobe program.
+    pub ffprobe: PathBuf,
+    /// For the list of skipped files.
+    pub data_dir: PathBuf,
+}
+
+/// The actor.
+pub struct Library {
+    settings: LibrarySettings,
+    index: Arc<Index>,
+    store: Addr<Store>,
+    announcer: Addr<Announcer>,
+    watcher: Option<notify::RecommendedWatcher>,
+    shared: BTreeMap<PathBuf, (Stamp, FileEntry)>,
+    downloaded: HashMap<FileId, FileEntry>,
+    skipped: BTreeMap<PathBuf, (Option<Stamp>, String)>,
+    queue: VecDeque<(PathBuf, Stamp)>,
+    current: Option<(PathBuf, Stamp)>,
+    progress: Arc<Progress>,
+    walking: bool,
+    walk_pending: Option<SpawnHandle>,
+    walked: bool,
+}
+
+impl Library {
+    /// A library over an opened database.
+    pub fn new(
+        settings: LibrarySettings,
+        index: Index,
+        store: Addr<Store>,
+        announcer: Addr<Announcer>,
+    ) -> Self {
+        Self {
+            settings,
+            index: Arc::new(index),
+            store,
+            announcer,
+            watcher: None,
+            shared: BTreeMap::new(),
+            downloaded: HashMap::new(),
+            skipped: BTreeMap::new(),
+            queue: VecDeque::new(),
+            current: None,
+            progress: Arc::new(Progress::default()),
+            walking: false,
+            walk_pending: None,
+            walked: false,
+        }
+    }
+
+    /// Watches all folders; where that fails, the regular walk must do.
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let library = ctx.address().downgrade();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let reading = |event: &notify::Event| {
+                use notify::event::{AccessKind, AccessMode, EventKind};
+                matches!(event.kind, EventKind::Access(kind)
+                    if kind != AccessKind::Close(AccessMode::Write))
+            };
+            let relevant = event.as_ref().map_or(true, |event| !reading(event));
+            if let Some(library) = library.upgrade().filter(|_| relevant) {
+                library.do_send(Rescan);
+            }
+        });
+        match watcher {
+            Ok(mut watcher) => {
+                for folder in &self.settings.folders {
+                    if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
+                        tracing::warn!(folder = %folder.display(), %error, "cannot be watched");
+                    }
+                }
+                self.watcher = Some(watcher);
+            }
+            Err(error) => tracing::warn!(%error, "folders cannot be watched for changes"),
+        }
+    }
+
+    fn walk_soon(&mut self, ctx: &mut Context<Self>, delay: Duration) {
+        if let Some(pending) = self.walk_pending.take() {
+            ctx.cancel_future(pending);
+        }
+        let handle = ctx.run_later(delay, |actor, ctx| {
+            actor.walk_pending = None;
+            actor.walk(ctx);
+        });
+        self.walk_pending = Some(handle);
+    }
+
+    fn walk(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.walking, true) {
+            return self.walk_soon(ctx, SETTLE);
+        }
+        let folders = self.settings.folders.clone();
+        let walk = actix_rt::task::spawn_blocking(move || walk(&folders));
+        ctx.spawn(walk.into_actor(self).map(|found, actor, ctx| {
+            actor.walking = false;
+            match found {
+                Ok(found) => actor.compare(ctx, found),
+                Err(error) => tracing::error!(%error, "walking the library failed"),
+            }
+        }));
+    }
+
+    /// What is gone is withdrawn, what is new or changed is queued.
+    fn compare(&mut self, ctx: &mut Context<Self>, found: Found) {
+        let changed = |path: &PathBuf, stamp: &Stamp| found.files.get(path) != Some(stamp);
+        let gone: Vec<PathBuf> = self
+            .shared
+            .iter()
+            .filter(|(path, (stamp, _))| changed(path, stamp))
+            .map(|(path, _)| path.clone())
+            .collect();
+        self.withdraw(&gone);
+        self.skipped
+            .retain(|path, (stamp, _)| stamp.is_some_and(|stamp| !changed(path, &stamp)));
+        let unreadable = found.unreadable.into_iter();
+        self.skipped
+            .extend(unreadable.map(|skipped| (skipped.path, (None, skipped.reason))));
+        self.queue.clear();
+        for (path, stamp) in found.files {
+            let known = self.shared.contains_key(&path)
+                || self.skipped.contains_key(&path)
+                || self.current.as_ref() == Some(&(path.clone(), stamp));
+            if !known {
+                self.queue.push_back((path, stamp));
+            }
+        }
+        self.walked = true;
+        self.write_skipped();
+        self.next(ctx);
+    }
+
+    fn withdraw(&mut self, paths: &[PathBuf]) {
+        let mut removed = Vec::new();
+        for path in paths {
+            let Some((_, entry)) = self.shared.remove(path) else {
+                continue;
+            };
+            self.store.do_send(CloseShared {
+                file: entry.id,
+                path: path.clone(),
+            });
+            if !self.is_shared(entry.id) {
+                removed.push(entry.id);
+            }
+        }
+        self.publish(Vec::new(), removed);
+    }
+
+    fn is_shared(&self, file: FileId) -> bool {
+        let mut shared = self.shared.values();
+        shared.any(|(_, entry)| entry.id == file) || self.downloaded.contains_key(&file)
+    }
+
+    fn publish(&self, added: Vec<FileEntry>, removed: Vec<FileId>) {
+        if added.is_empty() && removed.is_empty() {
+            return;
+        }
+        self.announcer.do_send(PublishFiles(Publish {
+            added,
+            removed,
+            reset: false,
+        }));
+    }
+
+    /// Takes the next file up, if none is being looked at.
+    fn next(&mut self, ctx: &mut Context<Self>) {
+        if self.current.is_some() {
+            return;
+        }
+        let Some((path, stamp)) = self.queue.pop_front() else {
+            return;
+        };
+        self.current = Some((path.clone(), stamp));
+        let index = self.index.clone();
+        let ffprobe = self.settings.ffprobe.clone();
+        let progress = self.progress.clone();
+        let job = {
+            let path = path.clone();
+            move || inspect(&index, &ffprobe, &path, stamp, &progress)
+        };
+        let job = actix_rt::task::spawn_blocking(job);
+        ctx.spawn(job.into_actor(self).map(move |outcome, actor, ctx| {
+            actor.current = None;
+            match outcome {
+                Ok(outcome) => actor.inspected(ctx, path, stamp, outcome),
+                Err(error) => tracing::error!(%error, "looking at a file failed"),
+            }
+            if actor.queue.is_empty() {
+                actor.write_skipped();
+            }
+            actor.next(ctx);
+        }));
+    }
+
+    fn inspected(
+        &mut self,
+        ctx: &mut Context<Self>,
+        path: PathBuf,
+        stamp: Stamp,
+        outcome: Result<Outcome, IndexError>,
+    ) {
+        match outcome {
+            Ok(Outcome::Share(shareable)) if self.covers(&path) => self.share(path, *shareable),
+            Ok(Outcome::Share(_) | Outcome::Cancelled) => {}
+            Ok(Outcome::Skip(reason)) => {
+                tracing::info!(path = %path.display(), reason, "not shared");
+                self.skipped.insert(path, (Some(stamp), reason));
+            }
+            Ok(Outcome::Again) => self.walk_soon(ctx, RETRY),
+            Err(error) => {
+                tracing::error!(%error, "the library cannot remember");
+                self.skipped.insert(path, (Some(stamp), error.to_string()));
+            }
+        }
+    }
+
+    /// Whether a path still lies in a shared folder.
+    fn covers(&self, path: &Path) -> bool {
+        let mut folders = self.settings.folders.iter();
+        folders.any(|folder| path.starts_with(folder))
+    }
+
+    fn share(&mut self, path: PathBuf, file: Shareable) {
+        let id = file.entry.id;
+        self.store.do_send(OpenShared {
+            file: id,
+            geometry: file.geometry,
+            path: path.clone(),
+            tree: file.tree,
+        });
+        if !self.is_shared(id) {
+            self.publish(vec![file.entry.clone()], Vec::new());
+        }
+        self.shared.insert(path, (file.stamp, file.entry));
+    }
+
+    fn skipped_list(&self) -> Vec<Skipped> {
+        let skipped = self.skipped.iter();
+        skipped
+            .map(|(path, (_, reason))| Skipped {
+                path: path.clone(),
+                reason: reason.clone(),
+            })
+            .collect()
+    }
+
+    /// Leaves the list for `swarmplay ls`; losing it loses nothing else.
+    fn write_skipped(&self) {
+        let list = self.skipped_list();
+        let path = self.settings.data_dir.join(SKIPPED_FILE);
+        actix_rt::task::spawn_blocking(move || {
+            let written = serde_json::to_vec(&list)
+                .map_err(std::io::Error::other)
+                .and_then(|text| std::fs::write(path, text));
+            if let Err(error) = written {
+                tracing::warn!(%error, "the list of skipped files cannot be written");
+            }
+        });
+    }
+
+    fn downloaded(&mut self, entry: FileEntry) {
+        if !self.is_shared(entry.id) {
+            self.publish(vec![entry.clone()], Vec::new());
+        }
+        self.downloaded.insert(entry.id, entry);
+    }
+}
+
+impl Actor for Library {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.store.do_send(WatchStore(ctx.address().recipient()));
+        let complete = self.store.send(CompleteFiles);
+        ctx.spawn(complete.into_actor(self).map(|complete, actor, _| {
+            let complete = complete.unwrap_or_default();
+            complete.into_iter().for_each(|entry| actor.downloaded(entry));
+        }));
+        self.watch(ctx);
+        self.walk(ctx);
+        ctx.run_interval(self.settings.rescan, |actor, ctx| actor.walk(ctx));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.progress.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Handler<Rescan> for Library {
+    type Result = ();
+
+    fn handle(&mut self, _: Rescan, ctx: &mut Context<Self>) {
+        self.walk_soon(ctx, SETTLE);
+    }
+}
+
+impl Handler<AddFolder> for Library {
+    type Result = Result<(), AddError>;
+
+    fn handle(&mut self, add: AddFolder, ctx: &mut Context<Self>) -> Self::Result {
+        let path = add.0;
+        let unreadable = |error: std::io::Error| AddError::Unreadable {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
+        let real = std::fs::canonicalize(&path).map_err(unreadable)?;
+        if self.covers(&real) {
+            return Err(AddError::Known(real));
+        }
+        self.settings.folders.push(real);
+        self.watch(ctx);
+        self.walk(ctx);
+        Ok(())
+    }
+}
+
+impl Handler<RemoveFolder> for Library {
+    type Result = ();
+
+    fn handle(&mut self, remove: RemoveFolder, ctx: &mut Context<Self>) {
+        self.settings.folders.retain(|folder| *folder != remove.0);
+        self.watch(ctx);
+        self.walk(ctx);
+    }
+}
+
+impl Handler<StoreEvent> for Library {
+    type Result = ();
+
+    fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
+        match event {
+            StoreEvent::Completed(entry) => self.downloaded(*entry),
+            StoreEvent::Evicted { file, .. } | StoreEvent::Withdrawn { file } => {
+                if self.downloaded.remove(&file).is_some() && !self.is_shared(file) {
+                    self.publish(Vec::new(), vec![file]);
+                }
+            }
+            StoreEvent::Changed { path } => {
+                self.withdraw(&[path]);
+                self.walk_soon(ctx, SETTLE);
+            }
+            StoreEvent::Stored { .. } | StoreEvent::Opened { .. } => {}
+        }
+    }
+}
+
+impl Handler<LibraryState> for Library {
+    type Result = MessageResult<LibraryState>;
+
+    fn handle(&mut self, _: LibraryState, _: &mut Context<Self>) -> Self::Result {
+        let shared = self.shared.iter().map(|(path, (_, entry))| SharedFile {
+            path: path.clone(),
+            entry: entry.clone(),
+        });
+        MessageResult(LibrarySnapshot {
+            folders: self.settings.folders.clone(),
+            shared: shared.collect(),
+            skipped: self.skipped_list(),
+            hashing: self.current.as_ref().map(|(path, stamp)| Hashing {
+                path: path.clone(),
+                done: self.progress.done.load(Ordering::Relaxed),
+                total: stamp.size,
+            }),
+            waiting: self.queue.len(),
+            settled: self.walked && self.queue.is_empty() && self.current.is_none(),
+        })
+    }
+}
+
+impl LibrarySnapshot {
+    /// Ids of all shared files, for tests and the status page.
+    pub fn ids(&self) -> HashSet<FileId> {
+        self.shared.iter().map(|shared| shared.entry.id).collect()
+    }
+}

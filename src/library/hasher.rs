@@ -1,0 +1,183 @@
+//! Looks at one file: probes and hashes it, or finds it remembered. Blocking.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::index::{Index, IndexError, Record, Verdict};
+use super::scan::Stamp;
+use crate::integrity::{HashTree, Hasher};
+use crate::media::{ChunkSize, FileEntry, Geometry, ProbeError, probe};
+
+/// Progress and cancellation, shared with the thread that hashes.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Bytes hashed of the present file.
+    pub done: AtomicU64,
+    /// Set to give up.
+    pub cancelled: AtomicBool,
+}
+
+/// What came of a file.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It can be shared.
+    Share(Box<Shareable>),
+    /// It cannot, and why.
+    Skip(String),
+    /// It changed while it was read: look again.
+    Again,
+    /// Given up.
+    Cancelled,
+}
+
+/// A file that can be shared.
+#[derive(Debug)]
+pub struct Shareable {
+    /// State of the file that was hashed.
+    pub stamp: Stamp,
+    /// What others see.
+    pub entry: FileEntry,
+    /// How it is cut.
+    pub geometry: Geometry,
+    /// All its hashes.
+    pub tree: HashTree,
+}
+
+/// Looks at a file. What was learnt is remembered.
+///
+/// # Errors
+/// The database fails; everything else is an [`Outcome`].
+pub fn inspect(
+    index: &Index,
+    ffprobe: &Path,
+    path: &Path,
+    stamp: Stamp,
+    progress: &Progress,
+) -> Result<Outcome, IndexError> {
+    progress.done.store(0, Ordering::Relaxed);
+    match index.find(path, stamp)? {
+        Some(Verdict::Skipped(reason)) => return Ok(Outcome::Skip(reason)),
+        Some(verdict) => {
+            if let Some(known) = recall(index, path, stamp, verdict)? {
+                return Ok(known);
+            }
+        }
+        None => {}
+    }
+    let facts = match probe(ffprobe, path) {
+        Ok(facts) => facts,
+        // The program may be installed later: not remembered.
+        Err(error @ ProbeError::NoProgram { .. }) => return Ok(Outcome::Skip(error.to_string())),
+        Err(error) => return skip(index, path, stamp, error.to_string()),
+    };
+    if stamp.size > Geometry::MAX_SIZE {
+        return skip(index, path, stamp, "larger than 4 TiB".into());
+    }
+    let chunk_size = ChunkSize::for_media(stamp.size, facts.duration());
+    let geometry = Geometry::new(stamp.size, chunk_size);
+    let hashed = hash(path, geometry, progress);
+    let (id, tree) = match hashed {
+        Ok(Some(hashed)) => hashed,
+        Ok(None) => return Ok(Outcome::Cancelled),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            return Ok(Outcome::Again);
+        }
+        Err(error) => return Ok(Outcome::Skip(format!("cannot be read: {error}"))),
+    };
+    if Stamp::of(path).ok() != Some(stamp) {
+        return Ok(Outcome::Again);
+    }
+    let verdict = Verdict::Shared {
+        id,
+        chunk_size: chunk_size.bytes(),
+        facts,
+    };
+    let record = Record { stamp, verdict };
+    index.remember(path, &record, Some(tree.as_bytes()))?;
+    Ok(share(path, stamp, record.verdict, tree).unwrap_or(Outcome::Again))
+}
+
+fn skip(index: &Index, path: &Path, stamp: Stamp, reason: String) -> Result<Outcome, IndexError> {
+    let verdict = Verdict::Skipped(reason.clone());
+    index.remember(path, &Record { stamp, verdict }, None)?;
+    Ok(Outcome::Skip(reason))
+}
+
+/// A file hashed before, with its hashes from the database.
+fn recall(
+    index: &Index,
+    path: &Path,
+    stamp: Stamp,
+    verdict: Verdict,
+) -> Result<Option<Outcome>, IndexError> {
+    let Verdict::Shared { id, chunk_size, .. } = &verdict else {
+        return Ok(None);
+    };
+    let Some(chunk_size) = ChunkSize::checked(*chunk_size) else {
+        return Ok(None);
+    };
+    let shape = Geometry::new(stamp.size, chunk_size).tree_shape();
+    let bytes = index.tree(*id)?;
+    let tree = bytes.and_then(|bytes| HashTree::from_bytes(shape, &bytes));
+    Ok(tree.and_then(|tree| share(path, stamp, verdict, tree)))
+}
+
+fn share(path: &Path, stamp: Stamp, verdict: Verdict, tree: HashTree) -> Option<Outcome> {
+    let Verdict::Shared {
+        id,
+        chunk_size,
+        facts,
+    } = verdict
+    else {
+        return None;
+    };
+    let name = path.file_name().unwrap_or_default();
+    let entry = FileEntry {
+        id,
+        name: name.to_string_lossy().into_owned(),
+        size: stamp.size,
+        chunk_size,
+        facts,
+        sources: 1,
+    };
+    let geometry = entry.geometry()?;
+    Some(Outcome::Share(Box::new(Shareable {
+        stamp,
+        entry,
+        geometry,
+        tree,
+    })))
+}
+
+/// Hashes a file chunk by chunk; `None` if cancelled.
+fn hash(
+    path: &Path,
+    geometry: Geometry,
+    progress: &Progress,
+) -> std::io::Result<Option<(crate::ids::FileId, HashTree)>> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new(geometry);
+    let mut buffer = vec![0; geometry.chunk_size().bytes() as usize];
+    for chunk in geometry.chunks() {
+        if progress.cancelled.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let bytes = &mut buffer[..geometry.chunk_len(chunk) as usize];
+        file.read_exact(bytes)?;
+        hasher.update(bytes);
+        progress.done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    }
+    Ok(Some(hasher.finish()))
+}
+
+/// The content id of any file, media or not: what `b3sum` prints.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn file_id(path: &PathBuf) -> std::io::Result<crate::ids::FileId> {
+    let mut hasher = blake3::Hasher::new();
+    std::io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(crate::ids::FileId(*hasher.finalize().as_bytes()))
+}
