@@ -1,6 +1,9 @@
 //! Swarmplay: a private media-streaming swarm.
 pub mod announcer;
+pub mod app;
+pub mod cli;
 pub mod config;
+pub mod gateway;
 pub mod ids;
 pub mod integrity;
 pub mod library;

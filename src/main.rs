@@ -1,2 +1,5 @@
-//! Entry.
-fn main() {}
+//! The command `swarmplay`. Everything is in the library; see `swarmplay::cli`.
+
+fn main() -> std::process::ExitCode {
+    swarmplay::cli::main()
+}

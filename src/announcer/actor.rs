@@ -258,7 +258,11 @@ impl Announcer {
 }
 
 /// Dials and registers.
-async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireError> {
+/// The link and the welcome, or why there is none.
+///
+/// # Errors
+/// What the wire says; `Closed` if the tracker refused us.
+pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireError> {
     let limits = LinkLimits::default();
     let mut link = Link::dial(&settings.tracker, DIAL_TIMEOUT, &limits).await?;
     link.writer.send(Message::Register(Register {

@@ -318,7 +318,9 @@ impl Actor for Library {
         let complete = self.store.send(CompleteFiles);
         ctx.spawn(complete.into_actor(self).map(|complete, actor, _| {
             let complete = complete.unwrap_or_default();
-            complete.into_iter().for_each(|entry| actor.downloaded(entry));
+            complete
+                .into_iter()
+                .for_each(|entry| actor.downloaded(entry));
         }));
         self.watch(ctx);
         self.walk(ctx);

@@ -167,7 +167,9 @@ fn hash(
         let bytes = &mut buffer[..geometry.chunk_len(chunk) as usize];
         file.read_exact(bytes)?;
         hasher.update(bytes);
-        progress.done.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        progress
+            .done
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
     Ok(Some(hasher.finish()))
 }

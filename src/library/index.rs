@@ -101,7 +101,9 @@ impl Index {
             return Ok(None);
         };
         let record: Option<Record> = serde_json::from_slice(bytes.value()).ok();
-        Ok(record.filter(|record| record.stamp == stamp).map(|record| record.verdict))
+        Ok(record
+            .filter(|record| record.stamp == stamp)
+            .map(|record| record.verdict))
     }
 
     /// The hashes of a file.
@@ -159,7 +161,10 @@ mod tests {
         index.remember(path, &record, None).expect("remembers");
         let found = index.find(path, STAMP).expect("works");
         assert_eq!(found, Some(record.verdict));
-        let touched = Stamp { modified_ns: 9, ..STAMP };
+        let touched = Stamp {
+            modified_ns: 9,
+            ..STAMP
+        };
         assert_eq!(index.find(path, touched).expect("works"), None);
     }
 

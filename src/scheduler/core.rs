@@ -399,7 +399,10 @@ impl Core {
             }
             let better = |eta: Duration| eta < expected.mul_f64(0.6);
             let first = flight.peer;
-            if let Some((eta, id)) = self.soonest(now, chunk, Some(first)).filter(|(e, _)| better(*e)) {
+            if let Some((eta, id)) = self
+                .soonest(now, chunk, Some(first))
+                .filter(|(e, _)| better(*e))
+            {
                 tracing::trace!(%chunk, ?eta, "hedged");
                 self.hedges -= 1.0;
                 self.request(now, id, chunk);
@@ -499,7 +502,11 @@ impl Core {
         let count = self.geometry.chunk_count();
         let partial = |peer: &Peer| peer.has.len() < u64::from(count);
         if !self.peers.values().any(partial) {
-            return missing.iter().take(MAX_CANDIDATES).map(ChunkIndex).collect();
+            return missing
+                .iter()
+                .take(MAX_CANDIDATES)
+                .map(ChunkIndex)
+                .collect();
         }
         let skip = (missing.len() as usize).saturating_sub(MAX_CANDIDATES);
         let skip = self.rng.random_range(0..=skip);

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use actix::prelude::*;
 
 use super::actor::Scheduler;
-use super::{
-    OpenStream, OpenedStream, StreamError, StreamSnapshot, StreamState, StreamsState,
-};
+use super::{OpenStream, OpenedStream, StreamError, StreamSnapshot, StreamState, StreamsState};
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
 use crate::ids::FileId;

@@ -17,8 +17,8 @@ use self::content::{Content, Source};
 use super::disk::{self, CacheFiles};
 use super::ledger::{Ledger, NoRoom};
 use super::{
-    CloseShared, CompleteFiles, GetHolding, HeldChunk, Holding, OpenCache, OpenShared, Opened, Put, ReadChunk,
-    SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
+    CloseShared, CompleteFiles, GetHolding, HeldChunk, Holding, OpenCache, OpenShared, Opened, Put,
+    ReadChunk, SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
 };
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{Node, NodeHash, verify};

@@ -16,8 +16,8 @@ use super::connection::{
 use super::roster::{Admission, Roster};
 use super::slots::{Change, Slots};
 use super::{
-    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmSnapshot,
-    SwarmState,
+    JoinFile, LeaveFile, LeaveSwarm, MeetPeers, PeerArrived, PeerSnapshot, ReportFile,
+    SwarmSnapshot, SwarmState,
 };
 use crate::announcer::{Announcer, SendReport, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -279,12 +279,16 @@ impl Actor for Swarm {
                 .for_each(|file| actor.ask_for_peers(*file));
         });
     }
+}
 
-    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+impl Handler<LeaveSwarm> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, _: LeaveSwarm, ctx: &mut Context<Self>) {
         for connection in self.connections.values() {
             connection.do_send(CloseConnection(ByeReason::Shutdown));
         }
-        Running::Stop
+        ctx.stop();
     }
 }
 

@@ -11,7 +11,9 @@ use rand::rngs::StdRng;
 
 use super::registry::{ClientInfo, Outgoing, Registry};
 use super::session::Session;
-use super::{ClientArrived, ClientGone, CloseSession, FromClient, ToClient, TrackerState};
+use super::{
+    ClientArrived, ClientGone, CloseSession, CloseTracker, FromClient, ToClient, TrackerState,
+};
 use crate::ids::PeerId;
 use crate::wire::{KickReason, LinkWriter, Message, PROTOCOL_VERSION, Register, Welcome};
 
@@ -138,8 +140,12 @@ impl Actor for Tracker {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(TICK, |actor, _| actor.tick());
     }
+}
 
-    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+impl Handler<CloseTracker> for Tracker {
+    type Result = ();
+
+    fn handle(&mut self, _: CloseTracker, ctx: &mut Context<Self>) {
         for session in self.sessions.values() {
             session.do_send(ToClient(Message::Kick {
                 reason: KickReason::Shutdown,
@@ -147,7 +153,7 @@ impl Actor for Tracker {
             }));
             session.do_send(CloseSession);
         }
-        Running::Stop
+        ctx.stop();
     }
 }
 

@@ -44,8 +44,10 @@ impl Film {
     }
 
     fn peer(&mut self, number: u8, origin: bool, has: RoaringBitmap) {
-        self.core.peer_up(self.now, id(number), String::new(), origin);
-        self.core.with_peer(self.now, id(number), |peer| peer.has = has);
+        self.core
+            .peer_up(self.now, id(number), String::new(), origin);
+        self.core
+            .with_peer(self.now, id(number), |peer| peer.has = has);
     }
 
     fn play_at(&mut self, chunk: u32) {
@@ -166,7 +168,11 @@ fn hedging_stays_within_its_budget() {
     film.core.take_effects();
     film.core.hedges = 2.5;
     film.wait(1500 * MS);
-    let hedged = film.core.flights.values().filter(|flights| flights.len() > 1);
+    let hedged = film
+        .core
+        .flights
+        .values()
+        .filter(|flights| flights.len() > 1);
     assert_eq!(hedged.count(), 2);
 }
 
@@ -180,7 +186,10 @@ fn a_peer_that_goes_leaves_nothing_in_flight_and_its_share_is_remembered() {
     film.core.peer_down(film.now, id(1));
     assert!(film.core.in_flight().is_empty());
     let supplied = film.core.supplied();
-    assert_eq!((supplied[0].peer, supplied[0].bytes), (id(1), u64::from(CHUNK)));
+    assert_eq!(
+        (supplied[0].peer, supplied[0].bytes),
+        (id(1), u64::from(CHUNK))
+    );
 }
 
 #[test]
@@ -189,7 +198,8 @@ fn a_rejection_is_taken_at_its_word() {
     film.peer(1, false, (0..2).collect());
     film.play_at(0);
     film.requests();
-    film.core.rejected(film.now, id(1), ChunkIndex(0), RejectReason::NotHeld);
+    film.core
+        .rejected(film.now, id(1), ChunkIndex(0), RejectReason::NotHeld);
     assert!(film.requests().is_empty(), "it does not have it after all");
     let busy = RejectReason::Busy(500 * MS);
     film.core.rejected(film.now, id(1), ChunkIndex(1), busy);
@@ -246,7 +256,8 @@ fn a_full_disk_pauses_fetching() {
     film.play_at(0);
     let (peer, chunk) = film.requests()[0];
     let resume = film.now + Duration::from_secs(1);
-    film.core.not_stored(film.now, peer, ChunkIndex(chunk), resume);
+    film.core
+        .not_stored(film.now, peer, ChunkIndex(chunk), resume);
     assert!(film.requests().is_empty());
     film.wait(1001 * MS);
     assert!(film.requests().iter().any(|(_, asked)| *asked == chunk));

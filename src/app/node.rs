@@ -1,0 +1,245 @@
+//! Everything a peer consists of. The server is one too, with a tracker beside.
+//!
+//! Start order, downstream first: store, announcer, swarm, streams, library,
+//! listener, gateway. The end goes the other way.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytes::Bytes;
+
+use super::identity;
+use super::listener::{Doors, accept};
+use crate::announcer::{Announcer, AnnouncerSettings, LeaveTracker, SendPeersTo};
+use crate::config::Config;
+use crate::gateway::{Gateway, Sources};
+use crate::ids::PeerId;
+use crate::library::Library;
+use crate::library::actor::LibrarySettings;
+use crate::library::index::{Index, IndexError};
+use crate::media::MediaKind;
+use crate::scheduler::Streams;
+use crate::store::Store;
+use crate::swarm::Swarm;
+use crate::swarm::actor::SwarmSettings;
+use crate::tracker::{Tracker, TrackerSettings};
+use crate::wire::link::{LinkLimits, listen};
+use crate::wire::{AGENT, Hello, PROTOCOL_VERSION};
+
+/// Time for goodbyes to reach the wire.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// Bytes of the token that proves the tracker's own library.
+const TOKEN_LEN: usize = 32;
+
+/// What the program is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A tracker with its library.
+    Server,
+    /// A client that follows the catalogue of one kind, or of both.
+    Client(Option<MediaKind>),
+}
+
+/// Why the program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error("the data directory {}: {error}", path.display())]
+    DataDir {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The library database cannot be used.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// An address cannot be listened on.
+    #[error("{key}: cannot listen on {address}: {error}")]
+    Listen {
+        /// Key of the configuration.
+        key: &'static str,
+        /// As configured.
+        address: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// A running peer.
+pub struct Node {
+    /// Who it is.
+    pub peer: PeerId,
+    /// Where it can be dialled.
+    pub listen: SocketAddr,
+    /// Address for players; a server has none.
+    pub gateway: Option<Gateway>,
+    /// The actors.
+    pub sources: Sources,
+    /// The tracker, of a server.
+    pub tracker: Option<Addr<Tracker>>,
+    accepting: actix_rt::task::JoinHandle<()>,
+}
+
+impl Node {
+    /// Starts all actors on the present arbiter.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: &Config, role: Role) -> Result<Self, StartError> {
+        let data_dir = config.data_dir();
+        let in_data_dir = |error| StartError::DataDir {
+            path: data_dir.clone(),
+            error,
+        };
+        let peer = identity::load(&data_dir).map_err(in_data_dir)?;
+        let index = Index::open(&data_dir)?;
+        let cache = data_dir.join("cache");
+        let store = Store::open(cache, config.store.quota.0).map_err(in_data_dir)?;
+        let (key, address) = match role {
+            Role::Server => ("tracker.listen", &config.tracker.listen),
+            Role::Client(_) => ("client.listen", &config.client.listen),
+        };
+        let cannot_listen = |key, address: &str, error| StartError::Listen {
+            key,
+            address: address.to_owned(),
+            error,
+        };
+        let listener = listen(address)
+            .await
+            .map_err(|error| cannot_listen(key, address, error))?;
+        let local = listener
+            .local_addr()
+            .map_err(|error| cannot_listen(key, address, error))?;
+
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            peer,
+            name: config.client_name(),
+            agent: AGENT.into(),
+            listen_port: Some(local.port()),
+        };
+        let token = Bytes::copy_from_slice(&rand::random::<[u8; TOKEN_LEN]>());
+        let store = store.start();
+        let announcer =
+            Announcer::new(announcer_settings(config, role, &hello, local, &token)).start();
+        let limits = LinkLimits::new(config.limits.upload, config.limits.download);
+        let settings = SwarmSettings {
+            hello: hello.clone(),
+            max_peers: config.limits.max_peers as usize,
+            upload_slots: config.limits.upload_slots as usize,
+            limits: limits.clone(),
+            upload_limit: config.limits.upload.0,
+        };
+        let swarm = Swarm::new(settings, store.clone(), announcer.clone()).start();
+        announcer.do_send(SendPeersTo(swarm.clone().recipient()));
+        let streams = Streams::new(
+            config.stream.clone(),
+            store.clone(),
+            swarm.clone(),
+            announcer.clone(),
+        )
+        .start();
+        let settings = library_settings(config);
+        let library = Library::new(settings, index, store.clone(), announcer.clone()).start();
+        let sources = Sources {
+            name: hello.name,
+            streams,
+            store,
+            announcer,
+            swarm: swarm.clone(),
+            library,
+        };
+        let tracker = (role == Role::Server).then(|| start_tracker(config, token));
+        let doors = Doors {
+            peers: swarm.recipient(),
+            clients: tracker.clone().map(Addr::recipient),
+            limits,
+        };
+        let accepting = actix_rt::spawn(accept(listener, doors));
+        let gateway = match role {
+            Role::Server => None,
+            Role::Client(_) => {
+                let listen = &config.gateway.listen;
+                let started = Gateway::start(listen, sources.clone());
+                Some(started.map_err(|e| cannot_listen("gateway.listen", listen, e))?)
+            }
+        };
+        Ok(Self {
+            peer,
+            listen: local,
+            gateway,
+            sources,
+            tracker,
+            accepting,
+        })
+    }
+
+    /// Says goodbye and ends.
+    pub async fn stop(self) {
+        self.accepting.abort();
+        if let Some(gateway) = &self.gateway {
+            gateway.stop().await;
+        }
+        self.sources.announcer.do_send(LeaveTracker);
+        self.sources.swarm.do_send(crate::swarm::LeaveSwarm);
+        if let Some(tracker) = &self.tracker {
+            tracker.do_send(crate::tracker::CloseTracker);
+        }
+        tokio::time::sleep(FAREWELL).await;
+    }
+}
+
+/// A client registers with the configured tracker; a server with itself.
+fn announcer_settings(
+    config: &Config,
+    role: Role,
+    hello: &Hello,
+    local: SocketAddr,
+    token: &Bytes,
+) -> AnnouncerSettings {
+    let (tracker, origin_token, kind) = match role {
+        Role::Server => (loopback(local).to_string(), token.clone(), None),
+        Role::Client(kind) => (config.client.tracker.clone(), Bytes::new(), kind),
+    };
+    AnnouncerSettings {
+        tracker,
+        hello: hello.clone(),
+        origin_token,
+        kind,
+        observer: false,
+    }
+}
+
+/// How this machine reaches an address it listens on.
+fn loopback(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+fn library_settings(config: &Config) -> LibrarySettings {
+    LibrarySettings {
+        folders: config.library.folders.clone(),
+        rescan: config.library.rescan.0,
+        ffprobe: config.player.ffprobe.clone(),
+        data_dir: config.data_dir(),
+    }
+}
+
+fn start_tracker(config: &Config, origin_token: Bytes) -> Addr<Tracker> {
+    let settings = TrackerSettings {
+        heartbeat: config.tracker.heartbeat.0,
+        timeout: config.tracker.timeout.0,
+        max_clients: config.tracker.max_clients as usize,
+        origin_token,
+    };
+    Tracker::new(settings).start()
+}

@@ -1,0 +1,168 @@
+//! Commands that print and end: `ls`, `id`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytesize::ByteSize;
+
+use crate::announcer::AnnouncerSettings;
+use crate::announcer::actor::dial;
+use crate::config::Config;
+use crate::ids::PeerId;
+use crate::library::{SKIPPED_FILE, Skipped, hasher};
+use crate::media::{FileEntry, MediaKind};
+use crate::wire::{AGENT, Hello, Link, Message, PROTOCOL_VERSION};
+
+/// Time for each page of an answer.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Writes to stdout; a reader that closed the pipe is no failure.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// `swarmplay id`
+pub(super) fn id(file: &PathBuf) -> anyhow::Result<()> {
+    let id = hasher::file_id(file).with_context(|| file.display().to_string())?;
+    print(&format!("{id}\n"))
+}
+
+/// `swarmplay ls`
+pub(super) fn ls(
+    config: &Config,
+    kind: Option<MediaKind>,
+    search: &str,
+    json: bool,
+) -> anyhow::Result<()> {
+    let runner = actix_rt::System::new();
+    let entries = runner.block_on(query(config, kind, search))?;
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&entries)?));
+    }
+    print(&table(&entries))?;
+    show_skipped(&config.data_dir());
+    Ok(())
+}
+
+/// Asks the tracker page by page.
+async fn query(
+    config: &Config,
+    kind: Option<MediaKind>,
+    search: &str,
+) -> anyhow::Result<Vec<FileEntry>> {
+    let tracker = config.client.tracker.clone();
+    let settings = AnnouncerSettings {
+        tracker: tracker.clone(),
+        hello: Hello {
+            version: PROTOCOL_VERSION,
+            peer: PeerId::random(&mut rand::rng()),
+            name: config.client_name(),
+            agent: AGENT.into(),
+            listen_port: None,
+        },
+        origin_token: bytes::Bytes::new(),
+        kind,
+        observer: true,
+    };
+    let reached = dial(&settings).await;
+    let (mut link, _) =
+        reached.with_context(|| format!("the tracker at {tracker} does not answer"))?;
+    let mut found = Vec::new();
+    for page in 0.. {
+        let (total, entries) = ask_page(&mut link, kind, search, page).await?;
+        let last = entries.is_empty();
+        found.extend(entries);
+        if last || found.len() >= total as usize {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+async fn ask_page(
+    link: &mut Link,
+    kind: Option<MediaKind>,
+    search: &str,
+    page: u32,
+) -> anyhow::Result<(u32, Vec<FileEntry>)> {
+    link.writer.send(Message::Query {
+        number: page,
+        kind,
+        search: search.to_owned(),
+        page,
+    })?;
+    loop {
+        match link.reader.next_within(ANSWER).await? {
+            Message::QueryResult {
+                number,
+                total,
+                entries,
+            } if number == page => return Ok((total, entries)),
+            Message::Kick { text, .. } => bail!("the tracker closed the link: {text}"),
+            _ => {}
+        }
+    }
+}
+
+/// Aligned columns for people.
+fn table(entries: &[FileEntry]) -> String {
+    if entries.is_empty() {
+        return "nothing found\n".into();
+    }
+    let row = |entry: &FileEntry| {
+        let id = entry.id.to_string();
+        format!(
+            "{}  {:5}  {:>10}  {:>8}  {:>3}  {}\n",
+            &id[..12],
+            entry.facts.kind.to_string(),
+            ByteSize(entry.size).display().iec().to_string(),
+            clock(entry.facts.duration()),
+            entry.sources,
+            entry.name,
+        )
+    };
+    let head = format!(
+        "{:12}  {:5}  {:>10}  {:>8}  {:>3}  name\n",
+        "id", "kind", "size", "length", "src"
+    );
+    std::iter::once(head)
+        .chain(entries.iter().map(row))
+        .collect()
+}
+
+/// `1:02:03`
+fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// Files of our own folders that are not shared, on stderr.
+fn show_skipped(data_dir: &Path) {
+    let Ok(text) = std::fs::read(data_dir.join(SKIPPED_FILE)) else {
+        return;
+    };
+    let skipped: Vec<Skipped> = serde_json::from_slice(&text).unwrap_or_default();
+    for file in skipped {
+        eprintln!("not shared: {}: {}", file.path.display(), file.reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_read_like_a_clock() {
+        assert_eq!(clock(Duration::from_secs(63)), "1:03");
+        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    }
+}

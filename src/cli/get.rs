@@ -1,0 +1,150 @@
+//! `swarmplay get`: one whole file, verified, with a progress bar.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::app::{Node, Role};
+use crate::config::Config;
+use crate::media::FileEntry;
+use crate::scheduler::{AwaitChunk, FetchWhole, OpenReader, OpenStream, OpenedStream, StreamError};
+use crate::store::ReadChunk;
+
+/// How long the catalogue may take to show the file.
+const FIND: Duration = Duration::from_secs(10);
+/// How often the catalogue is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs the command. A temporary name is used until the last byte is written,
+/// so that a file of the right name is always whole.
+pub(super) fn get(config: &Config, file: String, output: Option<PathBuf>) -> anyhow::Result<()> {
+    let mut config = config.clone();
+    // Only a client with nothing to share: what it holds is shared while it runs.
+    config.library.folders.clear();
+    config.gateway.listen = "127.0.0.1:0".into();
+    actix_rt::System::new().block_on(async {
+        let node = Node::start(&config, Role::Client(None)).await?;
+        let result = tokio::select! {
+            result = fetch(&node, &config, file, output) => result,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted; run it again to resume")),
+        };
+        node.stop().await;
+        result
+    })
+}
+
+async fn fetch(
+    node: &Node,
+    config: &Config,
+    file: String,
+    output: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let stream = find(node, &file)
+        .await
+        .with_context(|| format!("{file} (tracker {})", config.client.tracker))?;
+    let entry = &stream.entry;
+    if entry.size > config.store.quota.0 {
+        bail!(
+            "{} needs {} bytes but store.quota is {}; raise it with --set store.quota=…",
+            entry.name,
+            entry.size,
+            config.store.quota
+        );
+    }
+    let target = output.unwrap_or_else(|| PathBuf::from(local_name(entry)));
+    let partial = partial_path(&target);
+    let result = copy(node, &stream, &partial).await;
+    match result {
+        Ok(()) => std::fs::rename(&partial, &target)
+            .with_context(|| format!("cannot write {}", target.display())),
+        Err(error) => {
+            // What arrived is kept in the cache; the half file is of no use.
+            let _ = std::fs::remove_file(&partial);
+            Err(error)
+        }
+    }
+}
+
+/// A name from the network, made harmless: no folders, nothing hidden.
+fn local_name(entry: &FileEntry) -> String {
+    let name: String = entry
+        .name
+        .chars()
+        .map(|c| if c == '/' || c == '\\' { '_' } else { c })
+        .collect();
+    match name.trim_start_matches('.') {
+        "" => entry.id.to_string(),
+        name => name.to_owned(),
+    }
+}
+
+fn partial_path(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    target.with_file_name(name)
+}
+
+/// Waits for the catalogue to show the file.
+async fn find(node: &Node, file: &str) -> anyhow::Result<OpenedStream> {
+    let deadline = tokio::time::Instant::now() + FIND;
+    loop {
+        match node
+            .sources
+            .streams
+            .send(OpenStream(file.to_owned()))
+            .await?
+        {
+            Ok(stream) => return Ok(stream),
+            Err(StreamError::UnknownFile) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(LOOK).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn copy(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::Result<()> {
+    let cannot_write = || format!("cannot write {}", path.display());
+    let mut out = std::fs::File::create(path).with_context(cannot_write)?;
+    let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let bar = ProgressBar::new(stream.entry.size)
+        .with_message(stream.entry.name.clone())
+        .with_style(ProgressStyle::with_template(style)?);
+    stream.scheduler.send(FetchWhole(true)).await?;
+    let reader = stream.scheduler.send(OpenReader).await?;
+    let file = stream.entry.id;
+    for chunk in stream.geometry.chunks() {
+        stream
+            .scheduler
+            .send(AwaitChunk { reader, chunk })
+            .await??;
+        let held = node.sources.store.send(ReadChunk { file, chunk }).await??;
+        out.write_all(&held.payload).with_context(cannot_write)?;
+        bar.inc(held.payload.len() as u64);
+    }
+    out.sync_all().with_context(cannot_write)?;
+    bar.finish();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_from_the_network_never_leaves_the_folder() {
+        let mut entry: FileEntry = serde_json::from_str(
+            r#"{"id":"0000000000000000000000000000000000000000000000000000000000000000",
+                "name":"../../etc/passwd","size":1,"chunk_size":16384,"sources":1,
+                "facts":{"kind":"video","duration_ms":1,"video":null,"audio":[],
+                "subtitles":[],"title":"","artist":"","album":"","has_cover":false}}"#,
+        )
+        .expect("test entry");
+        assert_eq!(local_name(&entry), "_.._etc_passwd");
+        entry.name = "...".into();
+        assert_eq!(local_name(&entry), entry.id.to_string());
+    }
+}

@@ -1,0 +1,66 @@
+//! Commands that run until they are stopped: `tracker`, `peer`, `client`.
+
+use anyhow::Context;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::ask;
+use crate::app::{Node, Role};
+use crate::config::Config;
+use crate::media::MediaKind;
+
+/// The line that tells a script that a program serves.
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    peer: String,
+    listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<String>,
+}
+
+/// `swarmplay tracker`
+pub(super) fn tracker(config: &Config) -> anyhow::Result<()> {
+    serve(config, Role::Server)
+}
+
+/// `swarmplay peer`
+pub(super) fn peer(config: &Config) -> anyhow::Result<()> {
+    serve(config, Role::Client(None))
+}
+
+fn serve(config: &Config, role: Role) -> anyhow::Result<()> {
+    actix_rt::System::new().block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+        let node = Node::start(config, role).await?;
+        let ready = Ready {
+            ready: true,
+            peer: node.peer.to_string(),
+            listen: node.listen.to_string(),
+            http: node
+                .gateway
+                .as_ref()
+                .map(|gateway| format!("http://{}", gateway.address)),
+        };
+        ask::print(&format!("{}\n", serde_json::to_string(&ready)?))?;
+        tracing::info!(listen = %node.listen, "serving");
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        node.stop().await;
+        Ok(())
+    })
+}
+
+/// `swarmplay client`
+#[cfg(feature = "gui")]
+pub(super) fn client(config: Config, mode: MediaKind) -> anyhow::Result<()> {
+    crate::gui::run(config, mode)
+}
+
+/// `swarmplay client` in a build without the window.
+#[cfg(not(feature = "gui"))]
+pub(super) fn client(_: Config, _: MediaKind) -> anyhow::Result<()> {
+    anyhow::bail!("this build has no window; use `swarmplay peer`, or build with the feature `gui`")
+}

@@ -1,0 +1,99 @@
+//! The gateway: what is in the swarm, over HTTP, for ffmpeg, mpv, VLC and
+//! browsers.
+//!
+//! * `GET|HEAD /stream/{id}[/{name}]`: the file, with all range forms. A read
+//!   waits for bytes to arrive, and tells the scheduler where it is.
+//! * `GET /library.json`, `/status.json`, `/playlist.m3u8`: see [`pages`].
+//!
+//! [`stream`] serves files, [`pages`] the rest.
+
+pub mod pages;
+pub mod stream;
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+
+use crate::announcer::Announcer;
+use crate::library::Library;
+use crate::scheduler::Streams;
+use crate::store::Store;
+use crate::swarm::Swarm;
+
+/// How long open responses may go on when the program ends.
+const SHUTDOWN_SECONDS: u64 = 1;
+
+/// The actors that requests are answered from.
+#[derive(Clone)]
+pub struct Sources {
+    /// Name this client shows.
+    pub name: String,
+    /// Opens files.
+    pub streams: Addr<Streams>,
+    /// Holds bytes.
+    pub store: Addr<Store>,
+    /// Knows the catalogue.
+    pub announcer: Addr<Announcer>,
+    /// Knows the peers.
+    pub swarm: Addr<Swarm>,
+    /// Knows what is shared.
+    pub library: Addr<Library>,
+}
+
+/// A running gateway.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Where it listens.
+    pub address: SocketAddr,
+    server: ServerHandle,
+}
+
+impl Gateway {
+    /// Starts serving on `listen`. Needs a running actix system.
+    ///
+    /// # Errors
+    /// The address is taken, or not ours.
+    pub fn start(listen: &str, sources: Sources) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(listen)?;
+        let address = listener.local_addr()?;
+        let sources = web::Data::new(sources);
+        let app = move || {
+            App::new()
+                .app_data(sources.clone())
+                .route("/stream/{id}", web::route().to(stream::serve))
+                .route("/stream/{id}/{name}", web::route().to(stream::serve))
+                .route("/library.json", web::get().to(pages::library))
+                .route("/status.json", web::get().to(pages::status))
+                .route("/playlist.m3u8", web::get().to(pages::playlist))
+                .route("/", web::get().to(pages::index))
+        };
+        let server = HttpServer::new(app)
+            .workers(1)
+            .disable_signals()
+            .shutdown_timeout(SHUTDOWN_SECONDS)
+            .keep_alive(Duration::from_secs(30))
+            // A player that hangs up must not keep a reader waiting.
+            .h1_allow_half_closed(false)
+            .listen(listener)?
+            .run();
+        let handle = server.handle();
+        actix_rt::spawn(server);
+        Ok(Self {
+            address,
+            server: handle,
+        })
+    }
+
+    /// Address of a file for players.
+    pub fn url(&self, id: crate::ids::FileId) -> String {
+        format!("http://{}/stream/{id}", self.address)
+    }
+
+    /// Stops serving at once.
+    pub async fn stop(&self) {
+        self.server.stop(false).await;
+    }
+}
