@@ -13,6 +13,7 @@ mod default_config;
 mod get;
 mod run;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -200,8 +201,12 @@ fn prepare(args: &ConfigArgs) -> anyhow::Result<Config> {
             problem: error.to_string(),
         })
     })?;
+    // The HTTP server's start and stop are of no interest beside our own.
+    let quiet = "actix_server=warn".parse();
+    let filter = quiet.into_iter().fold(filter, EnvFilter::add_directive);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     Ok(config)

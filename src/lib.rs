@@ -4,10 +4,14 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod gateway;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod ids;
 pub mod integrity;
 pub mod library;
 pub mod media;
+#[cfg(feature = "gui")]
+pub mod player;
 pub mod scheduler;
 pub mod store;
 pub mod swarm;

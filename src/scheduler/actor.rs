@@ -301,7 +301,10 @@ impl Handler<StoreEvent> for Scheduler {
 
     fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
         match event {
-            StoreEvent::Stored { file, chunk } if file == self.file => {
+            // A chunk of our own request is counted when its connection reports it.
+            StoreEvent::Stored { file, chunk }
+                if file == self.file && !self.core.in_flight().contains(chunk.0) =>
+            {
                 self.core.now_held(chunk);
                 self.wake(chunk, &Ok(()));
                 self.perform();

@@ -1,0 +1,163 @@
+//! The window: Slint on the main thread, the actors beside it on a thread of
+//! their own.
+//!
+//! Commands go down as messages to actors. News comes up through one-slot cells
+//! ([`slot`]): the latest value wins, and the event loop is woken only when the
+//! cell was empty. Properties change only from news, never in a callback.
+//!
+//! * [`view_model`]: pure: entries, states and snapshots → what is shown.
+//! * [`screen`]: the player's [`Screen`](crate::player::Screen).
+//! * [`observer`]: actor: asks the others how they do, twice a second.
+//! * [`window`]: builds the window, connects its callbacks.
+//! * [`apply`]: news → properties.
+
+pub mod apply;
+pub mod observer;
+pub mod screen;
+pub mod slot;
+pub mod view_model;
+pub mod window;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::observer::Observer;
+use self::screen::WindowScreen;
+use crate::app::{Node, Role};
+use crate::config::Config;
+use crate::gateway::{Gateway, Sources};
+use crate::media::MediaKind;
+use crate::player::Player;
+use crate::player::actor::ClosePlayer;
+
+/// Time for the player to end its children.
+const PLAYER_END: Duration = Duration::from_millis(300);
+
+/// What Slint generates from `ui/`.
+pub mod ui {
+    #![allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used)]
+    slint::include_modules!();
+}
+
+/// The actors that the window speaks to.
+#[derive(Clone)]
+pub struct Core {
+    /// Plays.
+    pub player: Addr<Player>,
+    /// Everything else.
+    pub sources: Sources,
+    /// Address for players.
+    pub gateway: Gateway,
+    system: System,
+    stop: tokio::sync::mpsc::Sender<()>,
+}
+
+/// Runs the window until it is closed.
+///
+/// # Errors
+/// The node cannot start, or there is no display.
+pub fn run(config: Config, mode: MediaKind) -> anyhow::Result<()> {
+    window::choose_renderer()?;
+    let app = window::build(&config, mode)?;
+    let screen = WindowScreen::new(&app);
+    let (report, started) = mpsc::channel();
+    let actors = {
+        let screen = screen.clone();
+        let config = config.clone();
+        std::thread::Builder::new()
+            .name("actors".into())
+            .spawn(move || run_actors(&config, mode, &screen, &report))?
+    };
+    let core = started
+        .recv()
+        .context("the actors ended before they began")??;
+    window::connect(&app, &screen, &core);
+    let shown = window::run(&app);
+    core.close();
+    // A panic there has been printed already.
+    let _ = actors.join();
+    shown
+}
+
+impl Core {
+    /// Ends the actors.
+    fn close(&self) {
+        // A full or closed queue means that the end is under way.
+        let _ = self.stop.try_send(());
+    }
+}
+
+/// The actix system: runs until told to stop.
+fn run_actors(
+    config: &Config,
+    mode: MediaKind,
+    screen: &WindowScreen,
+    report: &mpsc::Sender<anyhow::Result<Core>>,
+) {
+    let runner = System::new();
+    runner.block_on(async {
+        match start(config, mode, screen).await {
+            Ok((core, node, stopped)) => {
+                // The window waits for this; if it is gone, so are we.
+                if report.send(Ok(core.clone())).is_ok() {
+                    wait_for_end(stopped).await;
+                }
+                let player = core.player.clone();
+                player.do_send(ClosePlayer);
+                let ended = async {
+                    while player.connected() {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                };
+                // A player that hangs must not keep the program.
+                let _ = tokio::time::timeout(PLAYER_END, ended).await;
+                node.stop().await;
+                core.system.stop();
+            }
+            Err(error) => {
+                // Nobody left to tell.
+                let _ = report.send(Err(error));
+            }
+        }
+    });
+}
+
+type Started = (Core, Node, tokio::sync::mpsc::Receiver<()>);
+
+async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyhow::Result<Started> {
+    let node = Node::start(config, Role::Client(Some(mode))).await?;
+    let gateway = node.gateway.clone().context("a client has a gateway")?;
+    let shown: std::sync::Arc<dyn crate::player::Screen> = std::sync::Arc::new(screen.clone());
+    let player = Player::new(config.player.clone(), gateway.clone(), shown).start();
+    Observer::new(node.sources.clone(), screen.clone()).start();
+    let (stop, stopped) = tokio::sync::mpsc::channel(1);
+    let core = Core {
+        player,
+        sources: node.sources.clone(),
+        gateway,
+        system: System::current(),
+        stop,
+    };
+    Ok((core, node, stopped))
+}
+
+/// The window closed, or a signal came.
+async fn wait_for_end(mut stopped: tokio::sync::mpsc::Receiver<()>) {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = stopped.recv() => return,
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+    // The event loop may have ended by itself meanwhile.
+    let _ = slint::quit_event_loop();
+}

@@ -1,0 +1,356 @@
+//! News → properties. The only place where the window's contents change.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
+
+use super::observer::Overview;
+use super::ui::{
+    AppWindow, ChunkState, LibraryAdapter, LibraryItem, PeerRow, PlayerAdapter, Segment, SharedRow,
+    SharingAdapter, ShellAdapter, SwarmAdapter, Theme,
+};
+use super::view_model::{self as show, Held, Sort};
+use super::window::view;
+use crate::ids::FileId;
+use crate::library::LibrarySnapshot;
+use crate::media::{FileEntry, MediaKind};
+use crate::player::{Phase, PlayerSnapshot};
+use crate::scheduler::StreamSnapshot;
+use crate::swarm::SwarmSnapshot;
+
+/// Pieces the seek bar can tell apart.
+const BAR_CELLS: u32 = 400;
+
+/// Pieces of the chunk map: five rows of sixty.
+const MAP_COLUMNS: u32 = 60;
+const MAP_ROWS: u32 = 5;
+
+/// What the window shows, as far as callbacks need to know.
+pub struct View {
+    /// Films or songs.
+    pub kind: MediaKind,
+    /// What is typed in the search field.
+    pub search: String,
+    /// Column sorted by.
+    pub sort: Sort,
+    /// Whether the other way round.
+    pub descending: bool,
+    /// The rows shown, in order.
+    pub shown: Vec<FileEntry>,
+    /// Length of what plays.
+    pub duration: Duration,
+    /// Shared folders, in the order shown.
+    pub folders: Vec<PathBuf>,
+    current: Option<FileId>,
+    overview: Overview,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            kind: MediaKind::Video,
+            search: String::new(),
+            sort: Sort::Title,
+            descending: false,
+            shown: Vec::new(),
+            duration: Duration::ZERO,
+            folders: Vec::new(),
+            current: None,
+            overview: Overview::default(),
+        }
+    }
+}
+
+impl View {
+    /// Sorts by a column; again by the same one, the other way round.
+    pub fn sort_by(&mut self, sort: Sort) {
+        self.descending = self.sort == sort && !self.descending;
+        self.sort = sort;
+    }
+
+    fn stream_of(&self, file: FileId) -> Option<&StreamSnapshot> {
+        self.overview
+            .streams
+            .iter()
+            .find(|stream| stream.file == file)
+    }
+
+    fn current_stream(&self) -> Option<&StreamSnapshot> {
+        self.stream_of(self.current?)
+    }
+}
+
+/// Replaces a model's rows where they differ, so that scrolling and focus stay.
+fn update<T: Clone + PartialEq + 'static>(model: ModelRc<T>, rows: Vec<T>) -> Option<ModelRc<T>> {
+    let Some(known) = model.as_any().downcast_ref::<VecModel<T>>() else {
+        return Some(ModelRc::from(Rc::new(VecModel::from(rows))));
+    };
+    if known.row_count() != rows.len() {
+        known.set_vec(rows);
+        return None;
+    }
+    for (index, row) in rows.into_iter().enumerate() {
+        if known.row_data(index).as_ref() != Some(&row) {
+            known.set_row_data(index, row);
+        }
+    }
+    None
+}
+
+/// Sets a model property only if it needs another model.
+macro_rules! update_rows {
+    ($adapter:expr, $get:ident, $set:ident, $rows:expr) => {
+        if let Some(model) = update($adapter.$get(), $rows) {
+            $adapter.$set(model);
+        }
+    };
+}
+
+/// The library's rows.
+pub fn library(app: &AppWindow, view: &mut View) {
+    let entries = &view.overview.catalogue.entries;
+    view.shown = show::filter_and_sort(entries, &view.search, view.sort, view.descending);
+    let own: Vec<FileId> = view
+        .overview
+        .library
+        .shared
+        .iter()
+        .map(|s| s.entry.id)
+        .collect();
+    let row = |entry: &FileEntry| LibraryItem {
+        title: entry.display_title().into(),
+        detail: show::detail(entry).into(),
+        artist: entry.facts.artist.clone().into(),
+        album: entry.facts.album.clone().into(),
+        size: show::size(entry.size).into(),
+        duration: show::clock(entry.facts.duration()).into(),
+        sources: show::sources(entry.sources).into(),
+        playable: entry.sources > 0,
+        current: view.current == Some(entry.id),
+        held: show::held_share(view.stream_of(entry.id), entry.id, &own),
+    };
+    let rows: Vec<LibraryItem> = view.shown.iter().map(row).collect();
+    let total = entries.len();
+    let tracker = &view.overview.catalogue.tracker;
+    let (title, text) = show::empty_text(view.kind, tracker.online, total, &view.search);
+    let adapter = app.global::<LibraryAdapter>();
+    update_rows!(adapter, get_items, set_items, rows);
+    adapter.set_total(i32::try_from(total).unwrap_or(i32::MAX));
+    adapter.set_empty_title(title.into());
+    adapter.set_empty_text(text.into());
+}
+
+/// News of everything but the player.
+pub fn overview(app: &AppWindow, overview: Overview) {
+    let view = view();
+    let mut view = view.borrow_mut();
+    view.overview = overview;
+    library(app, &mut view);
+    status(app, &view.overview);
+    sharing(app, &mut view);
+    swarm(app, &view);
+}
+
+fn status(app: &AppWindow, overview: &Overview) {
+    let shell = app.global::<ShellAdapter>();
+    let tracker = &overview.catalogue.tracker;
+    shell.set_online(tracker.online);
+    let text = match tracker.online {
+        true => tracker.address.clone(),
+        false => format!("{}: {}", tracker.address, tracker.problem),
+    };
+    shell.set_tracker_text(text.into());
+    let people = match (tracker.online, tracker.clients) {
+        (false, _) => String::new(),
+        (true, 1) => "1 client here".into(),
+        (true, clients) => format!("{clients} clients here"),
+    };
+    shell.set_people_text(people.into());
+    let SwarmSnapshot {
+        download_rate,
+        upload_rate,
+        ..
+    } = overview.swarm;
+    shell.set_down_text(format!("{} Mbit/s", show::megabits(download_rate)).into());
+    shell.set_up_text(format!("{} Mbit/s", show::megabits(upload_rate)).into());
+    let shared = overview.library.shared.len();
+    let text = match shared {
+        0 => "Sharing nothing".into(),
+        1 => "Sharing 1 file".into(),
+        shared => format!("Sharing {shared} files"),
+    };
+    shell.set_sharing_text(text.into());
+}
+
+fn sharing(app: &AppWindow, view: &mut View) {
+    let adapter = app.global::<SharingAdapter>();
+    let library: &LibrarySnapshot = &view.overview.library;
+    let folders = library
+        .folders
+        .iter()
+        .map(|folder| folder.display().to_string().into());
+    update_rows!(adapter, get_folders, set_folders, folders.collect());
+    let skipped = library.skipped.iter().map(|skipped| SharedRow {
+        name: name_of(&skipped.path).into(),
+        detail: skipped.reason.clone().into(),
+        problem: true,
+    });
+    let shared = library.shared.iter().map(|shared| SharedRow {
+        name: name_of(&shared.path).into(),
+        detail: show::size(shared.entry.size).into(),
+        problem: false,
+    });
+    update_rows!(
+        adapter,
+        get_files,
+        set_files,
+        skipped.chain(shared).collect()
+    );
+    let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
+    let summary = match library.shared.len() {
+        0 => "Nothing is shared yet".into(),
+        1 => format!("1 file, {}", show::size(bytes)),
+        count => format!("{count} files, {}", show::size(bytes)),
+    };
+    adapter.set_summary(summary.into());
+    adapter.set_hashing(library.hashing.is_some());
+    if let Some(hashing) = &library.hashing {
+        let left = match library.waiting {
+            0 => String::new(),
+            waiting => format!(", {waiting} more to come"),
+        };
+        let text = format!("Looking at {}{left}", name_of(&hashing.path));
+        adapter.set_hashing_text(text.into());
+        adapter.set_progress(hashing.done as f32 / hashing.total.max(1) as f32);
+    }
+    view.folders = library.folders.clone();
+}
+
+fn name_of(path: &std::path::Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// The swarm panel, the seek bar's segments and the buffer.
+fn swarm(app: &AppWindow, view: &View) {
+    let adapter = app.global::<SwarmAdapter>();
+    let stream = view.current_stream();
+    let peers = view.overview.swarm.peers.iter().map(|peer| {
+        let role = match peer.origin {
+            true => "server",
+            false => "viewer",
+        };
+        let reason = match peer.reason.as_str() {
+            "" => "it dialled us".into(),
+            reason => reason.to_owned(),
+        };
+        PeerRow {
+            name: peer.name.clone().into(),
+            role: role.into(),
+            reason: reason.into(),
+            rtt: show::rtt(peer.rtt_us).into(),
+            rate: show::megabits(peer.download_rate).into(),
+            upload: show::megabits(peer.upload_rate).into(),
+            share: show::share_of(stream, peer).into(),
+        }
+    });
+    update_rows!(adapter, get_peers, set_peers, peers.collect());
+    adapter.set_streaming(stream.is_some());
+    let Some(stream) = stream else {
+        return;
+    };
+    let (verdict, at_risk) = show::verdict(stream);
+    adapter.set_verdict(verdict.into());
+    adapter.set_at_risk(at_risk);
+    let buffer = format!("buffer {} s", stream.buffer.as_secs());
+    adapter.set_buffer_text(buffer.clone().into());
+    let (from_viewers, split) = show::split(stream);
+    adapter.set_from_viewers(from_viewers);
+    adapter.set_split_text(split.into());
+    adapter.set_chunk_map(chunk_map(stream, app.global::<Theme>().get_dark()));
+    adapter.set_has_map(true);
+    app.global::<ShellAdapter>()
+        .set_buffer_text(buffer.clone().into());
+    let player = app.global::<PlayerAdapter>();
+    player.set_buffer_text(buffer.into());
+    let segments = show::segments(&show::cells(stream, BAR_CELLS));
+    let segments = segments.into_iter().map(|(start, end, held)| Segment {
+        start,
+        end,
+        state: match held {
+            Held::Here => ChunkState::Here,
+            Held::Coming => ChunkState::Coming,
+            Held::InSwarm => ChunkState::InSwarm,
+            Held::Nobody => ChunkState::Nobody,
+        },
+    });
+    update_rows!(player, get_segments, set_segments, segments.collect());
+}
+
+/// One pixel a piece, in the colours of `ui/theme.slint`.
+fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
+    let colour = |held: Held| match (held, dark) {
+        (Held::Here, true) => Rgb8Pixel::new(0xff, 0xb0, 0x8f),
+        (Held::Here, false) => Rgb8Pixel::new(0xe9, 0xa3, 0x83),
+        (Held::Coming, true) => Rgb8Pixel::new(0x4a, 0xa3, 0xff),
+        (Held::Coming, false) => Rgb8Pixel::new(0x17, 0x69, 0xc2),
+        (Held::InSwarm, true) => Rgb8Pixel::new(0x4a, 0x54, 0x68),
+        (Held::InSwarm, false) => Rgb8Pixel::new(0xa9, 0xb1, 0xc0),
+        (Held::Nobody, true) => Rgb8Pixel::new(0x20, 0x24, 0x2c),
+        (Held::Nobody, false) => Rgb8Pixel::new(0xdf, 0xe2, 0xe9),
+    };
+    let cells = show::cells(stream, MAP_COLUMNS * MAP_ROWS);
+    let rows = (cells.len() as u32).div_ceil(MAP_COLUMNS);
+    let columns = (cells.len() as u32).min(MAP_COLUMNS);
+    let mut pixels = SharedPixelBuffer::new(columns, rows);
+    pixels.make_mut_slice().fill(colour(Held::Nobody));
+    for (pixel, held) in pixels.make_mut_slice().iter_mut().zip(cells) {
+        *pixel = colour(held);
+    }
+    Image::from_rgb8(pixels)
+}
+
+/// News of the player.
+pub fn player(app: &AppWindow, state: PlayerSnapshot) {
+    let view = view();
+    let mut view = view.borrow_mut();
+    let adapter = app.global::<PlayerAdapter>();
+    let file = state.entry.as_ref().map(|entry| entry.id);
+    if file != view.current {
+        view.current = file;
+        adapter.set_has_picture(false);
+        adapter.set_segments(ModelRc::default());
+        library(app, &mut view);
+        swarm(app, &view);
+    }
+    view.duration = state.duration;
+    adapter.set_loaded(state.entry.is_some());
+    if let Some(entry) = &state.entry {
+        adapter.set_title(entry.display_title().into());
+        adapter.set_subtitle(show::detail(entry).into());
+        adapter.set_artist(entry.facts.artist.clone().into());
+        adapter.set_album(entry.facts.album.clone().into());
+    }
+    adapter.set_playing(matches!(
+        state.phase,
+        Phase::Playing | Phase::Buffering | Phase::Loading
+    ));
+    adapter.set_loading(state.phase == Phase::Loading);
+    adapter.set_buffering(state.phase == Phase::Buffering);
+    let message = match &state.phase {
+        Phase::Failed(why) => why.as_str(),
+        _ => "",
+    };
+    adapter.set_message(message.into());
+    adapter.set_has_next(state.has_next);
+    adapter.set_volume(state.volume as f32 / 100.0);
+    adapter.set_muted(state.muted);
+    adapter.set_position_text(show::clock(state.position).into());
+    adapter.set_duration_text(show::clock(state.duration).into());
+    let total = state.duration.as_secs_f32().max(0.001);
+    adapter.set_position((state.position.as_secs_f32() / total).clamp(0.0, 1.0));
+    adapter.set_speed_text(format!("{}×", f64::from(state.speed.max(1)) / 100.0).into());
+    app.global::<ShellAdapter>().set_trouble(state.note.into());
+}

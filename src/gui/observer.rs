@@ -1,0 +1,71 @@
+//! Asks the actors how they do and tells the window.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::screen::WindowScreen;
+use crate::announcer::{CatalogueSnapshot, CatalogueState};
+use crate::gateway::Sources;
+use crate::library::{LibrarySnapshot, LibraryState};
+use crate::scheduler::{StreamSnapshot, StreamsState};
+use crate::swarm::{SwarmSnapshot, SwarmState};
+
+/// How often: figures that change faster cannot be read.
+const INTERVAL: Duration = Duration::from_millis(400);
+
+/// Everything the window shows beside the player.
+#[derive(Debug, Clone, Default)]
+pub struct Overview {
+    /// What can be played, and the tracker.
+    pub catalogue: CatalogueSnapshot,
+    /// The peers.
+    pub swarm: SwarmSnapshot,
+    /// Open streams.
+    pub streams: Vec<StreamSnapshot>,
+    /// What is shared.
+    pub library: LibrarySnapshot,
+}
+
+/// The actor.
+pub struct Observer {
+    sources: Sources,
+    screen: WindowScreen,
+}
+
+impl Observer {
+    /// An observer that tells `screen`.
+    pub fn new(sources: Sources, screen: WindowScreen) -> Self {
+        Self { sources, screen }
+    }
+
+    fn look(&self, ctx: &mut Context<Self>) {
+        let sources = self.sources.clone();
+        let gathered = async move { gather(&sources).await };
+        ctx.spawn(gathered.into_actor(self).map(|overview, actor, ctx| {
+            match overview {
+                Ok(overview) => actor.screen.overview(overview),
+                // One of them ended, so does the program.
+                Err(_) => return ctx.stop(),
+            }
+            ctx.run_later(INTERVAL, |actor, ctx| actor.look(ctx));
+        }));
+    }
+}
+
+async fn gather(sources: &Sources) -> Result<Overview, MailboxError> {
+    Ok(Overview {
+        catalogue: sources.announcer.send(CatalogueState).await?,
+        swarm: sources.swarm.send(SwarmState).await?,
+        streams: sources.streams.send(StreamsState).await?,
+        library: sources.library.send(LibraryState).await?,
+    })
+}
+
+impl Actor for Observer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.look(ctx);
+    }
+}

@@ -1,0 +1,304 @@
+//! What is shown, as plain values: no window, no actor, no clock.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use roaring::RoaringBitmap;
+
+use crate::ids::FileId;
+use crate::media::{FileEntry, MediaKind};
+use crate::scheduler::StreamSnapshot;
+use crate::swarm::PeerSnapshot;
+
+/// A state of a piece of a file. Each is also told by its place in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Verified, on this machine.
+    Here,
+    /// On its way.
+    Coming,
+    /// A connected peer has it.
+    InSwarm,
+    /// Nobody connected has it.
+    Nobody,
+}
+
+/// A column that rows can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// By title.
+    #[default]
+    Title,
+    /// By artist, then album and title.
+    Artist,
+    /// By bytes.
+    Size,
+    /// By length.
+    Duration,
+    /// By number of sources.
+    Sources,
+}
+
+/// `1:02:03`
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// `1.4 GiB`
+pub fn size(bytes: u64) -> String {
+    ByteSize(bytes).display().iec().to_string()
+}
+
+/// Bytes a second as `4.2`, in Mbit/s.
+pub fn megabits(bytes_per_second: u64) -> String {
+    format!("{:.1}", bytes_per_second as f64 * 8.0 / 1e6)
+}
+
+/// `h264` as people write it.
+pub fn codec(name: &str) -> String {
+    match name {
+        "h264" => "H.264".into(),
+        "hevc" => "HEVC".into(),
+        "vp8" | "vp9" | "av1" | "aac" | "mp3" | "flac" => name.to_uppercase(),
+        "mpeg4" => "MPEG-4".into(),
+        "opus" => "Opus".into(),
+        "vorbis" => "Vorbis".into(),
+        other => other.to_owned(),
+    }
+}
+
+/// The line below a title: picture and codec of a film, artist of a song.
+pub fn detail(entry: &FileEntry) -> String {
+    let facts = &entry.facts;
+    let mut parts = Vec::new();
+    match &facts.video {
+        Some(video) => {
+            parts.push(format!("{}p", video.height));
+            parts.push(codec(&video.codec));
+            if facts.audio.len() > 1 {
+                parts.push(format!("{} languages", facts.audio.len()));
+            }
+            if !facts.subtitles.is_empty() {
+                parts.push("subtitles".into());
+            }
+        }
+        None => {
+            if !facts.artist.is_empty() {
+                parts.push(facts.artist.clone());
+            }
+            parts.extend(facts.audio.first().map(|track| codec(&track.codec)));
+        }
+    }
+    parts.join(" · ")
+}
+
+/// `3 sources`, or that nobody online has it.
+pub fn sources(count: u32) -> String {
+    match count {
+        0 => "nobody online".into(),
+        1 => "1 source".into(),
+        count => format!("{count} sources"),
+    }
+}
+
+/// The entries that hold all words, sorted.
+pub fn filter_and_sort(
+    entries: &[FileEntry],
+    search: &str,
+    sort: Sort,
+    descending: bool,
+) -> Vec<FileEntry> {
+    let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
+    let matches = |entry: &&FileEntry| {
+        let facts = &entry.facts;
+        let texts = [&entry.name, &facts.title, &facts.artist, &facts.album];
+        let text = texts.map(|text| text.to_lowercase()).join("\n");
+        words.iter().all(|word| text.contains(word))
+    };
+    let mut found: Vec<FileEntry> = entries.iter().filter(matches).cloned().collect();
+    let title = |entry: &FileEntry| entry.display_title().to_lowercase();
+    match sort {
+        Sort::Title => found.sort_by_cached_key(title),
+        Sort::Artist => found.sort_by_cached_key(|entry| {
+            let facts = &entry.facts;
+            (
+                facts.artist.to_lowercase(),
+                facts.album.to_lowercase(),
+                title(entry),
+            )
+        }),
+        Sort::Size => found.sort_by_key(|entry| entry.size),
+        Sort::Duration => found.sort_by_key(|entry| entry.facts.duration_ms),
+        Sort::Sources => found.sort_by_key(|entry| entry.sources),
+    }
+    if descending {
+        found.reverse();
+    }
+    found
+}
+
+/// Why the list is empty: a title and a sentence.
+pub fn empty_text(kind: MediaKind, online: bool, total: usize, search: &str) -> (String, String) {
+    let things = match kind {
+        MediaKind::Video => "films",
+        MediaKind::Audio => "songs",
+    };
+    if total > 0 {
+        return (
+            format!("No {things} match “{search}”"),
+            "Try fewer or other words.".into(),
+        );
+    }
+    if !online {
+        return (
+            "The tracker cannot be reached".into(),
+            "Check client.tracker in the configuration. It is tried again all the time; \
+             what you share yourself appears here meanwhile."
+                .into(),
+        );
+    }
+    (
+        format!("No {things} yet"),
+        format!(
+            "Nobody shares {things} right now. Share some of yours: the third button at the left."
+        ),
+    )
+}
+
+/// The state of one chunk.
+fn state_of(stream: &StreamSnapshot, chunk: u32) -> Held {
+    let in_set = |set: &RoaringBitmap| set.contains(chunk);
+    if in_set(&stream.have) {
+        Held::Here
+    } else if in_set(&stream.in_flight) {
+        Held::Coming
+    } else if in_set(&stream.available) {
+        Held::InSwarm
+    } else {
+        Held::Nobody
+    }
+}
+
+/// The states of `cells` equal pieces of the file, each that of its worst
+/// chunk, so that nothing looks better than it is.
+pub fn cells(stream: &StreamSnapshot, cells: u32) -> Vec<Held> {
+    let chunks = stream.geometry.chunk_count();
+    let cells = cells.min(chunks).max(1);
+    let badness = |held: &Held| match held {
+        Held::Here => 0,
+        Held::Coming => 1,
+        Held::InSwarm => 2,
+        Held::Nobody => 3,
+    };
+    (0..u64::from(cells))
+        .map(|cell| {
+            let edge = |cell: u64| (cell * u64::from(chunks) / u64::from(cells)) as u32;
+            let states = (edge(cell)..edge(cell + 1)).map(|chunk| state_of(stream, chunk));
+            states.max_by_key(badness).unwrap_or(Held::Nobody)
+        })
+        .collect()
+}
+
+/// Runs of equal state, as shares of the whole.
+pub fn segments(cells: &[Held]) -> Vec<(f32, f32, Held)> {
+    let total = cells.len() as f32;
+    let mut start = 0;
+    let mut segments = Vec::new();
+    for run in cells.chunk_by(|a, b| a == b) {
+        let end = start + run.len();
+        segments.push((start as f32 / total, end as f32 / total, run[0]));
+        start = end;
+    }
+    segments
+}
+
+/// Share of a file that is here, 0 to 1.
+pub fn held_share(stream: Option<&StreamSnapshot>, file: FileId, own: &[FileId]) -> f32 {
+    if own.contains(&file) {
+        return 1.0;
+    }
+    stream.map_or(0.0, |stream| {
+        stream.have.len() as f32 / stream.geometry.chunk_count() as f32
+    })
+}
+
+/// Whether the film will play to the end, in words; true if at risk.
+pub fn verdict(stream: &StreamSnapshot) -> (String, bool) {
+    let chunks = stream.geometry.chunk_count();
+    let rest = stream.position.0..chunks;
+    let missing =
+        |set: &RoaringBitmap| u64::from(rest.len() as u32) - set.range_cardinality(rest.clone());
+    if missing(&stream.have) == 0 {
+        return ("all here".into(), false);
+    }
+    if let Some(problem) = &stream.problem {
+        return (problem.clone(), true);
+    }
+    let reachable = &stream.have | &stream.available;
+    if missing(&reachable) > 0 {
+        return ("nobody has the rest".into(), true);
+    }
+    if stream.buffer < Duration::from_secs(2) {
+        return ("buffer is low".into(), true);
+    }
+    ("plays to the end".into(), false)
+}
+
+/// Share of the bytes that came from viewers, and the sentence about it.
+pub fn split(stream: &StreamSnapshot) -> (f32, String) {
+    let sum = |origin: bool| -> u64 {
+        let of = stream
+            .supplied
+            .iter()
+            .filter(|supply| supply.origin == origin);
+        of.map(|supply| supply.bytes).sum()
+    };
+    let (server, viewers) = (sum(true), sum(false));
+    let total = server + viewers;
+    if total == 0 {
+        return (0.0, String::new());
+    }
+    let share = viewers as f32 / total as f32;
+    let percent = (share * 100.0).round() as u32;
+    let text = format!(
+        "{percent} % from viewers, {} % from the server",
+        100 - percent
+    );
+    (share, text)
+}
+
+/// Percent of the bytes of a stream that a peer supplied.
+pub fn share_of(stream: Option<&StreamSnapshot>, peer: &PeerSnapshot) -> String {
+    let Some(stream) = stream else {
+        return "–".into();
+    };
+    let total: u64 = stream.supplied.iter().map(|supply| supply.bytes).sum();
+    let own = stream
+        .supplied
+        .iter()
+        .find(|supply| supply.peer == peer.peer);
+    match (own, total) {
+        (_, 0) => "–".into(),
+        (own, total) => {
+            let bytes = own.map_or(0, |supply| supply.bytes);
+            format!("{} %", (bytes * 100 + total / 2) / total)
+        }
+    }
+}
+
+/// `3 ms`
+pub fn rtt(micros: Option<u64>) -> String {
+    match micros {
+        None => "–".into(),
+        Some(micros) if micros < 1000 => "<1 ms".into(),
+        Some(micros) => format!("{} ms", (micros + 500) / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! What people read.
+
+use super::*;
+use crate::ids::{ChunkIndex, PeerId};
+use crate::media::{ChunkSize, Geometry, MediaFacts, VideoTrack};
+use crate::scheduler::Supply;
+
+fn entry(id: u8, title: &str, size: u64) -> FileEntry {
+    FileEntry {
+        id: FileId([id; 32]),
+        name: format!("{title}.mp4"),
+        size,
+        chunk_size: 16 << 10,
+        facts: MediaFacts {
+            kind: MediaKind::Video,
+            duration_ms: 60_000,
+            video: Some(VideoTrack {
+                codec: "h264".into(),
+                width: 640,
+                height: 360,
+                millifps: 30_000,
+            }),
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+            title: title.into(),
+            artist: String::new(),
+            album: String::new(),
+            has_cover: false,
+        },
+        sources: u32::from(id),
+    }
+}
+
+fn stream(have: std::ops::Range<u32>, available: std::ops::Range<u32>) -> StreamSnapshot {
+    StreamSnapshot {
+        file: FileId([1; 32]),
+        geometry: Geometry::new(100 * (16 << 10), ChunkSize::MIN),
+        have: have.collect(),
+        in_flight: RoaringBitmap::new(),
+        available: available.collect(),
+        position: ChunkIndex(0),
+        buffer: Duration::from_secs(20),
+        supplied: Vec::new(),
+        duplicate_bytes: 0,
+        problem: None,
+    }
+}
+
+#[test]
+fn search_and_sort_are_what_they_say() {
+    let entries = [entry(1, "b", 10), entry(2, "A", 30), entry(3, "c", 20)];
+    let titles = |search: &str, sort, descending| -> Vec<String> {
+        let found = filter_and_sort(&entries, search, sort, descending);
+        found.into_iter().map(|entry| entry.facts.title).collect()
+    };
+    assert_eq!(titles("", Sort::Title, false), ["A", "b", "c"]);
+    assert_eq!(titles("", Sort::Size, true), ["A", "c", "b"]);
+    assert_eq!(titles("", Sort::Sources, false), ["b", "A", "c"]);
+    assert_eq!(titles("C.MP4", Sort::Title, false), ["c"]);
+}
+
+#[test]
+fn the_bar_never_looks_better_than_it_is() {
+    let stream = stream(0..55, 0..100);
+    let cells = cells(&stream, 10);
+    assert_eq!(cells[..5], [Held::Here; 5]);
+    assert_eq!(cells[5], Held::InSwarm, "half here is not here");
+    let segments = segments(&cells);
+    assert_eq!(
+        segments,
+        [(0.0, 0.5, Held::Here), (0.5, 1.0, Held::InSwarm)]
+    );
+}
+
+#[test]
+fn all_four_states_are_told_apart() {
+    let mut stream = stream(0..25, 0..75);
+    stream.in_flight = (25..50).collect();
+    let states = [Held::Here, Held::Coming, Held::InSwarm, Held::Nobody];
+    assert_eq!(cells(&stream, 4), states);
+}
+
+#[test]
+fn the_verdict_names_the_risk() {
+    assert_eq!(verdict(&stream(0..100, 0..0)), ("all here".into(), false));
+    assert_eq!(verdict(&stream(0..50, 0..100)).0, "plays to the end");
+    assert_eq!(
+        verdict(&stream(0..50, 0..90)),
+        ("nobody has the rest".into(), true)
+    );
+    let mut low = stream(0..1, 0..100);
+    low.buffer = Duration::from_secs(1);
+    assert!(verdict(&low).1);
+    low.problem = Some("the disk is full".into());
+    assert_eq!(verdict(&low).0, "the disk is full");
+}
+
+#[test]
+fn the_split_adds_up() {
+    let mut stream = stream(0..50, 0..100);
+    let supply = |id: u8, origin, bytes| Supply {
+        peer: PeerId([id; 16]),
+        name: String::new(),
+        origin,
+        bytes,
+    };
+    stream.supplied = vec![supply(1, false, 900), supply(2, true, 100)];
+    let (share, text) = split(&stream);
+    assert!((share - 0.9).abs() < 1e-6);
+    assert_eq!(text, "90 % from viewers, 10 % from the server");
+}
+
+#[test]
+fn figures_read_well() {
+    assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    assert_eq!(megabits(525_000), "4.2");
+    assert_eq!(
+        (rtt(Some(300)), rtt(Some(2600)), rtt(None)),
+        ("<1 ms".into(), "3 ms".into(), "–".into())
+    );
+    assert_eq!(detail(&entry(1, "x", 1)), "360p · H.264");
+    assert_eq!(sources(0), "nobody online");
+}
+
+#[test]
+fn an_empty_list_says_why() {
+    let text = |online, total, search| empty_text(MediaKind::Audio, online, total, search).0;
+    assert_eq!(text(true, 0, ""), "No songs yet");
+    assert_eq!(text(false, 0, ""), "The tracker cannot be reached");
+    assert_eq!(text(true, 3, "xyz"), "No songs match “xyz”");
+}

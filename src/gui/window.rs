@@ -1,0 +1,208 @@
+//! Builds the window and connects its callbacks to the actors.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::Context;
+use slint::{ComponentHandle, SharedString};
+
+use super::Core;
+use super::apply::{self, View};
+use super::screen::WindowScreen;
+use super::ui::{
+    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, SharingAdapter, ShellAdapter,
+    SortColumn,
+};
+use super::view_model::{Sort, clock};
+use crate::config::{Config, Theme};
+use crate::library::{AddFolder, RemoveFolder};
+use crate::media::MediaKind;
+use crate::player::{Control, Play};
+
+thread_local! {
+    /// What the window shows, for callbacks and news alike. Only the main
+    /// thread has one.
+    static VIEW: Rc<RefCell<View>> = Rc::default();
+}
+
+/// The view of the main thread.
+pub(super) fn view() -> Rc<RefCell<View>> {
+    VIEW.with(Rc::clone)
+}
+
+/// Software rendering unless `SLINT_BACKEND` says otherwise: it shows video
+/// without a GPU at a sixth of the cost of software OpenGL.
+///
+/// # Errors
+/// There is no display.
+pub fn choose_renderer() -> anyhow::Result<()> {
+    if std::env::var_os("SLINT_BACKEND").is_some() {
+        return Ok(());
+    }
+    slint::BackendSelector::new()
+        .backend_name("winit".into())
+        .renderer_name("software".into())
+        .select()
+        .context("the window system cannot be used")
+}
+
+/// Builds the window; it is not shown yet.
+///
+/// # Errors
+/// There is no display.
+pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
+    let app = AppWindow::new().context(
+        "no window can be opened; is there a display? (`swarmplay peer` runs without one)",
+    )?;
+    let video = mode == MediaKind::Video;
+    view().borrow_mut().kind = mode;
+    let shell = app.global::<ShellAdapter>();
+    shell.set_video(video);
+    shell.set_theme(match config.window.theme {
+        Theme::System => 0,
+        Theme::Dark => 1,
+        Theme::Light => 2,
+    });
+    shell.set_tracker_text(config.client.tracker.clone().into());
+    app.global::<LibraryAdapter>().set_video(video);
+    let about = app.global::<AboutAdapter>();
+    about.set_version(env!("CARGO_PKG_VERSION").into());
+    about.set_name(config.client_name().into());
+    apply::library(&app, &mut view().borrow_mut());
+    apply::player(&app, crate::player::PlayerSnapshot::default());
+    Ok(app)
+}
+
+/// Shows the window and runs until it is closed.
+///
+/// # Errors
+/// There is no display.
+pub fn run(app: &AppWindow) -> anyhow::Result<()> {
+    // Names the window for desktops that group by it; X11 has other means.
+    let _ = slint::set_xdg_app_id("swarmplay");
+    app.run().context("the window system failed")
+}
+
+/// Connects callbacks to actors.
+pub fn connect(app: &AppWindow, _: &WindowScreen, core: &Core) {
+    let gateway = format!("http://{}", core.gateway.address);
+    app.global::<AboutAdapter>().set_gateway(gateway.into());
+    connect_library(app, core);
+    connect_player(app, core);
+    connect_sharing(app, core);
+    let weak = app.as_weak();
+    app.global::<ShellAdapter>()
+        .on_fullscreen_changed(move |on| {
+            if let Some(app) = weak.upgrade() {
+                app.window().set_fullscreen(on);
+            }
+        });
+}
+
+fn sort_of(column: SortColumn) -> Sort {
+    match column {
+        SortColumn::Title => Sort::Title,
+        SortColumn::Artist => Sort::Artist,
+        SortColumn::Size => Sort::Size,
+        SortColumn::Duration => Sort::Duration,
+        SortColumn::Sources => Sort::Sources,
+    }
+}
+
+fn connect_library(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<LibraryAdapter>();
+    let weak = app.as_weak();
+    adapter.on_search(move |text| {
+        if let Some(app) = weak.upgrade() {
+            let view = view();
+            view.borrow_mut().search = text.into();
+            app.global::<LibraryAdapter>().set_selected(-1);
+            apply::library(&app, &mut view.borrow_mut());
+        }
+    });
+    let weak = app.as_weak();
+    adapter.on_sort(move |column| {
+        if let Some(app) = weak.upgrade() {
+            let view = view();
+            view.borrow_mut().sort_by(sort_of(column));
+            let adapter = app.global::<LibraryAdapter>();
+            adapter.set_sorted_by(column);
+            adapter.set_descending(view.borrow().descending);
+            apply::library(&app, &mut view.borrow_mut());
+        }
+    });
+    let (weak, player) = (app.as_weak(), core.player.clone());
+    adapter.on_play(move |index| {
+        let list = view().borrow().shown.clone();
+        let Some(index) = usize::try_from(index).ok().filter(|i| *i < list.len()) else {
+            return;
+        };
+        player.do_send(Play { list, index });
+        if let Some(app) = weak.upgrade() {
+            let shell = app.global::<ShellAdapter>();
+            if shell.get_video() {
+                shell.set_page(Page::Playing);
+            }
+        }
+    });
+}
+
+fn connect_player(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<PlayerAdapter>();
+    let send = |control: Control| {
+        let player = core.player.clone();
+        move || player.do_send(control)
+    };
+    adapter.on_toggle(send(Control::Toggle));
+    adapter.on_next(send(Control::Next));
+    adapter.on_previous(send(Control::Previous));
+    adapter.on_toggle_mute(send(Control::ToggleMute));
+    let player = core.player.clone();
+    adapter.on_seek(move |share| player.do_send(Control::SeekShare(share.into())));
+    let player = core.player.clone();
+    adapter.on_seek_by(move |seconds| player.do_send(Control::SeekBy(seconds.into())));
+    let player = core.player.clone();
+    adapter.on_set_volume(move |volume| {
+        player.do_send(Control::SetVolume((volume * 100.0).round().max(0.0) as u32));
+    });
+    let player = core.player.clone();
+    adapter.on_volume_by(move |step| player.do_send(Control::VolumeBy(step)));
+    let player = core.player.clone();
+    adapter.on_speed_by(move |step| player.do_send(Control::SpeedBy(step.into())));
+    adapter.on_time_at(|share| {
+        let duration = view().borrow().duration;
+        SharedString::from(clock(duration.mul_f32(share.clamp(0.0, 1.0))))
+    });
+}
+
+fn connect_sharing(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<SharingAdapter>();
+    let (weak, library) = (app.as_weak(), core.sources.library.clone());
+    adapter.on_add(move |path| {
+        let add = library.send(AddFolder(path.trim().into()));
+        let weak = weak.clone();
+        let told = slint::spawn_local(async move {
+            let error = match add.await {
+                Ok(Ok(())) => String::new(),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            if let Some(app) = weak.upgrade() {
+                app.global::<SharingAdapter>().set_error(error.into());
+            }
+        });
+        if let Err(error) = told {
+            tracing::error!(%error, "the window cannot wait for an answer");
+        }
+    });
+    let library = core.sources.library.clone();
+    adapter.on_remove(move |index| {
+        let folders = view().borrow().folders.clone();
+        let folder = usize::try_from(index)
+            .ok()
+            .and_then(|i| folders.get(i).cloned());
+        if let Some(folder) = folder {
+            library.do_send(RemoveFolder(folder));
+        }
+    });
+}

@@ -1,0 +1,293 @@
+//! The player's mailbox.
+//!
+//! Below it: nothing but the gateway's address; ffmpeg reads from there. Above
+//! it: the [`Screen`]. The state changes only here, and the screen is told after
+//! each change.
+
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::pipeline::{Pipeline, PipelineReport, Source, Start};
+use super::process::Decoder;
+use super::sound::Output;
+use super::state::{Effect, State};
+use super::{Control, Frame, Play, PlayerSnapshot, PlayerState, Screen, ppm};
+use crate::config::PlayerConfig;
+use crate::gateway::Gateway;
+use crate::ids::Generation;
+use crate::media::FileEntry;
+
+/// How often the clock is looked at: fast enough for a smooth seek bar.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Largest side of a cover, in pixels.
+const COVER_SIDE: u32 = 640;
+
+/// Stops everything and lets the device go.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClosePlayer;
+
+/// The actor.
+pub struct Player {
+    config: PlayerConfig,
+    gateway: Gateway,
+    screen: Arc<dyn Screen>,
+    state: State,
+    output: Option<Output>,
+    pipeline: Option<Pipeline>,
+    gain: f32,
+    note: String,
+    told: PlayerSnapshot,
+    past_frames: (u64, u64),
+}
+
+impl Player {
+    /// A player that shows on `screen`.
+    pub fn new(config: PlayerConfig, gateway: Gateway, screen: Arc<dyn Screen>) -> Self {
+        Self {
+            state: State::new(config.volume),
+            config,
+            gateway,
+            screen,
+            output: None,
+            pipeline: None,
+            gain: 0.0,
+            note: String::new(),
+            told: PlayerSnapshot::default(),
+            past_frames: (0, 0),
+        }
+    }
+
+    fn perform(&mut self, ctx: &mut Context<Self>, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Start {
+                    generation,
+                    entry,
+                    from,
+                    paused,
+                    speed,
+                    fresh,
+                } => {
+                    if fresh {
+                        self.past_frames = (0, 0);
+                        self.fetch_cover(&entry);
+                    }
+                    let source = self.source(&entry, from, speed);
+                    self.start(ctx, generation, source, paused);
+                }
+                Effect::Stop => self.end_pipeline(),
+                Effect::Pause(paused) => {
+                    if let Some(pipeline) = &self.pipeline {
+                        pipeline.pause(paused);
+                    }
+                }
+                Effect::Gain(gain) => {
+                    self.gain = gain;
+                    if let Some(pipeline) = &self.pipeline {
+                        pipeline.set_gain(gain);
+                    }
+                }
+            }
+        }
+        self.tell();
+    }
+
+    fn end_pipeline(&mut self) {
+        if let Some(pipeline) = self.pipeline.take() {
+            let (shown, dropped) = pipeline.frames();
+            self.past_frames.0 += shown;
+            self.past_frames.1 += dropped;
+        }
+    }
+
+    fn source(&self, entry: &FileEntry, from: Duration, speed: u32) -> Source {
+        Source {
+            ffmpeg: self.config.ffmpeg.clone(),
+            url: self.gateway.url(entry.id),
+            from,
+            speed: f64::from(speed) / 100.0,
+            video: entry.facts.video.clone(),
+            audio: !entry.facts.audio.is_empty(),
+        }
+    }
+
+    fn start(
+        &mut self,
+        ctx: &mut Context<Self>,
+        generation: Generation,
+        source: Source,
+        paused: bool,
+    ) {
+        self.end_pipeline();
+        let start = Start {
+            generation,
+            source,
+            paused,
+            gain: self.gain,
+            delay: self.config.audio_delay.0,
+        };
+        let reports = ctx.address().recipient();
+        let screen = self.screen.clone();
+        let started = Pipeline::start(start, self.open_output(), screen, reports);
+        match started {
+            Ok(pipeline) => self.pipeline = Some(pipeline),
+            Err(why) => {
+                let report = super::state::Report::Failed(format!("no sound: {why}"));
+                let effects = self.state.report(generation, report);
+                self.perform(ctx, effects);
+            }
+        }
+    }
+
+    /// The sound output, opened at first use.
+    fn open_output(&mut self) -> &mut Output {
+        let note = &mut self.note;
+        self.output.get_or_insert_with(|| {
+            let (output, problem) = Output::open();
+            if problem.is_some() {
+                *note = "No sound device: playing silently".into();
+            }
+            output
+        })
+    }
+
+    /// Reads a song's cover beside the playing, on the blocking pool.
+    fn fetch_cover(&self, entry: &FileEntry) {
+        let (file, screen) = (entry.id, self.screen.clone());
+        if entry.facts.video.is_some() || !entry.facts.has_cover {
+            return screen.show_cover(file, None);
+        }
+        let (ffmpeg, url) = (self.config.ffmpeg.clone(), self.gateway.url(file));
+        actix_rt::task::spawn_blocking(move || {
+            let cover = read_cover(&ffmpeg, &url, screen.as_ref());
+            screen.show_cover(file, cover);
+        });
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let Some(pipeline) = &mut self.pipeline else {
+            return;
+        };
+        let (generation, reports) = (pipeline.generation(), pipeline.poll());
+        let position = pipeline.position();
+        for report in reports {
+            let effects = self.state.report(generation, report);
+            self.perform(ctx, effects);
+        }
+        self.state.at(generation, position);
+        self.tell();
+    }
+
+    fn snapshot(&self) -> PlayerSnapshot {
+        let frames = self.pipeline.as_ref().map_or((0, 0), Pipeline::frames);
+        PlayerSnapshot {
+            phase: self.state.phase().clone(),
+            entry: self.state.entry().cloned(),
+            position: self.state.position(),
+            duration: self.state.duration(),
+            volume: self.state.volume(),
+            muted: self.state.muted(),
+            speed: self.state.speed(),
+            has_next: self.state.has_next(),
+            note: self.note.clone(),
+            frames_shown: self.past_frames.0 + frames.0,
+            frames_dropped: self.past_frames.1 + frames.1,
+        }
+    }
+
+    fn tell(&mut self) {
+        let snapshot = self.snapshot();
+        if snapshot != self.told {
+            self.told = snapshot.clone();
+            self.screen.changed(snapshot);
+        }
+    }
+}
+
+/// The embedded picture of a song, at most [`COVER_SIDE`] pixels wide and high.
+fn read_cover(ffmpeg: &PathBuf, url: &str, screen: &dyn Screen) -> Option<Box<dyn Frame>> {
+    let filter = format!("scale={COVER_SIDE}:{COVER_SIDE}:force_original_aspect_ratio=decrease");
+    let arguments = [
+        "-i",
+        url,
+        "-map",
+        "0:v:0",
+        "-frames:v",
+        "1",
+        "-vf",
+        &filter,
+        "-pix_fmt",
+        "rgb24",
+        "-c:v",
+        "ppm",
+        "-f",
+        "image2pipe",
+        "pipe:1",
+    ];
+    let (_decoder, pipe) = Decoder::spawn(ffmpeg, arguments).ok()?;
+    let mut pipe = BufReader::new(pipe);
+    let (width, height) = ppm::read_head(&mut pipe).ok()??;
+    let mut cover = screen.frame(width, height);
+    pipe.read_exact(cover.bytes_mut()).ok()?;
+    Some(cover)
+}
+
+impl Actor for Player {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(TICK, Self::tick);
+        self.tell();
+    }
+}
+
+impl Handler<Play> for Player {
+    type Result = ();
+
+    fn handle(&mut self, play: Play, ctx: &mut Context<Self>) {
+        let effects = self.state.play(play.list, play.index);
+        self.perform(ctx, effects);
+    }
+}
+
+impl Handler<Control> for Player {
+    type Result = ();
+
+    fn handle(&mut self, control: Control, ctx: &mut Context<Self>) {
+        let effects = self.state.control(control);
+        self.perform(ctx, effects);
+    }
+}
+
+impl Handler<PipelineReport> for Player {
+    type Result = ();
+
+    fn handle(&mut self, report: PipelineReport, ctx: &mut Context<Self>) {
+        let effects = self.state.report(report.generation, report.report);
+        self.perform(ctx, effects);
+    }
+}
+
+impl Handler<PlayerState> for Player {
+    type Result = MessageResult<PlayerState>;
+
+    fn handle(&mut self, _: PlayerState, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.snapshot())
+    }
+}
+
+impl Handler<ClosePlayer> for Player {
+    type Result = ();
+
+    fn handle(&mut self, _: ClosePlayer, ctx: &mut Context<Self>) {
+        self.pipeline = None;
+        self.output = None;
+        ctx.stop();
+    }
+}

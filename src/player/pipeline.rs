@@ -1,0 +1,291 @@
+//! One run of decoders from one position of one file.
+//!
+//! Threads: sound decoder, picture decoder, picture pacing; for a film without
+//! sound, a feeder of silence that keeps the clock a little ahead of the
+//! pictures that are there. Dropping the pipeline stops them all and kills their
+//! ffmpeg; they are not waited for, their reports carry the generation.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::audio::{self, RING_FLOATS};
+use super::clock::SAMPLE_RATE;
+use super::process::Killer;
+use super::sound::{Output, RingSound, SoundControl};
+use super::state::Report;
+use super::{Screen, video};
+use crate::ids::Generation;
+use crate::media::VideoTrack;
+
+/// Missing samples that count as starving: 0.15 s.
+const STARVED_SAMPLES: u64 = SAMPLE_RATE as u64 * 15 / 100;
+
+/// How often the silence feeder looks.
+const SILENCE_STEP: Duration = Duration::from_millis(5);
+
+/// What is decoded, and from where.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The ffmpeg program.
+    pub ffmpeg: PathBuf,
+    /// The gateway's address of the file.
+    pub url: String,
+    /// Media time to begin at.
+    pub from: Duration,
+    /// Times normal.
+    pub speed: f64,
+    /// The picture, if there is one.
+    pub video: Option<VideoTrack>,
+    /// Whether there is sound.
+    pub audio: bool,
+}
+
+/// What a pipeline says to the player.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct PipelineReport {
+    /// Which pipeline.
+    pub generation: Generation,
+    /// What.
+    pub report: Report,
+}
+
+/// What the threads of a pipeline share.
+pub(super) struct Shared {
+    pub(super) generation: Generation,
+    pub(super) screen: Arc<dyn Screen>,
+    pub(super) sound: Arc<SoundControl>,
+    pub(super) delay: Duration,
+    pub(super) shown: AtomicU64,
+    pub(super) dropped: AtomicU64,
+    /// Samples of silence that pictures allow, for a film without sound.
+    pub(super) silence_until: AtomicU64,
+    stop: AtomicBool,
+    sound_over: AtomicBool,
+    picture_over: AtomicBool,
+    killers: Mutex<Vec<Killer>>,
+    reports: Recipient<PipelineReport>,
+}
+
+impl Shared {
+    /// Notes a decoder that has to end when the pipeline does.
+    pub(super) fn register(&self, killer: Killer) {
+        if let Ok(mut killers) = self.killers.lock() {
+            killers.push(killer.clone());
+        }
+        // The pipeline may have been dropped meanwhile.
+        if self.stopped() {
+            killer.kill();
+        }
+    }
+
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn report(&self, report: Report) {
+        self.reports.do_send(PipelineReport {
+            generation: self.generation,
+            report,
+        });
+    }
+}
+
+/// A running pipeline.
+pub struct Pipeline {
+    from: Duration,
+    speed: f64,
+    shared: Arc<Shared>,
+    starving: bool,
+    started: bool,
+    ended: bool,
+}
+
+/// What a pipeline is started with.
+pub struct Start {
+    /// Its number.
+    pub generation: Generation,
+    /// What to decode.
+    pub source: Source,
+    /// Whether time stands still at first.
+    pub paused: bool,
+    /// Loudness, 0 to 1.
+    pub gain: f32,
+    /// Time from the mixer to the ear.
+    pub delay: Duration,
+}
+
+impl Pipeline {
+    /// Starts the decoders. Says why there can be no sound, if so.
+    ///
+    /// # Errors
+    /// The sound output refuses.
+    pub fn start(
+        start: Start,
+        output: &mut Output,
+        screen: Arc<dyn Screen>,
+        reports: Recipient<PipelineReport>,
+    ) -> Result<Self, String> {
+        let Start { source, .. } = start;
+        let sound = Arc::new(SoundControl::default());
+        sound.paused.store(start.paused, Ordering::Release);
+        sound.held.store(source.video.is_some(), Ordering::Release);
+        sound.set_gain(start.gain);
+        let (samples, ring) = rtrb::RingBuffer::new(RING_FLOATS);
+        output.play(RingSound::new(ring, sound.clone()))?;
+        let shared = Arc::new(Shared {
+            generation: start.generation,
+            screen,
+            sound,
+            delay: start.delay,
+            shown: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            silence_until: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            sound_over: AtomicBool::new(false),
+            picture_over: AtomicBool::new(source.video.is_none()),
+            killers: Mutex::new(Vec::new()),
+            reports,
+        });
+        let (from, speed) = (source.from, source.speed);
+        if source.video.is_some() {
+            spawn_picture(source.clone(), shared.clone());
+        }
+        if source.audio {
+            spawn_sound(source, samples, shared.clone());
+        } else {
+            let shared = shared.clone();
+            std::thread::spawn(move || feed_silence(samples, 0, &shared));
+        }
+        Ok(Self {
+            from,
+            speed,
+            shared,
+            starving: false,
+            started: false,
+            ended: false,
+        })
+    }
+
+    /// Its number.
+    pub fn generation(&self) -> Generation {
+        self.shared.generation
+    }
+
+    /// Holds time, or lets it go on.
+    pub fn pause(&self, paused: bool) {
+        self.shared.sound.paused.store(paused, Ordering::Release);
+    }
+
+    /// Loudness, 0 to 1.
+    pub fn set_gain(&self, gain: f32) {
+        self.shared.sound.set_gain(gain);
+    }
+
+    /// Media time played.
+    pub fn position(&self) -> Duration {
+        let played = self.shared.sound.played.load(Ordering::Acquire);
+        let sounded = played as f64 / f64::from(SAMPLE_RATE);
+        self.from + Duration::from_secs_f64(sounded * self.speed)
+    }
+
+    /// Frames shown and dropped.
+    pub fn frames(&self) -> (u64, u64) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.shared.shown), count(&self.shared.dropped))
+    }
+
+    /// Looks at the sound: begun, starving, over. Call every 50 ms or so.
+    pub fn poll(&mut self) -> Vec<Report> {
+        let sound = &self.shared.sound;
+        let mut reports = Vec::new();
+        let played = sound.played.load(Ordering::Acquire);
+        if !self.started && played > 0 {
+            self.started = true;
+            reports.push(Report::Started);
+        }
+        let missing = sound.missing.load(Ordering::Relaxed);
+        let over = |flag: &AtomicBool| flag.load(Ordering::Acquire);
+        let sound_over = over(&self.shared.sound_over);
+        let starving = self.started && !sound_over && missing > STARVED_SAMPLES;
+        if starving != self.starving {
+            self.starving = starving;
+            reports.push(Report::Starving(starving));
+        }
+        let drained = missing > 0 || !self.started;
+        let all_over = sound_over && over(&self.shared.picture_over) && drained;
+        if all_over && !std::mem::replace(&mut self.ended, true) {
+            reports.push(Report::Ended);
+        }
+        reports
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.shared.sound.stopped.store(true, Ordering::Release);
+        if let Ok(killers) = self.shared.killers.lock() {
+            killers.iter().for_each(Killer::kill);
+        }
+    }
+}
+
+fn spawn_picture(source: Source, shared: Arc<Shared>) {
+    std::thread::spawn(move || {
+        match video::run(&source, &shared) {
+            Ok(Some(complaint)) => shared.report(Report::Failed(complaint)),
+            Ok(None) => {}
+            Err(error) => shared.report(Report::Failed(error.to_string())),
+        }
+        shared.picture_over.store(true, Ordering::Release);
+    });
+}
+
+fn spawn_sound(source: Source, mut samples: rtrb::Producer<f32>, shared: Arc<Shared>) {
+    std::thread::spawn(move || {
+        let alone = source.video.is_none();
+        let first = || {
+            if alone {
+                shared.report(Report::Started);
+            }
+        };
+        match audio::decode(&source, &mut samples, &shared, first) {
+            // A film whose sound is broken or short still has its pictures.
+            Ok(decoded) if !alone => return feed_silence(samples, decoded.samples, &shared),
+            Ok(audio::Decoded {
+                complaint: Some(complaint),
+                ..
+            }) => shared.report(Report::Failed(complaint)),
+            Ok(_) => {}
+            Err(error) => shared.report(Report::Failed(error.to_string())),
+        }
+        shared.sound_over.store(true, Ordering::Release);
+    });
+}
+
+/// Keeps the clock just ahead of the pictures where there is no sound (any
+/// more), from the sample numbered `fed` on.
+fn feed_silence(mut samples: rtrb::Producer<f32>, mut fed: u64, shared: &Shared) {
+    while !shared.stopped() {
+        let allowed = shared.silence_until.load(Ordering::Acquire);
+        let missing = allowed.saturating_sub(fed) as usize;
+        let silence = std::iter::repeat_n(0.0, missing * 2);
+        audio::push(&mut samples, silence, shared);
+        fed += missing as u64;
+        if shared.picture_over.load(Ordering::Acquire) {
+            break;
+        }
+        std::thread::sleep(SILENCE_STEP);
+    }
+    shared.sound_over.store(true, Ordering::Release);
+}
+
+/// A time as ffmpeg takes it.
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{:.3}", time.as_secs_f64())
+}

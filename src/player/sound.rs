@@ -1,0 +1,278 @@
+//! Sound through kira: a ring of samples that the audio thread empties without
+//! ever locking, and the count of what it played, which is the clock.
+//!
+//! Where there is no sound device, kira's mock backend is driven by a thread of
+//! our own in real time: nothing is heard and time passes all the same.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use kira::backend::cpal::CpalBackend;
+use kira::backend::mock::{MockBackend, MockBackendSettings};
+use kira::info::Info;
+use kira::sound::{Sound, SoundData};
+use kira::{AudioManager, AudioManagerSettings, Frame};
+use rtrb::Consumer;
+
+use super::clock::SAMPLE_RATE;
+
+/// Time of a fade at pause, seek and gaps: too short to notice, long enough not
+/// to click.
+const FADE: Duration = Duration::from_millis(8);
+
+/// Samples that the silent backend renders at once: 10 ms.
+const SILENT_BLOCK: usize = 480;
+
+/// How often the silent backend wakes.
+const SILENT_STEP: Duration = Duration::from_millis(5);
+
+/// The silent backend does not catch up with more than this, after the machine
+/// slept.
+const MAX_CATCH_UP: u64 = SAMPLE_RATE as u64 / 2;
+
+/// What is shared with the audio thread: latest value wins, nothing locks.
+#[derive(Debug, Default)]
+pub struct SoundControl {
+    /// Stopped by hand.
+    pub paused: AtomicBool,
+    /// Held until pictures are there.
+    pub held: AtomicBool,
+    /// To be dropped.
+    pub stopped: AtomicBool,
+    /// Samples played of this pipeline.
+    pub played: AtomicU64,
+    /// Samples missing since the last one played; 0 while all is well.
+    pub missing: AtomicU64,
+    gain: AtomicU32,
+}
+
+impl SoundControl {
+    /// Loudness, 0 to 1.
+    pub fn set_gain(&self, gain: f32) {
+        self.gain.store(gain.to_bits(), Ordering::Relaxed);
+    }
+}
+
+/// One pipeline's sound.
+#[derive(Debug)]
+pub struct RingSound {
+    ring: Consumer<f32>,
+    control: Arc<SoundControl>,
+    before: Frame,
+    after: Frame,
+    /// Place between the two, 1 when the next is due.
+    between: f64,
+    fade: f32,
+    gain: f32,
+}
+
+impl RingSound {
+    /// Plays what comes through `ring`, two floats a sample, at 48 kHz.
+    pub fn new(ring: Consumer<f32>, control: Arc<SoundControl>) -> Self {
+        Self {
+            ring,
+            control,
+            before: Frame::ZERO,
+            after: Frame::ZERO,
+            between: 1.0,
+            fade: 0.0,
+            gain: 0.0,
+        }
+    }
+}
+
+impl SoundData for RingSound {
+    type Error = Infallible;
+    type Handle = ();
+
+    fn into_sound(self) -> Result<(Box<dyn Sound>, ()), Infallible> {
+        Ok((Box::new(self), ()))
+    }
+}
+
+/// Moves a value towards a target by at most a step.
+fn approach(value: f32, target: f32, step: f32) -> f32 {
+    if value < target {
+        (value + step).min(target)
+    } else {
+        (value - step).max(target)
+    }
+}
+
+impl Sound for RingSound {
+    fn process(&mut self, out: &mut [Frame], dt: f64, _: &Info<'_>) {
+        let silent = self.control.paused.load(Ordering::Acquire)
+            || self.control.held.load(Ordering::Acquire);
+        let gain = f32::from_bits(self.control.gain.load(Ordering::Relaxed));
+        let fade_to = if silent { 0.0 } else { 1.0 };
+        let fade_step = (dt / FADE.as_secs_f64()) as f32;
+        // Devices at another rate are served by linear interpolation.
+        let step = f64::from(SAMPLE_RATE) * dt;
+        let step = if (step - 1.0).abs() < 1e-6 { 1.0 } else { step };
+        let available = self.ring.slots() & !1;
+        let Ok(chunk) = self.ring.read_chunk(available) else {
+            return out.fill(Frame::ZERO);
+        };
+        let (first, second) = chunk.as_slices();
+        let sample = |index: usize| match index.checked_sub(first.len()) {
+            None => first[index],
+            Some(index) => second[index],
+        };
+        let (mut used, mut missing) = (0, 0);
+        for frame in out.iter_mut() {
+            self.fade = approach(self.fade, fade_to, fade_step);
+            self.gain = approach(self.gain, gain, fade_step);
+            if silent && self.fade == 0.0 {
+                *frame = Frame::ZERO;
+                continue;
+            }
+            while self.between >= 1.0 && used + 2 <= available {
+                self.before = self.after;
+                self.after = Frame::new(sample(used), sample(used + 1));
+                used += 2;
+                self.between -= 1.0;
+            }
+            if self.between >= 1.0 {
+                missing += 1;
+                self.fade = 0.0;
+                *frame = Frame::ZERO;
+                continue;
+            }
+            let mixed = self.before + (self.after - self.before) * self.between as f32;
+            *frame = mixed * (self.fade * self.gain);
+            self.between += step;
+        }
+        chunk.commit(used);
+        let played = (used / 2) as u64;
+        self.control.played.fetch_add(played, Ordering::Release);
+        if missing == 0 {
+            self.control.missing.store(0, Ordering::Relaxed);
+        } else {
+            self.control.missing.fetch_add(missing, Ordering::Relaxed);
+        }
+    }
+
+    fn finished(&self) -> bool {
+        self.control.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// Where sound goes.
+pub enum Output {
+    /// The system's device.
+    Device(Box<AudioManager<CpalBackend>>),
+    /// Nowhere, in real time.
+    Silent(SilentOutput),
+}
+
+impl Output {
+    /// The system's device, or silence and the reason.
+    pub fn open() -> (Self, Option<String>) {
+        match AudioManager::<CpalBackend>::new(AudioManagerSettings::default()) {
+            Ok(manager) => (Self::Device(Box::new(manager)), None),
+            Err(error) => {
+                tracing::warn!(%error, "no sound device");
+                (Self::Silent(SilentOutput::start()), Some(error.to_string()))
+            }
+        }
+    }
+
+    /// Plays a pipeline's sound beside whatever still fades out. Says why not,
+    /// if it cannot.
+    pub fn play(&mut self, sound: RingSound) -> Result<(), String> {
+        match self {
+            Self::Device(manager) => manager.play(sound).map_err(|error| error.to_string()),
+            Self::Silent(silent) => silent.play(sound),
+        }
+    }
+}
+
+/// The mock backend on a thread of its own.
+pub struct SilentOutput {
+    sounds: mpsc::Sender<RingSound>,
+}
+
+impl SilentOutput {
+    /// The thread ends when this is dropped.
+    fn start() -> Self {
+        let (sounds, queue) = mpsc::channel();
+        std::thread::spawn(move || run_silently(&queue));
+        Self { sounds }
+    }
+
+    fn play(&self, sound: RingSound) -> Result<(), String> {
+        let sent = self.sounds.send(sound);
+        sent.map_err(|_| "the silent output has ended".to_owned())
+    }
+}
+
+fn run_silently(queue: &mpsc::Receiver<RingSound>) {
+    let settings = AudioManagerSettings {
+        internal_buffer_size: SILENT_BLOCK,
+        backend_settings: MockBackendSettings {
+            sample_rate: SAMPLE_RATE,
+        },
+        ..AudioManagerSettings::default()
+    };
+    let Ok(mut manager) = AudioManager::<MockBackend>::new(settings) else {
+        return;
+    };
+    let (start, mut done) = (Instant::now(), 0);
+    loop {
+        match queue.recv_timeout(SILENT_STEP) {
+            Ok(sound) => {
+                // More sounds than kira holds: this one stays silent, as all do.
+                let _ = manager.play(sound);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+        let due = (start.elapsed().as_secs_f64() * f64::from(SAMPLE_RATE)) as u64;
+        done = done.max(due.saturating_sub(MAX_CATCH_UP));
+        manager.backend_mut().on_start_processing();
+        while done + SILENT_BLOCK as u64 <= due {
+            manager.backend_mut().process();
+            done += SILENT_BLOCK as u64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_counted_and_what_is_missing_too() {
+        let (mut samples, ring) = rtrb::RingBuffer::new(2000);
+        let control = Arc::new(SoundControl::default());
+        control.set_gain(1.0);
+        let settings = AudioManagerSettings {
+            internal_buffer_size: SILENT_BLOCK,
+            backend_settings: MockBackendSettings {
+                sample_rate: SAMPLE_RATE,
+            },
+            ..AudioManagerSettings::default()
+        };
+        let mut manager = AudioManager::<MockBackend>::new(settings).expect("mock");
+        samples.push_entire_slice(&[0.5; 1000]).expect("room");
+        manager
+            .play(RingSound::new(ring, control.clone()))
+            .expect("plays");
+        manager.backend_mut().on_start_processing();
+        manager.backend_mut().process();
+        assert_eq!(control.played.load(Ordering::Relaxed), 480);
+        assert_eq!(control.missing.load(Ordering::Relaxed), 0);
+        manager.backend_mut().process();
+        assert_eq!(control.played.load(Ordering::Relaxed), 500);
+        assert_eq!(control.missing.load(Ordering::Relaxed), 460);
+        control.paused.store(true, Ordering::Relaxed);
+        samples.push_entire_slice(&[0.5; 1000]).expect("room");
+        manager.backend_mut().process();
+        manager.backend_mut().process();
+        let fading = control.played.load(Ordering::Relaxed) - 500;
+        assert!(fading <= 400, "only the fade plays while paused: {fading}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What a person at the controls may expect.
+
+use super::*;
+use crate::ids::FileId;
+use crate::media::{MediaFacts, MediaKind};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn entry(id: u8) -> FileEntry {
+    FileEntry {
+        id: FileId([id; 32]),
+        name: format!("{id}.mp4"),
+        size: 1000,
+        chunk_size: 16 << 10,
+        facts: MediaFacts {
+            kind: MediaKind::Video,
+            duration_ms: 60_000,
+            video: None,
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+            title: String::new(),
+            artist: String::new(),
+            album: String::new(),
+            has_cover: false,
+        },
+        sources: 1,
+    }
+}
+
+/// A state that plays the first of three files.
+fn playing() -> State {
+    let mut state = State::new(50);
+    state.play(vec![entry(1), entry(2), entry(3)], 0);
+    state.report(state.generation, Report::Started);
+    assert_eq!(*state.phase(), Phase::Playing);
+    state
+}
+
+fn started(effects: &[Effect]) -> Option<(u8, Duration, bool)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Start {
+            entry,
+            from,
+            paused,
+            ..
+        } => Some((entry.id.0[0], *from, *paused)),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_end_of_a_file_goes_on_with_the_next_and_the_last_one_ends() {
+    let mut state = playing();
+    let effects = state.report(state.generation, Report::Ended);
+    assert_eq!(started(&effects), Some((2, Duration::ZERO, false)));
+    state.report(state.generation, Report::Ended);
+    let effects = state.report(state.generation, Report::Ended);
+    assert_eq!(
+        (effects, state.phase()),
+        (vec![Effect::Stop], &Phase::Ended)
+    );
+    assert_eq!(state.position(), 60 * SECOND);
+    let again = state.control(Control::Toggle);
+    assert_eq!(started(&again), Some((3, Duration::ZERO, false)));
+}
+
+#[test]
+fn an_older_pipeline_is_ignored() {
+    let mut state = playing();
+    let old = state.generation;
+    state.control(Control::SeekTo(30 * SECOND));
+    assert!(state.report(old, Report::Ended).is_empty());
+    state.at(old, 5 * SECOND);
+    assert_eq!(
+        (state.position(), state.phase()),
+        (30 * SECOND, &Phase::Loading)
+    );
+}
+
+#[test]
+fn a_paused_film_stays_paused_over_a_seek() {
+    let mut state = playing();
+    assert_eq!(state.control(Control::Toggle), [Effect::Pause(true)]);
+    let effects = state.control(Control::SeekBy(10.0));
+    assert_eq!(started(&effects), Some((1, 10 * SECOND, true)));
+    state.report(state.generation, Report::Started);
+    assert_eq!(*state.phase(), Phase::Paused);
+}
+
+#[test]
+fn seeks_stay_within_the_film() {
+    let mut state = playing();
+    let effects = state.control(Control::SeekBy(-10.0));
+    assert_eq!(started(&effects).map(|s| s.1), Some(Duration::ZERO));
+    let effects = state.control(Control::SeekTo(500 * SECOND));
+    assert_eq!(
+        started(&effects).map(|s| s.1),
+        Some(60 * SECOND - END_MARGIN)
+    );
+    let effects = state.control(Control::SeekShare(0.5));
+    assert_eq!(started(&effects).map(|s| s.1), Some(30 * SECOND));
+}
+
+#[test]
+fn buffering_comes_and_goes_by_itself_but_not_while_paused() {
+    let mut state = playing();
+    state.report(state.generation, Report::Starving(true));
+    assert_eq!(*state.phase(), Phase::Buffering);
+    state.report(state.generation, Report::Starving(false));
+    assert_eq!(*state.phase(), Phase::Playing);
+    state.control(Control::Toggle);
+    state.report(state.generation, Report::Starving(true));
+    assert_eq!(*state.phase(), Phase::Paused);
+}
+
+#[test]
+fn previous_restarts_a_file_that_has_run_for_a_while() {
+    let mut state = playing();
+    state.control(Control::Next);
+    state.report(state.generation, Report::Started);
+    state.at(state.generation, 10 * SECOND);
+    let effects = state.control(Control::Previous);
+    assert_eq!(started(&effects).map(|s| s.0), Some(2));
+    let effects = state.control(Control::Previous);
+    assert_eq!(started(&effects).map(|s| s.0), Some(1));
+}
+
+#[test]
+fn mute_keeps_the_volume_and_a_volume_ends_mute() {
+    let mut state = playing();
+    assert_eq!(state.control(Control::ToggleMute), [Effect::Gain(0.0)]);
+    assert_eq!(state.volume(), 50);
+    assert_eq!(state.control(Control::VolumeBy(50)), [Effect::Gain(1.0)]);
+    assert!(!state.muted());
+    state.control(Control::VolumeBy(-500));
+    assert_eq!(state.volume(), 0);
+}
+
+#[test]
+fn a_failure_says_why_and_can_be_tried_again() {
+    let mut state = playing();
+    state.at(state.generation, 7 * SECOND);
+    state.report(state.generation, Report::Failed("damaged".into()));
+    assert_eq!(*state.phase(), Phase::Failed("damaged".into()));
+    let effects = state.control(Control::Toggle);
+    assert_eq!(started(&effects), Some((1, 7 * SECOND, false)));
+}
+
+#[test]
+fn speed_stays_within_bounds_and_goes_on_where_it_is() {
+    let mut state = playing();
+    state.at(state.generation, 9 * SECOND);
+    let effects = state.control(Control::SpeedBy(0.1));
+    assert_eq!(started(&effects).map(|s| s.1), Some(9 * SECOND));
+    assert_eq!(state.speed(), 110);
+    state.control(Control::SpeedBy(7.0));
+    assert_eq!(state.speed(), 200);
+    state.control(Control::SpeedBy(-7.0));
+    assert_eq!(state.speed(), 50);
+}

@@ -1,0 +1,173 @@
+//! The picture half of a pipeline: ffmpeg → bounded queue → screen, on two
+//! threads: one reads, so that decoding runs ahead, one waits for each frame's
+//! time.
+
+use std::io::{BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::clock::{Clock, SAMPLE_RATE, Verdict, judge};
+use super::pipeline::{Shared, Source, seconds};
+use super::process::{Decoder, SpawnError};
+use super::state::Report;
+use super::{Frame, ppm};
+
+/// Decoded frames that wait: a fifth of a second at 30 a second, 16 MiB at
+/// 720p. Without them the pipe's 64 KiB would decode frame by frame.
+const QUEUE: usize = 6;
+
+/// Largest picture that is decoded; larger ones are scaled down by ffmpeg,
+/// which is faster at it than the screen.
+const MAX_WIDTH: u32 = 1920;
+const MAX_HEIGHT: u32 = 1080;
+
+/// Most frames a second: screens show no more.
+const MAX_FPS: f64 = 60.0;
+
+/// Frames a second of a file that does not say.
+const DEFAULT_FPS: f64 = 25.0;
+
+/// No frame for this long while sound could go on: hold the sound too.
+const STARVED: Duration = Duration::from_millis(250);
+
+/// Longest sleep before the clock is looked at again.
+const MAX_SLEEP: Duration = Duration::from_millis(20);
+
+type Queued = Box<dyn Frame>;
+
+fn frame_rate(source: &Source) -> f64 {
+    let millifps = source.video.as_ref().map_or(0, |video| video.millifps);
+    match millifps {
+        0 => DEFAULT_FPS,
+        millifps => (f64::from(millifps) / 1000.0).min(MAX_FPS),
+    }
+}
+
+/// ffmpeg's arguments: square pixels, at most the largest size, a constant
+/// rate, so that the number of a frame is its time.
+fn arguments(source: &Source) -> Vec<String> {
+    let filter = format!(
+        "scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
+         scale='min({MAX_WIDTH},iw)':'min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease,\
+         fps={}:start_time=0",
+        frame_rate(source)
+    );
+    let text = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut arguments = text(&["-ss", &seconds(source.from), "-i", &source.url]);
+    arguments.extend(text(&[
+        "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", &filter,
+    ]));
+    arguments.extend(text(&["-pix_fmt", "rgb24", "-c:v", "ppm"]));
+    arguments.extend(text(&["-f", "image2pipe", "pipe:1"]));
+    arguments
+}
+
+/// Decodes and shows until the end or a stop. Returns what ffmpeg complained
+/// about if not a single frame came.
+pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Option<String>, SpawnError> {
+    let arguments = arguments(source);
+    let (decoder, pipe) = Decoder::spawn(&source.ffmpeg, arguments.iter().map(String::as_str))?;
+    shared.register(decoder.killer());
+    let (frames, queue) = sync_channel(QUEUE);
+    let pacing = {
+        let shared = shared.clone();
+        let source = source.clone();
+        std::thread::spawn(move || pace(&queue, &shared, &source))
+    };
+    let any = read_frames(BufReader::with_capacity(1 << 20, pipe), shared, &frames);
+    drop(frames);
+    let complaint = decoder.finish().filter(|_| !any);
+    // The pacing thread only panics with the program.
+    let _ = pacing.join();
+    Ok(complaint)
+}
+
+/// Reads frames into the screen's memory; says if there were any.
+fn read_frames(
+    mut pipe: BufReader<impl Read>,
+    shared: &Shared,
+    frames: &SyncSender<Queued>,
+) -> bool {
+    let mut any = false;
+    while !shared.stopped() {
+        let Ok(Some((width, height))) = ppm::read_head(&mut pipe) else {
+            break;
+        };
+        let mut frame = shared.screen.frame(width, height);
+        if pipe.read_exact(frame.bytes_mut()).is_err() || frames.send(frame).is_err() {
+            break;
+        }
+        any = true;
+    }
+    any
+}
+
+/// Shows each frame at its time. The first one at once, for a seek to be seen.
+fn pace(queue: &Receiver<Queued>, shared: &Shared, source: &Source) {
+    let rate = frame_rate(source);
+    let frame_time = Duration::from_secs_f64(1.0 / rate);
+    let mut clock = Clock::new(source.from, source.speed, shared.delay, Instant::now());
+    let mut number = 0_u64;
+    loop {
+        let frame = match queue.recv_timeout(STARVED) {
+            Ok(frame) => frame,
+            Err(RecvTimeoutError::Timeout) if shared.stopped() => return,
+            Err(RecvTimeoutError::Timeout) => {
+                let held = shared.sound.held.swap(true, Ordering::AcqRel);
+                if !held && number > 0 {
+                    shared.report(Report::Starving(true));
+                }
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                shared.sound.held.store(false, Ordering::Release);
+                return;
+            }
+        };
+        if shared.sound.held.swap(false, Ordering::AcqRel) {
+            let news = match number {
+                0 => Report::Started,
+                _ => Report::Starving(false),
+            };
+            shared.report(news);
+        }
+        let due = source.from + Duration::from_secs_f64(number as f64 / rate);
+        let shown = number == 0 || wait_for(shared, &mut clock, due, frame_time);
+        if shared.stopped() {
+            return;
+        }
+        if shown {
+            shared.screen.show(frame);
+            shared.shown.fetch_add(1, Ordering::Relaxed);
+        } else {
+            shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        number += 1;
+        shared.silence_until.store(
+            samples_at(number + 1, rate * source.speed),
+            Ordering::Release,
+        );
+    }
+}
+
+/// Samples that have sounded when a frame is due.
+fn samples_at(number: u64, rate: f64) -> u64 {
+    (number as f64 / rate * f64::from(SAMPLE_RATE)) as u64
+}
+
+/// Waits for a frame's time; says if it should be shown.
+fn wait_for(shared: &Shared, clock: &mut Clock, due: Duration, frame_time: Duration) -> bool {
+    loop {
+        let paused = shared.sound.paused.load(Ordering::Acquire);
+        let played = shared.sound.played.load(Ordering::Acquire);
+        let time = clock.time(Instant::now(), played, paused);
+        match judge(time, due, frame_time) {
+            Verdict::Show => return true,
+            Verdict::Drop => return false,
+            Verdict::Wait(_) if shared.stopped() => return false,
+            Verdict::Wait(wait) => std::thread::sleep(wait.min(MAX_SLEEP)),
+        }
+    }
+}
