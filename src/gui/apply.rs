@@ -23,9 +23,12 @@ use crate::swarm::SwarmSnapshot;
 /// Pieces the seek bar can tell apart.
 const BAR_CELLS: u32 = 400;
 
-/// Pieces of the chunk map: five rows of sixty.
-const MAP_COLUMNS: u32 = 60;
-const MAP_ROWS: u32 = 5;
+/// Pieces of the chunk map: four rows of 54, read like text.
+const MAP_COLUMNS: u32 = 54;
+const MAP_ROWS: u32 = 4;
+
+/// Pixels of a piece, the last of which is a gap.
+const MAP_PITCH: u32 = 6;
 
 /// What the window shows, as far as callbacks need to know.
 pub struct View {
@@ -244,7 +247,7 @@ fn swarm(app: &AppWindow, view: &View) {
         };
         let reason = match peer.reason.as_str() {
             "" => "it dialled us".into(),
-            reason => reason.to_owned(),
+            reason => show::first_reasons(reason),
         };
         PeerRow {
             name: peer.name.clone().into(),
@@ -289,8 +292,12 @@ fn swarm(app: &AppWindow, view: &View) {
     update_rows!(player, get_segments, set_segments, segments.collect());
 }
 
-/// One pixel a piece, in the colours of `ui/theme.slint`.
+/// A square a piece, in the colours of `ui/theme.slint`.
 fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
+    let gap = match dark {
+        true => Rgb8Pixel::new(0x15, 0x18, 0x1e),
+        false => Rgb8Pixel::new(0xff, 0xff, 0xff),
+    };
     let colour = |held: Held| match (held, dark) {
         (Held::Here, true) => Rgb8Pixel::new(0xff, 0xb0, 0x8f),
         (Held::Here, false) => Rgb8Pixel::new(0xe9, 0xa3, 0x83),
@@ -302,12 +309,13 @@ fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
         (Held::Nobody, false) => Rgb8Pixel::new(0xdf, 0xe2, 0xe9),
     };
     let cells = show::cells(stream, MAP_COLUMNS * MAP_ROWS);
-    let rows = (cells.len() as u32).div_ceil(MAP_COLUMNS);
-    let columns = (cells.len() as u32).min(MAP_COLUMNS);
-    let mut pixels = SharedPixelBuffer::new(columns, rows);
-    pixels.make_mut_slice().fill(colour(Held::Nobody));
-    for (pixel, held) in pixels.make_mut_slice().iter_mut().zip(cells) {
-        *pixel = colour(held);
+    let (width, height) = (MAP_COLUMNS * MAP_PITCH, MAP_ROWS * MAP_PITCH);
+    let mut pixels = SharedPixelBuffer::new(width, height);
+    for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
+        let (x, y) = (index as u32 % width, index as u32 / width);
+        let in_gap = x % MAP_PITCH == MAP_PITCH - 1 || y % MAP_PITCH == MAP_PITCH - 1;
+        let cell = y / MAP_PITCH * MAP_COLUMNS + x / MAP_PITCH;
+        *pixel = if in_gap { gap } else { colour(cells[cell as usize]) };
     }
     Image::from_rgb8(pixels)
 }

@@ -184,21 +184,22 @@ fn state_of(stream: &StreamSnapshot, chunk: u32) -> Held {
     }
 }
 
-/// The states of `cells` equal pieces of the file, each that of its worst
+/// The states of `count` equal pieces of the file, each that of its worst
 /// chunk, so that nothing looks better than it is.
-pub fn cells(stream: &StreamSnapshot, cells: u32) -> Vec<Held> {
-    let chunks = stream.geometry.chunk_count();
-    let cells = cells.min(chunks).max(1);
+pub fn cells(stream: &StreamSnapshot, count: u32) -> Vec<Held> {
+    let chunks = u64::from(stream.geometry.chunk_count());
+    let count = u64::from(count.max(1));
     let badness = |held: &Held| match held {
         Held::Here => 0,
         Held::Coming => 1,
         Held::InSwarm => 2,
         Held::Nobody => 3,
     };
-    (0..u64::from(cells))
+    (0..count)
         .map(|cell| {
-            let edge = |cell: u64| (cell * u64::from(chunks) / u64::from(cells)) as u32;
-            let states = (edge(cell)..edge(cell + 1)).map(|chunk| state_of(stream, chunk));
+            let start = cell * chunks / count;
+            let end = ((cell + 1) * chunks / count).max(start + 1);
+            let states = (start..end).map(|chunk| state_of(stream, chunk as u32));
             states.max_by_key(badness).unwrap_or(Held::Nobody)
         })
         .collect()
@@ -289,6 +290,12 @@ pub fn share_of(stream: Option<&StreamSnapshot>, peer: &PeerSnapshot) -> String 
             format!("{} %", (bytes * 100 + total / 2) / total)
         }
     }
+}
+
+/// The two weightiest reasons: more do not fit a line.
+pub fn first_reasons(reasons: &str) -> String {
+    let first: Vec<&str> = reasons.split(", ").take(2).collect();
+    first.join(", ")
 }
 
 /// `3 ms`

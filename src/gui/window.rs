@@ -188,7 +188,11 @@ fn connect_sharing(app: &AppWindow, core: &Core) {
                 Err(error) => error.to_string(),
             };
             if let Some(app) = weak.upgrade() {
-                app.global::<SharingAdapter>().set_error(error.into());
+                let adapter = app.global::<SharingAdapter>();
+                if error.is_empty() {
+                    adapter.set_path(SharedString::default());
+                }
+                adapter.set_error(error.into());
             }
         });
         if let Err(error) = told {

@@ -211,7 +211,8 @@ impl Swarm {
         for peer in &mut peers {
             let known = self.roster.get(peer.peer);
             let reasons = known.map_or(&[][..], |known| &known.reasons[..]);
-            let texts: Vec<&str> = reasons.iter().copied().map(PathReason::text).collect();
+            let reasons = reasons.iter().copied().filter(|r| *r != PathReason::Origin);
+            let texts: Vec<&str> = reasons.map(PathReason::text).collect();
             peer.reason = texts.join(", ");
         }
         peers.sort_by(|a, b| (&a.name, a.peer).cmp(&(&b.name, b.peer)));

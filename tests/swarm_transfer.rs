@@ -1,0 +1,270 @@
+//! Whole nodes on loopback: register, list, stream from several peers, and what
+//! happens when one of them dies, lies or goes silent.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::{client, eventually, fetch_whole, noise, open, run, slow, tracker};
+use swarmplay::announcer::CatalogueState;
+use swarmplay::app::Node;
+use swarmplay::scheduler::{AwaitChunk, OpenReader, StreamState};
+use swarmplay::swarm::SwarmState;
+use swarmplay::tracker::TrackerState;
+
+/// Names of the peers that supplied part of a stream.
+async fn suppliers(stream: &swarmplay::scheduler::OpenedStream) -> BTreeSet<String> {
+    let state = stream.scheduler.send(StreamState).await.expect("scheduler");
+    state.supplied.into_iter().map(|supply| supply.name).collect()
+}
+
+/// Copies a file into another folder, so that two nodes share it.
+fn copy(path: &Path, folder: &Path) {
+    std::fs::create_dir_all(folder).expect("folder");
+    std::fs::copy(path, folder.join(path.file_name().expect("name"))).expect("copy");
+}
+
+#[test]
+fn a_file_streams_from_three_peers_at_once_and_is_the_same() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let path = noise(&at("server"), "noise.wav", 60, 1);
+    copy(&path, &at("a"));
+    copy(&path, &at("b"));
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let a = client(&at("da"), &server, "a", &[&at("a")], slow(2 << 20)).await;
+        let b = client(&at("db"), &server, "b", &[&at("b")], slow(2 << 20)).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 3).await;
+        let id = fetch_whole(&viewer, &stream).await;
+        assert_eq!(id, stream.entry.id);
+        let all = ["a", "b", "server"].map(String::from);
+        assert_eq!(suppliers(&stream).await, BTreeSet::from(all));
+        let state = stream.scheduler.send(StreamState).await.expect("scheduler");
+        assert!(state.duplicate_bytes * 20 <= stream.entry.size, "hardly any duplicates");
+
+        // What was downloaded is shared on: the viewer is now a fourth source.
+        open(&a, "noise.wav", 4).await;
+        for node in [viewer, a, b, server] {
+            node.stop().await;
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_dies_in_mid_transfer_is_replaced() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let path = noise(&at("server"), "noise.wav", 60, 2);
+    copy(&path, &at("a"));
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let dying = client(&at("da"), &server, "dying", &[&at("a")], slow(1 << 20)).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 2).await;
+        let fetched = fetch_whole(&viewer, &stream);
+        let killed = async {
+            eventually("bytes from the dying peer", || async {
+                suppliers(&stream).await.contains("dying").then_some(())
+            })
+            .await;
+            dying.stop().await;
+        };
+        let (id, ()) = tokio::join!(fetched, killed);
+        assert_eq!(id, stream.entry.id);
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+/// Damages a shared file on disk without changing size or time, behind its
+/// owner's back; what it then serves does not verify.
+fn corrupt(path: &Path) {
+    use std::os::unix::fs::FileExt;
+    let before = std::fs::metadata(path).expect("metadata").modified().expect("time");
+    let file = std::fs::OpenOptions::new().write(true).open(path).expect("open");
+    for offset in (1000..file.metadata().expect("metadata").len()).step_by(4000) {
+        file.write_all_at(&[0x55, 0xaa, 0x55], offset).expect("write");
+    }
+    file.set_modified(before).expect("time");
+}
+
+#[test]
+fn a_sharer_never_serves_what_no_longer_verifies() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let path = noise(&at("server"), "noise.wav", 30, 3);
+    copy(&path, &at("a"));
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let rotten = client(&at("da"), &server, "rotten", &[&at("a")], |_| {}).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 2).await;
+        corrupt(&at("a").join("noise.wav"));
+        let id = fetch_whole(&viewer, &stream).await;
+        assert_eq!(id, stream.entry.id);
+        for node in [viewer, rotten, server] {
+            node.stop().await;
+        }
+    });
+}
+
+#[test]
+fn playing_goes_on_without_the_tracker_and_everybody_registers_again() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("a"), "noise.wav", 60, 4);
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let address = server.listen.to_string();
+        let a = client(&at("da"), &server, "a", &[&at("a")], slow(3 << 20)).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let fetched = fetch_whole(&viewer, &stream);
+        let lost = async {
+            eventually("bytes from a", || async {
+                suppliers(&stream).await.contains("a").then_some(())
+            })
+            .await;
+            server.stop().await;
+            eventually("the loss to be noticed", || async {
+                let catalogue = viewer.sources.announcer.send(CatalogueState).await;
+                (!catalogue.expect("announcer").tracker.online).then_some(())
+            })
+            .await;
+        };
+        let (id, ()) = tokio::join!(fetched, lost);
+        assert_eq!(id, stream.entry.id);
+
+        // A new tracker at the same address, with an empty memory.
+        let mut config = common::config(&at("dt2"), "127.0.0.1:1", "server");
+        config.tracker.listen = address;
+        let again = Node::start(&config, swarmplay::app::Role::Server).await;
+        let again = again.expect("tracker");
+        let registry = again.tracker.clone().expect("a server has a tracker");
+        eventually("both to register and publish again", || async {
+            let state = registry.send(TrackerState).await.expect("tracker");
+            (state.clients.len() == 3 && state.files == 1).then_some(())
+        })
+        .await;
+        for node in [viewer, a, again] {
+            node.stop().await;
+        }
+    });
+}
+
+#[test]
+fn a_seek_fetches_there_and_not_what_lies_between() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 300, 5);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
+            config.stream.read_ahead = swarmplay::config::Span::secs(5);
+        })
+        .await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");
+        let last = stream.geometry.chunk_at(u64::MAX);
+        for chunk in [swarmplay::ids::ChunkIndex(0), last] {
+            let wait = AwaitChunk { reader, chunk };
+            let arrived = stream.scheduler.send(wait).await.expect("scheduler");
+            arrived.expect("arrives");
+        }
+        let state = stream.scheduler.send(StreamState).await.expect("scheduler");
+        let middle = stream.geometry.chunk_count() / 2;
+        assert!(!state.have.contains(middle), "the middle was not asked for");
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn what_was_fetched_survives_a_restart_and_is_not_fetched_again() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 30, 6);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        fetch_whole(&viewer, &stream).await;
+        viewer.stop().await;
+        drop(stream);
+
+        let again = eventually("the data directory to be free", || async {
+            let config = common::config(&at("dv"), &server.listen.to_string(), "viewer");
+            Node::start(&config, swarmplay::app::Role::Client(None)).await.ok()
+        })
+        .await;
+        let stream = open(&again, "noise.wav", 1).await;
+        let id = fetch_whole(&again, &stream).await;
+        assert_eq!(id, stream.entry.id);
+        let state = again.sources.swarm.send(SwarmState).await.expect("swarm");
+        assert_eq!(state.downloaded, 0, "all of it was here");
+        again.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_silent_death_is_noticed_by_the_tracker() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let registry = server.tracker.clone().expect("a server has a tracker");
+        // A client that registers and then says nothing more, its link open.
+        let settings = swarmplay::announcer::AnnouncerSettings {
+            tracker: server.listen.to_string(),
+            hello: swarmplay::wire::Hello {
+                version: swarmplay::wire::PROTOCOL_VERSION,
+                peer: swarmplay::ids::PeerId([7; 16]),
+                name: "mute".into(),
+                agent: "test".into(),
+                listen_port: None,
+            },
+            origin_token: bytes::Bytes::new(),
+            kind: None,
+            observer: false,
+        };
+        let link = swarmplay::announcer::actor::dial(&settings).await.expect("registers");
+        let clients = || async {
+            let state = registry.send(TrackerState).await.expect("tracker");
+            state.clients.len()
+        };
+        eventually("it to be registered", || async { (clients().await == 2).then_some(()) }).await;
+        eventually("its death to be noticed", || async { (clients().await == 1).then_some(()) })
+            .await;
+        drop(link);
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_file_that_vanishes_is_withdrawn_and_a_new_one_appears() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let first = noise(&at("a"), "first.wav", 1, 7);
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let a = client(&at("da"), &server, "a", &[&at("a")], |_| {}).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        open(&viewer, "first.wav", 1).await;
+        std::fs::remove_file(&first).expect("removed");
+        noise(&at("a"), "second.wav", 1, 8);
+        eventually("the change to be seen", || async {
+            let catalogue = viewer.sources.announcer.send(CatalogueState).await;
+            let entries = catalogue.expect("announcer").entries;
+            let names: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
+            (names == ["second.wav"]).then_some(())
+        })
+        .await;
+        for node in [viewer, a, server] {
+            node.stop().await;
+        }
+    });
+}
