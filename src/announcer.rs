@@ -93,10 +93,5 @@ pub struct CatalogueChanged;
 #[rtype(result = "()")]
 pub struct SendPeersTo(pub Recipient<crate::swarm::MeetPeers>);
 
-/// Says goodbye to the tracker.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct LeaveTracker;
-
 /// Which part of the catalogue a client shows.
 pub type KindFilter = Option<MediaKind>;

@@ -30,9 +30,9 @@ use self::screen::WindowScreen;
 use crate::app::{Node, Role};
 use crate::config::Config;
 use crate::gateway::{Gateway, Sources};
+use crate::lifecycle::close;
 use crate::media::MediaKind;
 use crate::player::Player;
-use crate::player::actor::ClosePlayer;
 
 /// Time for the player to end its children.
 const PLAYER_END: Duration = Duration::from_millis(300);
@@ -106,15 +106,7 @@ fn run_actors(
                 if report.send(Ok(core.clone())).is_ok() {
                     wait_for_end(stopped).await;
                 }
-                let player = core.player.clone();
-                player.do_send(ClosePlayer);
-                let ended = async {
-                    while player.connected() {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                };
-                // A player that hangs must not keep the program.
-                let _ = tokio::time::timeout(PLAYER_END, ended).await;
+                close(&core.player, PLAYER_END).await;
                 node.stop().await;
                 core.system.stop();
             }

@@ -9,6 +9,7 @@ pub mod gui;
 pub mod ids;
 pub mod integrity;
 pub mod library;
+pub mod lifecycle;
 pub mod media;
 #[cfg(feature = "gui")]
 pub mod player;

@@ -145,11 +145,6 @@ pub enum SwarmEventKind {
     PeerDown,
 }
 
-/// Closes all links.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct LeaveSwarm;
-
 /// Asks for the state of the swarm.
 #[derive(Debug, Message)]
 #[rtype(result = "SwarmSnapshot")]

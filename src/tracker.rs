@@ -65,11 +65,6 @@ pub struct ToClient(pub Message);
 #[rtype(result = "()")]
 pub struct CloseSession;
 
-/// Says goodbye to all clients and ends.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct CloseTracker;
-
 /// Asks for the state of the tracker.
 #[derive(Debug, Message)]
 #[rtype(result = "TrackerSnapshot")]

@@ -16,7 +16,11 @@ use swarmplay::tracker::TrackerState;
 /// Names of the peers that supplied part of a stream.
 async fn suppliers(stream: &swarmplay::scheduler::OpenedStream) -> BTreeSet<String> {
     let state = stream.scheduler.send(StreamState).await.expect("scheduler");
-    state.supplied.into_iter().map(|supply| supply.name).collect()
+    state
+        .supplied
+        .into_iter()
+        .map(|supply| supply.name)
+        .collect()
 }
 
 /// Copies a file into another folder, so that two nodes share it.
@@ -43,7 +47,10 @@ fn a_file_streams_from_three_peers_at_once_and_is_the_same() {
         let all = ["a", "b", "server"].map(String::from);
         assert_eq!(suppliers(&stream).await, BTreeSet::from(all));
         let state = stream.scheduler.send(StreamState).await.expect("scheduler");
-        assert!(state.duplicate_bytes * 20 <= stream.entry.size, "hardly any duplicates");
+        assert!(
+            state.duplicate_bytes * 20 <= stream.entry.size,
+            "hardly any duplicates"
+        );
 
         // What was downloaded is shared on: the viewer is now a fourth source.
         open(&a, "noise.wav", 4).await;
@@ -83,10 +90,17 @@ fn a_peer_that_dies_in_mid_transfer_is_replaced() {
 /// owner's back; what it then serves does not verify.
 fn corrupt(path: &Path) {
     use std::os::unix::fs::FileExt;
-    let before = std::fs::metadata(path).expect("metadata").modified().expect("time");
-    let file = std::fs::OpenOptions::new().write(true).open(path).expect("open");
+    let before = std::fs::metadata(path)
+        .expect("metadata")
+        .modified()
+        .expect("time");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .expect("open");
     for offset in (1000..file.metadata().expect("metadata").len()).step_by(4000) {
-        file.write_all_at(&[0x55, 0xaa, 0x55], offset).expect("write");
+        file.write_all_at(&[0x55, 0xaa, 0x55], offset)
+            .expect("write");
     }
     file.set_modified(before).expect("time");
 }
@@ -197,7 +211,9 @@ fn what_was_fetched_survives_a_restart_and_is_not_fetched_again() {
 
         let again = eventually("the data directory to be free", || async {
             let config = common::config(&at("dv"), &server.listen.to_string(), "viewer");
-            Node::start(&config, swarmplay::app::Role::Client(None)).await.ok()
+            Node::start(&config, swarmplay::app::Role::Client(None))
+                .await
+                .ok()
         })
         .await;
         let stream = open(&again, "noise.wav", 1).await;
@@ -231,14 +247,21 @@ fn a_silent_death_is_noticed_by_the_tracker() {
             kind: None,
             observer: false,
         };
-        let link = swarmplay::announcer::actor::dial(&settings).await.expect("registers");
+        let link = swarmplay::announcer::actor::dial(&settings)
+            .await
+            .expect("registers");
         let clients = || async {
             let state = registry.send(TrackerState).await.expect("tracker");
             state.clients.len()
         };
-        eventually("it to be registered", || async { (clients().await == 2).then_some(()) }).await;
-        eventually("its death to be noticed", || async { (clients().await == 1).then_some(()) })
-            .await;
+        eventually("it to be registered", || async {
+            (clients().await == 2).then_some(())
+        })
+        .await;
+        eventually("its death to be noticed", || async {
+            (clients().await == 1).then_some(())
+        })
+        .await;
         drop(link);
         server.stop().await;
     });

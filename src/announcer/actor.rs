@@ -14,10 +14,11 @@ use rand::Rng;
 
 use super::catalogue::Catalogue;
 use super::{
-    CatalogueChanged, CatalogueSnapshot, CatalogueState, FindEntry, KindFilter, LeaveTracker,
-    PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers, WatchCatalogue,
+    CatalogueChanged, CatalogueSnapshot, CatalogueState, FindEntry, KindFilter, PublishFiles,
+    SendPeersTo, SendReport, TrackerLink, WantPeers, WatchCatalogue,
 };
 use crate::ids::FileId;
+use crate::lifecycle::Close;
 use crate::media::FileEntry;
 use crate::swarm::MeetPeers;
 use crate::wire::link::LinkLimits;
@@ -413,10 +414,10 @@ impl Handler<SendPeersTo> for Announcer {
     }
 }
 
-impl Handler<LeaveTracker> for Announcer {
+impl Handler<Close> for Announcer {
     type Result = ();
 
-    fn handle(&mut self, _: LeaveTracker, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         self.send(Message::Leave);
         self.writer = None;
         ctx.stop();

@@ -12,13 +12,14 @@ use bytes::Bytes;
 
 use super::identity;
 use super::listener::{Doors, accept};
-use crate::announcer::{Announcer, AnnouncerSettings, LeaveTracker, SendPeersTo};
+use crate::announcer::{Announcer, AnnouncerSettings, SendPeersTo};
 use crate::config::Config;
 use crate::gateway::{Gateway, Sources};
 use crate::ids::PeerId;
 use crate::library::Library;
 use crate::library::actor::LibrarySettings;
 use crate::library::index::{Index, IndexError};
+use crate::lifecycle::close;
 use crate::media::MediaKind;
 use crate::scheduler::Streams;
 use crate::store::Store;
@@ -29,7 +30,10 @@ use crate::wire::link::{LinkLimits, listen};
 use crate::wire::{AGENT, Hello, PROTOCOL_VERSION};
 
 /// Time for goodbyes to reach the wire.
-const FAREWELL: Duration = Duration::from_millis(100);
+const FAREWELL: Duration = Duration::from_millis(50);
+
+/// Time each actor gets to end.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Bytes of the token that proves the tracker's own library.
 const TOKEN_LEN: usize = 32;
@@ -184,11 +188,14 @@ impl Node {
         if let Some(gateway) = &self.gateway {
             gateway.stop().await;
         }
-        self.sources.announcer.do_send(LeaveTracker);
-        self.sources.swarm.do_send(crate::swarm::LeaveSwarm);
+        close(&self.sources.library, PATIENCE).await;
+        close(&self.sources.streams, PATIENCE).await;
+        close(&self.sources.swarm, PATIENCE).await;
+        close(&self.sources.announcer, PATIENCE).await;
         if let Some(tracker) = &self.tracker {
-            tracker.do_send(crate::tracker::CloseTracker);
+            close(tracker, PATIENCE).await;
         }
+        close(&self.sources.store, PATIENCE).await;
         tokio::time::sleep(FAREWELL).await;
     }
 }

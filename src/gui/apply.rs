@@ -315,7 +315,11 @@ fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
         let (x, y) = (index as u32 % width, index as u32 / width);
         let in_gap = x % MAP_PITCH == MAP_PITCH - 1 || y % MAP_PITCH == MAP_PITCH - 1;
         let cell = y / MAP_PITCH * MAP_COLUMNS + x / MAP_PITCH;
-        *pixel = if in_gap { gap } else { colour(cells[cell as usize]) };
+        *pixel = if in_gap {
+            gap
+        } else {
+            colour(cells[cell as usize])
+        };
     }
     Image::from_rgb8(pixels)
 }

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::announcer::{Announcer, PublishFiles};
 use crate::ids::FileId;
+use crate::lifecycle::Close;
 use crate::media::FileEntry;
 use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
 use crate::wire::Publish;
@@ -410,6 +411,14 @@ impl Handler<LibraryState> for Library {
             waiting: self.queue.len(),
             settled: self.walked && self.queue.is_empty() && self.current.is_none(),
         })
+    }
+}
+
+impl Handler<Close> for Library {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
+        ctx.stop();
     }
 }
 

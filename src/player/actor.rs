@@ -19,6 +19,7 @@ use super::{Control, Frame, Play, PlayerSnapshot, PlayerState, Screen, ppm};
 use crate::config::PlayerConfig;
 use crate::gateway::Gateway;
 use crate::ids::Generation;
+use crate::lifecycle::Close;
 use crate::media::FileEntry;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
@@ -26,11 +27,6 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Largest side of a cover, in pixels.
 const COVER_SIDE: u32 = 640;
-
-/// Stops everything and lets the device go.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct ClosePlayer;
 
 /// The actor.
 pub struct Player {
@@ -282,10 +278,10 @@ impl Handler<PlayerState> for Player {
     }
 }
 
-impl Handler<ClosePlayer> for Player {
+impl Handler<Close> for Player {
     type Result = ();
 
-    fn handle(&mut self, _: ClosePlayer, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         self.pipeline = None;
         self.output = None;
         ctx.stop();

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::config::StreamConfig;
 use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::lifecycle::Close;
 use crate::media::{FileEntry, Geometry};
 use crate::store::{Opened, SetPlayheads, Store, StoreError, StoreEvent, WatchStore};
 use crate::swarm::{
@@ -318,6 +319,14 @@ impl Handler<StoreEvent> for Scheduler {
             }
             _ => {}
         }
+    }
+}
+
+impl Handler<Close> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
+        ctx.stop();
     }
 }
 

@@ -9,6 +9,7 @@ use super::{OpenStream, OpenedStream, StreamError, StreamSnapshot, StreamState, 
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
 use crate::ids::FileId;
+use crate::lifecycle::Close;
 use crate::media::FileEntry;
 use crate::store::{OpenCache, Opened, Store};
 use crate::swarm::Swarm;
@@ -98,6 +99,17 @@ impl Handler<OpenStream> for Streams {
             Ok(actor.start(entry, opened))
         });
         Box::pin(started)
+    }
+}
+
+impl Handler<Close> for Streams {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
+        for stream in self.open.values() {
+            stream.scheduler.do_send(Close);
+        }
+        ctx.stop();
     }
 }
 

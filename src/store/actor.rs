@@ -22,6 +22,7 @@ use super::{
 };
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{Node, NodeHash, verify};
+use crate::lifecycle::Close;
 use crate::media::{FileEntry, Geometry};
 
 /// Reading is tried again this often when a file changed hands meanwhile.
@@ -438,5 +439,13 @@ impl Handler<StoreState> for Store {
             cached_files: self.ledger.file_count(),
             shared_files: shared.count(),
         })
+    }
+}
+
+impl Handler<Close> for Store {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
+        ctx.stop();
     }
 }

@@ -16,11 +16,12 @@ use super::connection::{
 use super::roster::{Admission, Roster};
 use super::slots::{Change, Slots};
 use super::{
-    JoinFile, LeaveFile, LeaveSwarm, MeetPeers, PeerArrived, PeerSnapshot, ReportFile,
-    SwarmSnapshot, SwarmState,
+    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmSnapshot,
+    SwarmState,
 };
 use crate::announcer::{Announcer, SendReport, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::lifecycle::Close;
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
 use crate::wire::link::LinkLimits;
 use crate::wire::{
@@ -282,10 +283,10 @@ impl Actor for Swarm {
     }
 }
 
-impl Handler<LeaveSwarm> for Swarm {
+impl Handler<Close> for Swarm {
     type Result = ();
 
-    fn handle(&mut self, _: LeaveSwarm, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         for connection in self.connections.values() {
             connection.do_send(CloseConnection(ByeReason::Shutdown));
         }

@@ -11,10 +11,9 @@ use rand::rngs::StdRng;
 
 use super::registry::{ClientInfo, Outgoing, Registry};
 use super::session::Session;
-use super::{
-    ClientArrived, ClientGone, CloseSession, CloseTracker, FromClient, ToClient, TrackerState,
-};
+use super::{ClientArrived, ClientGone, CloseSession, FromClient, ToClient, TrackerState};
 use crate::ids::PeerId;
+use crate::lifecycle::Close;
 use crate::wire::{KickReason, LinkWriter, Message, PROTOCOL_VERSION, Register, Welcome};
 
 /// How often changes are pushed and silence is looked for.
@@ -142,10 +141,10 @@ impl Actor for Tracker {
     }
 }
 
-impl Handler<CloseTracker> for Tracker {
+impl Handler<Close> for Tracker {
     type Result = ();
 
-    fn handle(&mut self, _: CloseTracker, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         for session in self.sessions.values() {
             session.do_send(ToClient(Message::Kick {
                 reason: KickReason::Shutdown,

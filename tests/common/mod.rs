@@ -56,7 +56,9 @@ pub fn noise(folder: &Path, name: &str, seconds: u32, seed: u32) -> PathBuf {
     let path = folder.join(name);
     let source = format!("anoisesrc=d={seconds}:r=48000:seed={seed}");
     let made = std::process::Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", &source])
+        .args([
+            "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", &source,
+        ])
         .args(["-ac", "2"])
         .arg(&path)
         .status()
@@ -85,7 +87,9 @@ pub async fn client(
     let mut config = config(data_dir, &tracker.listen.to_string(), name);
     config.library.folders = folders.iter().map(|folder| folder.to_path_buf()).collect();
     change(&mut config);
-    let node = Node::start(&config, Role::Client(None)).await.expect("client");
+    let node = Node::start(&config, Role::Client(None))
+        .await
+        .expect("client");
     settled(&node).await;
     node
 }
@@ -98,7 +102,11 @@ pub fn slow(bytes_per_second: u64) -> impl FnOnce(&mut Config) {
 /// Waits until a node has looked at all its files.
 pub async fn settled(node: &Node) {
     eventually("a settled library", || async {
-        let state = node.sources.library.send(swarmplay::library::LibraryState).await;
+        let state = node
+            .sources
+            .library
+            .send(swarmplay::library::LibraryState)
+            .await;
         state.expect("library").settled.then_some(())
     })
     .await;
@@ -109,7 +117,12 @@ pub async fn settled(node: &Node) {
 pub async fn open(node: &Node, name: &str, sources: u32) -> OpenedStream {
     eventually("the file in the catalogue", || async {
         let find = swarmplay::announcer::FindEntry(name.into());
-        let entry = node.sources.announcer.send(find).await.expect("announcer")?;
+        let entry = node
+            .sources
+            .announcer
+            .send(find)
+            .await
+            .expect("announcer")?;
         if entry.sources < sources {
             return None;
         }
@@ -121,7 +134,11 @@ pub async fn open(node: &Node, name: &str, sources: u32) -> OpenedStream {
 
 /// Fetches all of a file; what it reads hashes to the file's id.
 pub async fn fetch_whole(node: &Node, stream: &OpenedStream) -> FileId {
-    stream.scheduler.send(FetchWhole(true)).await.expect("scheduler");
+    stream
+        .scheduler
+        .send(FetchWhole(true))
+        .await
+        .expect("scheduler");
     let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");
     let file = stream.entry.id;
     let mut hasher = blake3::Hasher::new();
