@@ -1,0 +1,101 @@
+//! The gateway as players see it.
+
+mod common;
+
+use common::{client, noise, open, run, tracker};
+use swarmplay::config::Size;
+use swarmplay::store::StoreState;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// One HTTP exchange; head and body.
+async fn ask(address: std::net::SocketAddr, request: &str) -> (String, Vec<u8>) {
+    let mut socket = tokio::net::TcpStream::connect(address).await.expect("connects");
+    let text = format!("{request}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(text.as_bytes()).await.expect("asks");
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.expect("reads");
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    let body = answer.split_off(end + 4);
+    (String::from_utf8_lossy(&answer).to_lowercase(), body)
+}
+
+#[test]
+fn players_read_any_part_of_a_file_that_is_elsewhere() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let path = noise(&at("server"), "noise.wav", 20, 21);
+    let bytes = std::fs::read(path).expect("file");
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let id = open(&viewer, "noise.wav", 1).await.entry.id;
+        let http = viewer.gateway.clone().expect("gateway").address;
+        let get = |range: &str| format!("GET /stream/{id} HTTP/1.1\r\nRange: {range}");
+
+        let (head, body) = ask(http, &get("bytes=100000-100099")).await;
+        assert!(head.contains("206 partial content"), "{head}");
+        assert!(head.contains(&format!("bytes 100000-100099/{}", bytes.len())), "{head}");
+        assert_eq!(body, bytes[100_000..100_100]);
+
+        let (_, body) = ask(http, &get("bytes=-1000")).await;
+        assert_eq!(body, bytes[bytes.len() - 1000..]);
+
+        let (head, body) = ask(http, &format!("GET /stream/{id}/any.wav HTTP/1.1")).await;
+        assert!(head.contains("200 ok") && head.contains("accept-ranges: bytes"), "{head}");
+        assert!(head.contains(&format!("etag: \"{id}\"")), "{head}");
+        assert!(body == bytes, "the whole file");
+
+        let (head, body) = ask(http, &format!("HEAD /stream/{id} HTTP/1.1")).await;
+        assert!(head.contains(&format!("content-length: {}", bytes.len())), "{head}");
+        assert!(body.is_empty());
+
+        let (head, _) = ask(http, &get(&format!("bytes={}-", bytes.len()))).await;
+        assert!(head.contains("416"), "{head}");
+        assert!(head.contains(&format!("bytes */{}", bytes.len())), "{head}");
+
+        let (head, _) = ask(http, "GET /stream/abc HTTP/1.1").await;
+        assert!(head.contains("404"), "{head}");
+        let (head, _) = ask(http, &format!("GET /stream/{} HTTP/1.1", "0".repeat(64))).await;
+        assert!(head.contains("404"), "{head}");
+
+        let (_, body) = ask(http, "GET /library.json HTTP/1.1").await;
+        let library: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(library[0]["name"], "noise.wav");
+        assert_eq!(library[0]["kind"], "audio");
+        let (_, body) = ask(http, "GET /status.json HTTP/1.1").await;
+        let status: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(status["tracker"]["online"], true);
+        let (_, body) = ask(http, "GET /playlist.m3u8 HTTP/1.1").await;
+        assert!(String::from_utf8_lossy(&body).contains(&format!("/stream/{id}")));
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_file_larger_than_the_quota_still_plays_and_the_quota_holds() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let path = noise(&at("server"), "noise.wav", 180, 22);
+    let bytes = std::fs::read(path).expect("file");
+    let quota = 16 << 20;
+    assert!(bytes.len() > 2 * quota, "the file must not fit");
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
+            config.store.quota = Size(quota as u64);
+        })
+        .await;
+        let id = open(&viewer, "noise.wav", 1).await.entry.id;
+        let http = viewer.gateway.clone().expect("gateway").address;
+        let (_, body) = ask(http, &format!("GET /stream/{id} HTTP/1.1")).await;
+        assert!(body == bytes, "every byte, in order");
+        let state = viewer.sources.store.send(StoreState).await.expect("store");
+        assert!(state.used <= state.quota, "{state:?}");
+        let data = at("dv").join("cache").join(id.to_string()).join("data");
+        let blocks = std::os::unix::fs::MetadataExt::blocks(&data.metadata().expect("data"));
+        assert!(blocks * 512 <= quota as u64 + (1 << 20), "space was given back");
+        viewer.stop().await;
+        server.stop().await;
+    });
+}

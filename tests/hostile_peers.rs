@@ -1,0 +1,244 @@
+//! Peers that lie, keep silent or break the protocol disturb nobody but
+//! themselves.
+
+mod common;
+
+use bytes::Bytes;
+use common::{client, eventually, fetch_whole, noise, open, run, tracker};
+use swarmplay::announcer::actor::dial;
+use swarmplay::announcer::{AnnouncerSettings, CatalogueState};
+use swarmplay::app::Node;
+use swarmplay::ids::PeerId;
+use swarmplay::media::FileEntry;
+use swarmplay::scheduler::StreamState;
+use swarmplay::swarm::SwarmState;
+use swarmplay::wire::link::{LinkLimits, listen};
+use swarmplay::wire::{
+    ByeReason, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireError,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// How a hostile peer answers requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    /// With bytes that do not verify.
+    Lies,
+    /// Not at all.
+    Silent,
+}
+
+fn hello(port: u16) -> Hello {
+    Hello {
+        version: PROTOCOL_VERSION,
+        peer: PeerId([0xbb; 16]),
+        name: "hostile".into(),
+        agent: "test".into(),
+        listen_port: Some(port),
+    }
+}
+
+/// Registers a peer that claims to have `entry`, and serves it in its way.
+/// Returns its link to the tracker, which keeps it online, and where it notes
+/// what it is told at the end.
+async fn hostile(
+    server: &Node,
+    entry: FileEntry,
+    habit: Habit,
+) -> (Link, tokio::sync::mpsc::Receiver<ByeReason>) {
+    let listener = listen("127.0.0.1:0").await.expect("listens");
+    let hello = hello(listener.local_addr().expect("address").port());
+    let settings = AnnouncerSettings {
+        tracker: server.listen.to_string(),
+        hello: hello.clone(),
+        origin_token: Bytes::new(),
+        kind: None,
+        observer: false,
+    };
+    let (link, _) = dial(&settings).await.expect("registers");
+    let publish = Publish {
+        added: vec![entry.clone()],
+        ..Publish::default()
+    };
+    link.writer.send(Message::Publish(publish)).expect("publishes");
+    let (goodbye, goodbyes) = tokio::sync::mpsc::channel(8);
+    actix_rt::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let link = Link::new(stream, &LinkLimits::default()).expect("link");
+            link.writer.send(Message::Hello(hello.clone())).expect("hello");
+            let (entry, goodbye) = (entry.clone(), goodbye.clone());
+            actix_rt::spawn(async move {
+                if let Some(reason) = serve(link, &entry, habit).await {
+                    let _ = goodbye.send(reason).await;
+                }
+            });
+        }
+    });
+    (link, goodbyes)
+}
+
+/// Serves one link until it is closed; says why, if told.
+async fn serve(mut link: Link, entry: &FileEntry, habit: Habit) -> Option<ByeReason> {
+    let geometry = entry.geometry().expect("sane");
+    loop {
+        match link.reader.next().await {
+            Ok(Message::Interested { file, want: true }) => {
+                let chunks = (0..geometry.chunk_count()).collect();
+                let have = Message::Have {
+                    file,
+                    geometry,
+                    chunks,
+                };
+                link.writer.send(have).expect("have");
+            }
+            Ok(Message::Request { file, chunk, .. }) if habit == Habit::Lies => {
+                let levels = geometry.tree_shape().proof_nodes(chunk).count();
+                let slot = link.writer.reserve_payload().await.ok()?;
+                slot.send(Message::Chunk {
+                    file,
+                    chunk,
+                    proof: vec![1; levels * 32].into(),
+                    payload: vec![2; geometry.chunk_len(chunk) as usize].into(),
+                });
+            }
+            Ok(Message::Ping(number)) => link.writer.send(Message::Pong(number)).ok()?,
+            Ok(Message::Bye { reason, .. }) => return Some(reason),
+            Ok(_) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The entry that a server published.
+async fn published(node: &Node) -> FileEntry {
+    eventually("the entry", || async {
+        let catalogue = node.sources.announcer.send(CatalogueState).await;
+        catalogue.expect("announcer").entries.into_iter().next()
+    })
+    .await
+}
+
+#[test]
+fn a_liar_is_dropped_at_once_and_its_chunks_come_from_elsewhere() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 20, 11);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let entry = published(&server).await;
+        let (_online, mut goodbyes) = hostile(&server, entry, Habit::Lies).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 2).await;
+        let id = fetch_whole(&viewer, &stream).await;
+        assert_eq!(id, stream.entry.id, "not one bad byte was kept");
+        let state = stream.scheduler.send(StreamState).await.expect("scheduler");
+        assert!(state.supplied.iter().all(|supply| supply.name != "hostile"));
+        let reason = goodbyes.recv().await.expect("told why");
+        assert_eq!(reason, ByeReason::Corrupt);
+        let peers = viewer.sources.swarm.send(SwarmState).await.expect("swarm").peers;
+        assert!(peers.iter().all(|peer| peer.name != "hostile"), "and banned");
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_peer_that_never_answers_loses_its_requests_to_others() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 20, 12);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let entry = published(&server).await;
+        let (_online, _goodbyes) = hostile(&server, entry, Habit::Silent).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 2).await;
+        let id = fetch_whole(&viewer, &stream).await;
+        assert_eq!(id, stream.entry.id);
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+/// Sends raw bytes to a node and returns what it answers until it hangs up.
+async fn answer_to(node: &Node, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = tokio::net::TcpStream::connect(node.listen).await.expect("dials");
+    // The node may hang up before it has read all.
+    let _ = socket.write_all(bytes).await;
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    answer
+}
+
+#[test]
+fn nonsense_closes_its_own_link_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 5, 13);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        for nonsense in [
+            &b"GET / HTTP/1.1\r\n\r\n"[..],
+            &[0xff; 64],
+            &[0, 0, 0, 2, 1, 0x55, 0, 0, 0, 0],
+            &[0, 0, 0, 0],
+        ] {
+            answer_to(&server, nonsense).await;
+        }
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        assert_eq!(fetch_whole(&viewer, &stream).await, stream.entry.id);
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+/// Says hello to a node as a peer.
+async fn say_hello(node: &Node) -> Link {
+    let limits = LinkLimits::default();
+    let mut link = Link::dial(&node.listen.to_string(), common::PATIENCE, &limits)
+        .await
+        .expect("dials");
+    link.writer.send(Message::Hello(hello(1))).expect("hello");
+    let answer = link.reader.next_within(common::PATIENCE).await;
+    assert!(matches!(answer, Ok(Message::Hello(_))), "{answer:?}");
+    link
+}
+
+#[test]
+fn a_breach_of_the_protocol_is_answered_with_its_reason() {
+    let dir = tempfile::tempdir().expect("folder");
+    run(async {
+        let server = tracker(&dir.path().join("dt"), &[]).await;
+        let mut link = say_hello(&server).await;
+        link.writer.send(Message::Leave).expect("sent");
+        let reason = loop {
+            match link.reader.next_within(common::PATIENCE).await {
+                Ok(Message::Bye { reason, .. }) => break reason,
+                Ok(_) => {}
+                Err(error) => panic!("closed without a reason: {error}"),
+            }
+        };
+        assert_eq!(reason, ByeReason::Protocol);
+        let closed = link.reader.next_within(common::PATIENCE).await;
+        assert!(matches!(closed, Err(WireError::Closed)), "{closed:?}");
+        server.stop().await;
+    });
+}
+
+#[test]
+fn another_version_is_told_so() {
+    let dir = tempfile::tempdir().expect("folder");
+    run(async {
+        let server = tracker(&dir.path().join("dt"), &[]).await;
+        let limits = LinkLimits::default();
+        let address = server.listen.to_string();
+        let mut link = Link::dial(&address, common::PATIENCE, &limits).await.expect("dials");
+        let mut later = hello(1);
+        later.version = PROTOCOL_VERSION + 1;
+        link.writer.send(Message::Hello(later)).expect("sent");
+        let answer = link.reader.next_within(common::PATIENCE).await;
+        let told = matches!(answer, Ok(Message::Bye { reason: ByeReason::Version, .. }));
+        assert!(told, "{answer:?}");
+        server.stop().await;
+    });
+}
