@@ -33,6 +33,11 @@ pub struct WantPeers {
     pub count: u32,
 }
 
+/// Peers of a file are no longer asked for.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ForgetPeers(pub FileId);
+
 /// What was measured; sent on at once if the tracker is there.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

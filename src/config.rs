@@ -300,7 +300,7 @@ impl Config {
             "must be at least 100 ms",
         )?;
         require(
-            self.tracker.timeout.0 >= self.tracker.heartbeat.0 * 2,
+            self.tracker.timeout.0 >= self.tracker.heartbeat.0.saturating_mul(2),
             "tracker.timeout",
             "must be at least twice tracker.heartbeat",
         )?;

@@ -190,6 +190,8 @@ pub enum StoreEvent {
     Opened {
         /// Content id.
         file: FileId,
+        /// How it is cut.
+        geometry: Geometry,
     },
     /// Chunks are no longer held.
     Evicted {

@@ -26,7 +26,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// Program and version, for the other side's log.
 pub const AGENT: &str = concat!("swarmplay/", env!("CARGO_PKG_VERSION"));
 
-/// Largest envelope: 50 file entries of the longest texts fit.
+/// Largest envelope: [`MAX_ENTRIES`] file entries of the longest texts fit.
 pub const MAX_ENVELOPE: usize = 256 << 10;
 
 /// Largest payload: one chunk of the largest size.
@@ -36,7 +36,7 @@ pub const MAX_PAYLOAD: usize = 256 << 10;
 pub const MAX_FRAME: usize = MAX_PAYLOAD + (80 << 10);
 
 /// Entries in one message that lists files.
-pub const MAX_ENTRIES: usize = 50;
+pub const MAX_ENTRIES: usize = 32;
 
 /// Ranges in one [`Message::Have`].
 pub const MAX_RANGES: usize = 8192;
@@ -62,4 +62,7 @@ pub enum WireError {
     /// The other side closed the link.
     #[error("closed by the other side")]
     Closed,
+    /// The other side does not let us in, and says why.
+    #[error("{0}")]
+    Refused(String),
 }

@@ -50,7 +50,10 @@ fn command(arguments: &[&str]) -> Command {
 }
 
 fn output(arguments: &[&str]) -> Output {
-    command(arguments).stderr(Stdio::piped()).output().expect("runs")
+    command(arguments)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -102,7 +105,8 @@ fn a_bad_configuration_ends_with_code_2_and_names_file_line_and_key() {
 #[test]
 fn an_environment_variable_that_cannot_be_is_named() {
     let mut peer = command(&["peer"]);
-    peer.env("SWARMPLAY_LIMITS__MAX_PEERS", "0").stderr(Stdio::piped());
+    peer.env("SWARMPLAY_LIMITS__MAX_PEERS", "0")
+        .stderr(Stdio::piped());
     let refused = peer.output().expect("runs");
     assert_eq!(refused.status.code(), Some(2));
     let said = text(&refused.stderr);
@@ -136,7 +140,10 @@ fn ls_lists_and_get_fetches_the_same_file() {
             break listed;
         }
     };
-    assert!(text(&listed.stderr).contains("notes.txt"), "skipped files are named");
+    assert!(
+        text(&listed.stderr).contains("notes.txt"),
+        "skipped files are named"
+    );
     assert!(text(&output(&["ls", &at, "--kind", "video"]).stdout).contains("nothing found"));
     let json = output(&["ls", &at, "--json", "--search", "noise"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
@@ -156,7 +163,10 @@ fn without_a_tracker_ls_says_so() {
     let refused = output(&["ls", &set("client.tracker", "127.0.0.1:1")]);
     assert_eq!(refused.status.code(), Some(1));
     let said = text(&refused.stderr);
-    assert!(said.contains("127.0.0.1:1") && said.contains("does not answer"), "{said}");
+    assert!(
+        said.contains("127.0.0.1:1") && said.contains("does not answer"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -206,7 +216,9 @@ fn after_kill_9_nothing_finished_is_fetched_again_and_nothing_bad_is_kept() {
     wait_for(|| text(&http(&url, "/library.json").1).contains(&id));
     let (_, body) = http(&url, &format!("/stream/{id}"));
     assert!(body == bytes, "every byte, verified");
-    let downloaded = status(&viewer)["swarm"]["downloaded"].as_u64().expect("a number");
+    let downloaded = status(&viewer)["swarm"]["downloaded"]
+        .as_u64()
+        .expect("a number");
     let most = bytes.len() as u64 - kept + (256 << 10);
     assert!(downloaded <= most, "{downloaded} fetched, {kept} were here");
 }
@@ -233,7 +245,11 @@ fn http_until_closed(url: &str, path: &str) -> Vec<u8> {
     use std::io::{Read, Write};
     let address = url.strip_prefix("http://").expect("http");
     let mut socket = std::net::TcpStream::connect(address).expect("connects");
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("asks");
+    write!(
+        socket,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .expect("asks");
     let mut answer = Vec::new();
     // A killed server resets the connection.
     let _ = socket.read_to_end(&mut answer);

@@ -5,7 +5,9 @@ use std::path::Path;
 use swarmplay::config::{Config, load};
 
 fn path(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("config")
+        .join(name)
 }
 
 /// All `section.key`s of a file, and those without a comment above.
@@ -42,7 +44,10 @@ fn the_default_files_equal_the_built_in_defaults() {
 fn every_key_stands_in_a_default_file_with_a_comment() {
     let (tracker, bare_tracker) = keys("tracker.toml");
     let (client, bare_client) = keys("client.toml");
-    assert!(bare_tracker.is_empty() && bare_client.is_empty(), "{bare_tracker:?} {bare_client:?}");
+    assert!(
+        bare_tracker.is_empty() && bare_client.is_empty(),
+        "{bare_tracker:?} {bare_client:?}"
+    );
     // The structs name their fields in their debug form: `section: Struct { key: …`.
     let text = format!("{:#?}", Config::default());
     let mut section = String::new();
@@ -55,7 +60,10 @@ fn every_key_stands_in_a_default_file_with_a_comment() {
             4 => section = name.to_owned(),
             8 => {
                 let key = format!("{section}.{name}");
-                assert!(tracker.contains(&key) || client.contains(&key), "{key} is missing");
+                assert!(
+                    tracker.contains(&key) || client.contains(&key),
+                    "{key} is missing"
+                );
             }
             _ => {}
         }

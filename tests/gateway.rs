@@ -9,12 +9,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// One HTTP exchange; head and body.
 async fn ask(address: std::net::SocketAddr, request: &str) -> (String, Vec<u8>) {
-    let mut socket = tokio::net::TcpStream::connect(address).await.expect("connects");
+    let mut socket = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("connects");
     let text = format!("{request}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     socket.write_all(text.as_bytes()).await.expect("asks");
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).await.expect("reads");
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .expect("a head");
     let body = answer.split_off(end + 4);
     (String::from_utf8_lossy(&answer).to_lowercase(), body)
 }
@@ -34,19 +39,28 @@ fn players_read_any_part_of_a_file_that_is_elsewhere() {
 
         let (head, body) = ask(http, &get("bytes=100000-100099")).await;
         assert!(head.contains("206 partial content"), "{head}");
-        assert!(head.contains(&format!("bytes 100000-100099/{}", bytes.len())), "{head}");
+        assert!(
+            head.contains(&format!("bytes 100000-100099/{}", bytes.len())),
+            "{head}"
+        );
         assert_eq!(body, bytes[100_000..100_100]);
 
         let (_, body) = ask(http, &get("bytes=-1000")).await;
         assert_eq!(body, bytes[bytes.len() - 1000..]);
 
         let (head, body) = ask(http, &format!("GET /stream/{id}/any.wav HTTP/1.1")).await;
-        assert!(head.contains("200 ok") && head.contains("accept-ranges: bytes"), "{head}");
+        assert!(
+            head.contains("200 ok") && head.contains("accept-ranges: bytes"),
+            "{head}"
+        );
         assert!(head.contains(&format!("etag: \"{id}\"")), "{head}");
         assert!(body == bytes, "the whole file");
 
         let (head, body) = ask(http, &format!("HEAD /stream/{id} HTTP/1.1")).await;
-        assert!(head.contains(&format!("content-length: {}", bytes.len())), "{head}");
+        assert!(
+            head.contains(&format!("content-length: {}", bytes.len())),
+            "{head}"
+        );
         assert!(body.is_empty());
 
         let (head, _) = ask(http, &get(&format!("bytes={}-", bytes.len()))).await;
@@ -94,7 +108,10 @@ fn a_file_larger_than_the_quota_still_plays_and_the_quota_holds() {
         assert!(state.used <= state.quota, "{state:?}");
         let data = at("dv").join("cache").join(id.to_string()).join("data");
         let blocks = std::os::unix::fs::MetadataExt::blocks(&data.metadata().expect("data"));
-        assert!(blocks * 512 <= quota as u64 + (1 << 20), "space was given back");
+        assert!(
+            blocks * 512 <= quota as u64 + (1 << 20),
+            "space was given back"
+        );
         viewer.stop().await;
         server.stop().await;
     });

@@ -13,9 +13,7 @@ use swarmplay::media::FileEntry;
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;
 use swarmplay::wire::link::{LinkLimits, listen};
-use swarmplay::wire::{
-    ByeReason, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireError,
-};
+use swarmplay::wire::{ByeReason, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How a hostile peer answers requests.
@@ -59,12 +57,16 @@ async fn hostile(
         added: vec![entry.clone()],
         ..Publish::default()
     };
-    link.writer.send(Message::Publish(publish)).expect("publishes");
+    link.writer
+        .send(Message::Publish(publish))
+        .expect("publishes");
     let (goodbye, goodbyes) = tokio::sync::mpsc::channel(8);
     actix_rt::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let link = Link::new(stream, &LinkLimits::default()).expect("link");
-            link.writer.send(Message::Hello(hello.clone())).expect("hello");
+            link.writer
+                .send(Message::Hello(hello.clone()))
+                .expect("hello");
             let (entry, goodbye) = (entry.clone(), goodbye.clone());
             actix_rt::spawn(async move {
                 if let Some(reason) = serve(link, &entry, habit).await {
@@ -134,8 +136,17 @@ fn a_liar_is_dropped_at_once_and_its_chunks_come_from_elsewhere() {
         assert!(state.supplied.iter().all(|supply| supply.name != "hostile"));
         let reason = goodbyes.recv().await.expect("told why");
         assert_eq!(reason, ByeReason::Corrupt);
-        let peers = viewer.sources.swarm.send(SwarmState).await.expect("swarm").peers;
-        assert!(peers.iter().all(|peer| peer.name != "hostile"), "and banned");
+        let peers = viewer
+            .sources
+            .swarm
+            .send(SwarmState)
+            .await
+            .expect("swarm")
+            .peers;
+        assert!(
+            peers.iter().all(|peer| peer.name != "hostile"),
+            "and banned"
+        );
         viewer.stop().await;
         server.stop().await;
     });
@@ -161,7 +172,9 @@ fn a_peer_that_never_answers_loses_its_requests_to_others() {
 
 /// Sends raw bytes to a node and returns what it answers until it hangs up.
 async fn answer_to(node: &Node, bytes: &[u8]) -> Vec<u8> {
-    let mut socket = tokio::net::TcpStream::connect(node.listen).await.expect("dials");
+    let mut socket = tokio::net::TcpStream::connect(node.listen)
+        .await
+        .expect("dials");
     // The node may hang up before it has read all.
     let _ = socket.write_all(bytes).await;
     let mut answer = Vec::new();
@@ -232,12 +245,20 @@ fn another_version_is_told_so() {
         let server = tracker(&dir.path().join("dt"), &[]).await;
         let limits = LinkLimits::default();
         let address = server.listen.to_string();
-        let mut link = Link::dial(&address, common::PATIENCE, &limits).await.expect("dials");
+        let mut link = Link::dial(&address, common::PATIENCE, &limits)
+            .await
+            .expect("dials");
         let mut later = hello(1);
         later.version = PROTOCOL_VERSION + 1;
         link.writer.send(Message::Hello(later)).expect("sent");
         let answer = link.reader.next_within(common::PATIENCE).await;
-        let told = matches!(answer, Ok(Message::Bye { reason: ByeReason::Version, .. }));
+        let told = matches!(
+            answer,
+            Ok(Message::Bye {
+                reason: ByeReason::Version,
+                ..
+            })
+        );
         assert!(told, "{answer:?}");
         server.stop().await;
     });

@@ -14,8 +14,8 @@ use rand::Rng;
 
 use super::catalogue::Catalogue;
 use super::{
-    CatalogueChanged, CatalogueSnapshot, CatalogueState, FindEntry, KindFilter, PublishFiles,
-    SendPeersTo, SendReport, TrackerLink, WantPeers, WatchCatalogue,
+    CatalogueChanged, CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter,
+    PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers, WatchCatalogue,
 };
 use crate::ids::FileId;
 use crate::lifecycle::Close;
@@ -23,8 +23,8 @@ use crate::media::FileEntry;
 use crate::swarm::MeetPeers;
 use crate::wire::link::LinkLimits;
 use crate::wire::{
-    Hello, Link, LinkReader, LinkWriter, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry, Publish,
-    Register, Welcome, WireError,
+    Hello, KickReason, Link, LinkReader, LinkWriter, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry,
+    Publish, Register, Welcome, WireError,
 };
 
 /// First and longest wait between dials. Short enough that a tracker restart
@@ -65,6 +65,8 @@ pub struct Announcer {
     beats: u64,
     backoff: ExponentialBackoff,
     questions: HashMap<FileId, WantPeers>,
+    /// What the tracker said when it closed the link.
+    kicked: Option<String>,
     swarm: Option<Recipient<MeetPeers>>,
     watchers: Vec<Recipient<CatalogueChanged>>,
     watchers_told: bool,
@@ -98,6 +100,7 @@ impl Announcer {
             beats: 0,
             backoff: fresh_backoff(),
             questions: HashMap::new(),
+            kicked: None,
             swarm: None,
             watchers: Vec::new(),
             watchers_told: false,
@@ -142,8 +145,17 @@ impl Announcer {
 
     fn offline(&mut self, ctx: &mut Context<Self>, error: &WireError) {
         self.writer = None;
-        let wait = self.backoff.next().unwrap_or(MAX_WAIT).min(MAX_WAIT);
-        let problem = error.to_string();
+        // Who was sent away must not come straight back: two programs with one
+        // identity would throw each other out without end.
+        let kicked = self.kicked.take().or_else(|| match error {
+            WireError::Refused(text) => Some(text.clone()),
+            _ => None,
+        });
+        let wait = match kicked {
+            Some(_) => MAX_WAIT,
+            None => self.backoff.next().unwrap_or(MAX_WAIT).min(MAX_WAIT),
+        };
+        let problem = kicked.unwrap_or_else(|| error.to_string());
         if problem != self.link.problem {
             tracing::warn!(tracker = %self.settings.tracker, %error, "no tracker; trying again");
         }
@@ -251,7 +263,8 @@ impl Announcer {
             Message::Introduce { peer, .. } => self.meet(vec![peer]),
             Message::Kick { reason, text } => {
                 tracing::warn!(?reason, text, "the tracker closed the link");
-                self.link.problem = text;
+                let temporary = reason == KickReason::Shutdown;
+                self.kicked = Some(text).filter(|_| !temporary);
             }
             _ => {}
         }
@@ -262,7 +275,7 @@ impl Announcer {
 /// The link and the welcome, or why there is none.
 ///
 /// # Errors
-/// What the wire says; `Closed` if the tracker refused us.
+/// What the wire says; `Refused` if the tracker does not let us in.
 pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireError> {
     let limits = LinkLimits::default();
     let mut link = Link::dial(&settings.tracker, DIAL_TIMEOUT, &limits).await?;
@@ -277,10 +290,7 @@ pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireE
     }))?;
     match link.reader.next_within(DIAL_TIMEOUT).await? {
         Message::Welcome(welcome) => Ok((link, welcome)),
-        Message::Kick { text, .. } => {
-            tracing::warn!(text, "the tracker refused us");
-            Err(WireError::Closed)
-        }
+        Message::Kick { text, .. } => Err(WireError::Refused(text)),
         _ => Err(WireError::Violation("no welcome; is this a tracker?")),
     }
 }
@@ -333,6 +343,19 @@ impl Handler<WantPeers> for Announcer {
             self.questions.clear();
         }
         self.questions.insert(want.file, want);
+    }
+}
+
+impl Handler<ForgetPeers> for Announcer {
+    type Result = ();
+
+    fn handle(&mut self, forget: ForgetPeers, _: &mut Context<Self>) {
+        if let Some(question) = self.questions.remove(&forget.0) {
+            self.ask(&WantPeers {
+                count: 0,
+                ..question
+            });
+        }
     }
 }
 

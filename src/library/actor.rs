@@ -64,6 +64,7 @@ pub struct Library {
     walking: bool,
     walk_pending: Option<SpawnHandle>,
     walked: bool,
+    written: Option<Vec<Skipped>>,
 }
 
 impl Library {
@@ -89,19 +90,27 @@ impl Library {
             walking: false,
             walk_pending: None,
             walked: false,
+            written: None,
         }
     }
 
     /// Watches all folders; where that fails, the regular walk must do.
     fn watch(&mut self, ctx: &mut Context<Self>) {
         let library = ctx.address().downgrade();
+        let data_dir = std::fs::canonicalize(&self.settings.data_dir);
+        let data_dir = data_dir.unwrap_or_else(|_| self.settings.data_dir.clone());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let reading = |event: &notify::Event| {
                 use notify::event::{AccessKind, AccessMode, EventKind};
                 matches!(event.kind, EventKind::Access(kind)
                     if kind != AccessKind::Close(AccessMode::Write))
             };
-            let relevant = event.as_ref().map_or(true, |event| !reading(event));
+            // Our own writes, should the data directory lie in a shared folder.
+            let own = |event: &notify::Event| {
+                !event.paths.is_empty() && event.paths.iter().all(|p| p.starts_with(&data_dir))
+            };
+            let relevant = |event: &notify::Event| !reading(event) && !own(event);
+            let relevant = event.as_ref().map_or(true, relevant);
             if let Some(library) = library.upgrade().filter(|_| relevant) {
                 library.do_send(Rescan);
             }
@@ -120,8 +129,8 @@ impl Library {
     }
 
     fn walk_soon(&mut self, ctx: &mut Context<Self>, delay: Duration) {
-        if let Some(pending) = self.walk_pending.take() {
-            ctx.cancel_future(pending);
+        if self.walk_pending.is_some() {
+            return;
         }
         let handle = ctx.run_later(delay, |actor, ctx| {
             actor.walk_pending = None;
@@ -290,8 +299,12 @@ impl Library {
     }
 
     /// Leaves the list for `swarmplay ls`; losing it loses nothing else.
-    fn write_skipped(&self) {
+    fn write_skipped(&mut self) {
         let list = self.skipped_list();
+        if self.written.as_ref() == Some(&list) {
+            return;
+        }
+        self.written = Some(list.clone());
         let path = self.settings.data_dir.join(SKIPPED_FILE);
         actix_rt::task::spawn_blocking(move || {
             let written = serde_json::to_vec(&list)
@@ -308,6 +321,14 @@ impl Library {
             self.publish(vec![entry.clone()], Vec::new());
         }
         self.downloaded.insert(entry.id, entry);
+    }
+}
+
+/// `~/Films` as a shell would take it.
+fn expand_home(path: PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), dirs::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path,
     }
 }
 
@@ -345,7 +366,7 @@ impl Handler<AddFolder> for Library {
     type Result = Result<(), AddError>;
 
     fn handle(&mut self, add: AddFolder, ctx: &mut Context<Self>) -> Self::Result {
-        let path = add.0;
+        let path = expand_home(add.0);
         let unreadable = |error: std::io::Error| AddError::Unreadable {
             path: path.clone(),
             reason: error.to_string(),

@@ -66,17 +66,20 @@ pub fn inspect(
         }
         None => {}
     }
+    // A file that cannot be opened now may be readable later: not remembered.
+    if let Err(error) = File::open(path) {
+        return Ok(Outcome::Skip(format!("cannot be read: {error}")));
+    }
     let facts = match probe(ffprobe, path) {
         Ok(facts) => facts,
         // The program may be installed later: not remembered.
         Err(error @ ProbeError::NoProgram { .. }) => return Ok(Outcome::Skip(error.to_string())),
         Err(error) => return skip(index, path, stamp, error.to_string()),
     };
-    if stamp.size > Geometry::MAX_SIZE {
-        return skip(index, path, stamp, "larger than 4 TiB".into());
-    }
     let chunk_size = ChunkSize::for_media(stamp.size, facts.duration());
-    let geometry = Geometry::new(stamp.size, chunk_size);
+    let Some(geometry) = Geometry::checked(stamp.size, chunk_size.bytes()) else {
+        return skip(index, path, stamp, "larger than 512 GiB".into());
+    };
     let hashed = hash(path, geometry, progress);
     let (id, tree) = match hashed {
         Ok(Some(hashed)) => hashed,

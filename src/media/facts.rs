@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChunkSize, Geometry};
+use super::Geometry;
 use crate::ids::FileId;
 
 /// What a client shows: it has one kind and never sees the other.
@@ -120,8 +120,7 @@ impl FileEntry {
 
     /// How the file is cut; `None` where the announced numbers are not allowed.
     pub fn geometry(&self) -> Option<Geometry> {
-        let chunk_size = ChunkSize::checked(self.chunk_size)?;
-        (self.size <= Geometry::MAX_SIZE).then(|| Geometry::new(self.size, chunk_size))
+        Geometry::checked(self.size, self.chunk_size)
     }
 
     /// Bytes of media a second, averaged over the file.

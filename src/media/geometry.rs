@@ -28,7 +28,10 @@ impl ChunkSize {
         } else {
             floor
         };
-        Self(nearest)
+        let fits = |bytes: &u32| size <= u64::from(Geometry::MAX_CHUNKS) * u64::from(*bytes);
+        let sizes = std::iter::successors(Some(nearest), |bytes| Some(bytes * 2));
+        let mut allowed = sizes.take_while(|bytes| *bytes <= Self::MAX.0);
+        Self(allowed.find(fits).unwrap_or(Self::MAX.0))
     }
 
     /// Takes a size from outside; `None` unless it is one of the allowed ones.
@@ -51,9 +54,17 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Largest file: what a 32-bit chunk number can address, and a bound on
-    /// the memory that an announced size can make us take (64 bytes a chunk).
-    pub const MAX_SIZE: u64 = 1 << 42;
+    /// Most chunks of a file: a bound on the memory that an announced size can
+    /// make us take (64 bytes a chunk, so 128 MiB). Half a tebibyte in the
+    /// largest chunks.
+    pub const MAX_CHUNKS: u32 = 1 << 21;
+
+    /// Takes sizes from outside; `None` unless they are possible.
+    pub fn checked(size: u64, chunk_size: u32) -> Option<Self> {
+        let geometry = Self::new(size, ChunkSize::checked(chunk_size)?);
+        let largest = u64::from(Self::MAX_CHUNKS) * u64::from(chunk_size);
+        (size <= largest).then_some(geometry)
+    }
 
     /// A file of `size` bytes.
     pub fn new(size: u64, chunk_size: ChunkSize) -> Self {

@@ -41,8 +41,13 @@ const FULL_PAUSE: Duration = Duration::from_secs(2);
 /// open the next at the same place.
 const READER_GRACE: Duration = Duration::from_millis(700);
 
-/// Media seconds after which an unread scheduler ends itself.
-const IDLE_LIMIT: Duration = Duration::from_secs(30);
+/// Time after which a scheduler that nobody reads from ends itself. A player
+/// that has read a short file to the end still shows where it came from.
+const IDLE_LIMIT: Duration = Duration::from_secs(600);
+
+/// Times in a row that the chunk at a playhead may find no room before its
+/// reader is told.
+const MAX_NO_ROOM: u32 = 3;
 
 type Waiter = oneshot::Sender<Result<(), StreamError>>;
 
@@ -57,6 +62,11 @@ pub struct Scheduler {
     waiters: BTreeMap<ChunkIndex, Vec<Waiter>>,
     readers: u64,
     last_read: Instant,
+    /// Where the first reader is, or was last.
+    last_position: ChunkIndex,
+    joined: bool,
+    /// Times the chunk at a playhead found no room, in a row.
+    no_room: u32,
     problem: Option<StoreError>,
 }
 
@@ -93,6 +103,9 @@ impl Scheduler {
             waiters: BTreeMap::new(),
             readers: 0,
             last_read: now,
+            last_position: ChunkIndex(0),
+            joined: false,
+            no_room: 0,
             problem: None,
         }
     }
@@ -135,15 +148,38 @@ impl Scheduler {
         );
         let resume = if full { now + FULL_PAUSE } else { now };
         self.core.not_stored(now, peer, chunk, resume);
-        if full {
-            tracing::warn!(file = ?self.file, %error, "cannot store");
-            self.wake(chunk, &Err(error.clone().into()));
-            self.problem = Some(error);
+        if !full {
+            return;
         }
+        tracing::warn!(file = ?self.file, %error, "cannot store");
+        let at_playhead = self.waiters.contains_key(&chunk);
+        self.no_room += u32::from(at_playhead);
+        if error != StoreError::QuotaFull || self.no_room > MAX_NO_ROOM {
+            self.wake(chunk, &Err(error.clone().into()));
+        }
+        self.problem = Some(error);
+    }
+
+    fn join(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.joined, true) {
+            return;
+        }
+        self.swarm.do_send(JoinFile {
+            file: self.file,
+            geometry: self.geometry,
+            events: ctx.address().recipient(),
+        });
+    }
+
+    fn tell_playheads(&self) {
+        let playheads: Vec<ChunkIndex> = self.core.windows().playheads().collect();
+        self.store.do_send(SetPlayheads {
+            file: self.file,
+            playheads,
+        });
     }
 
     fn report(&mut self) {
-        let playheads: Vec<ChunkIndex> = self.core.windows().playheads().collect();
         self.swarm.do_send(ReportFile(FileReport {
             file: self.file,
             chunk_size: self.geometry.chunk_size().bytes(),
@@ -151,15 +187,12 @@ impl Scheduler {
             position: self.position(),
             buffer: self.buffer(),
         }));
-        self.store.do_send(SetPlayheads {
-            file: self.file,
-            playheads,
-        });
+        self.tell_playheads();
     }
 
     fn position(&self) -> ChunkIndex {
         let first = self.core.windows().playheads().min();
-        first.unwrap_or(ChunkIndex(0))
+        first.unwrap_or(self.last_position)
     }
 
     fn buffer(&self) -> Duration {
@@ -170,8 +203,13 @@ impl Scheduler {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         self.core.tick(Instant::now());
         self.perform();
+        self.waiters.retain(|_, waiters| {
+            waiters.retain(|waiter| !waiter.is_closed());
+            !waiters.is_empty()
+        });
         let unread = self.core.windows().is_empty() && self.waiters.is_empty();
-        if unread && !self.core.is_whole() && self.last_read.elapsed() > IDLE_LIMIT {
+        let fetching = self.core.is_whole() && !self.core.is_complete();
+        if unread && !fetching && self.last_read.elapsed() > IDLE_LIMIT {
             ctx.stop();
         }
     }
@@ -183,11 +221,7 @@ impl Actor for Scheduler {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.store.do_send(WatchStore(ctx.address().recipient()));
         if !self.core.is_complete() {
-            self.swarm.do_send(JoinFile {
-                file: self.file,
-                geometry: self.geometry,
-                events: ctx.address().recipient(),
-            });
+            self.join(ctx);
         }
         ctx.run_interval(TICK, Self::tick);
         ctx.run_interval(REPORT_INTERVAL, |actor, _| actor.report());
@@ -230,7 +264,13 @@ impl Handler<AwaitChunk> for Scheduler {
     fn handle(&mut self, wait: AwaitChunk, _: &mut Context<Self>) -> Self::Result {
         let AwaitChunk { reader, chunk } = wait;
         self.last_read = Instant::now();
+        let moved = self.position() != chunk;
         self.core.set_reader(self.last_read, reader, chunk);
+        self.last_position = self.position();
+        if moved {
+            // Before the requests: what arrives finds its place by the playheads.
+            self.tell_playheads();
+        }
         self.perform();
         if self.core.have().contains(chunk.0) {
             return Box::pin(std::future::ready(Ok(())));
@@ -280,6 +320,7 @@ impl Handler<SwarmEvent> for Scheduler {
             } => match result {
                 Ok(()) => {
                     self.problem = None;
+                    self.no_room = 0;
                     self.core.stored(now, peer, chunk, bytes);
                     self.wake(chunk, &Ok(()));
                 }
@@ -312,11 +353,21 @@ impl Handler<StoreEvent> for Scheduler {
             }
             StoreEvent::Evicted { file, chunks } if file == self.file => {
                 self.core.evicted(&chunks);
+                self.join(ctx);
             }
-            // The whole file came or went under us: the next reader starts afresh.
-            StoreEvent::Opened { file } | StoreEvent::Withdrawn { file } if file == self.file => {
-                ctx.stop();
+            // A whole copy turned up on this machine.
+            StoreEvent::Opened { file, geometry } if file == self.file => {
+                if geometry != self.geometry {
+                    return ctx.stop();
+                }
+                for chunk in self.geometry.chunks() {
+                    self.core.now_held(chunk);
+                    self.wake(chunk, &Ok(()));
+                }
+                self.perform();
             }
+            // The file went under us: the next reader starts afresh.
+            StoreEvent::Withdrawn { file } if file == self.file => ctx.stop(),
             _ => {}
         }
     }

@@ -43,6 +43,9 @@ const MAX_HEDGES: f64 = 4.0;
 /// A request is not hedged before this age beyond two round trips.
 const MIN_HEDGE_AGE: Duration = Duration::from_millis(250);
 
+/// Longest time a peer is left alone at its own word.
+const MAX_BUSY: Duration = Duration::from_secs(5);
+
 /// How long a peer is left alone after a rejection that names no time.
 const REJECT_PAUSE: Duration = Duration::from_millis(250);
 
@@ -267,9 +270,10 @@ impl Core {
         self.answered(from, chunk);
         if let Some(peer) = self.peers.get_mut(&from) {
             match why {
-                RejectReason::Busy(wait) => peer.wait_until = now + wait,
+                RejectReason::Busy(wait) => peer.wait_until = now + wait.min(MAX_BUSY),
                 RejectReason::Choked => peer.wait_until = now + REJECT_PAUSE,
-                RejectReason::NotHeld | RejectReason::Disk => {
+                RejectReason::Disk => peer.wait_until = now + MAX_BUSY,
+                RejectReason::NotHeld => {
                     peer.has.remove(chunk.0);
                 }
             }
@@ -495,10 +499,11 @@ impl Core {
     /// Missing chunks in the order they should be asked for.
     fn candidates(&mut self) -> Vec<ChunkIndex> {
         let mut missing = self.windows.wanted() - &self.have - &self.in_flight;
-        if missing.is_empty() && self.whole {
+        if self.whole && (&missing & self.available()).is_empty() {
             missing.insert_range(0..self.geometry.chunk_count());
             missing = missing - &self.have - &self.in_flight;
         }
+        missing &= self.available();
         let count = self.geometry.chunk_count();
         let partial = |peer: &Peer| peer.has.len() < u64::from(count);
         if !self.peers.values().any(partial) {

@@ -10,6 +10,9 @@ use super::ReaderId;
 use crate::ids::ChunkIndex;
 use crate::media::Geometry;
 
+/// Chunks fetched by deadline at most, whatever bitrate a file claims.
+const MAX_URGENT: u32 = 256;
+
 /// The places where one file is read.
 #[derive(Debug)]
 pub struct Windows {
@@ -43,7 +46,7 @@ impl Windows {
             geometry,
             chunk_time,
             ahead,
-            urgent: chunks(urgent).min(ahead),
+            urgent: chunks(urgent).min(ahead).min(MAX_URGENT),
             readers: BTreeMap::new(),
         }
     }

@@ -134,8 +134,8 @@ impl Store {
             };
             content.forget(&chunks);
             if let Ok(files) = content.cache_files(&disk::directory(&self.root, file)) {
-                let geometry = content.geometry;
-                erasures.push((files, geometry, chunks.clone()));
+                files.condemn(&chunks);
+                erasures.push((files, content.cache_geometry));
             }
             self.emit(&StoreEvent::Evicted { file, chunks });
         }
@@ -149,11 +149,10 @@ impl Store {
                 let chunks = RoaringBitmap::from_iter([chunk.0]);
                 tracing::warn!(?file, %chunk, "a cached chunk no longer verifies; dropped");
                 self.ledger.remove(file, &chunks);
-                for (files, geometry, chunks) in self.evict(vec![(file, chunks)]) {
-                    actix_rt::task::spawn_blocking(move || files.erase(geometry, &chunks));
-                }
+                let erasures = self.evict(vec![(file, chunks)]);
+                actix_rt::task::spawn_blocking(move || erase(erasures));
             }
-            Source::Shared(_, path) => {
+            Source::Shared(_, path, _) => {
                 tracing::warn!(path = %path.display(), "changed on disk; no longer shared");
                 self.emit(&StoreEvent::Changed { path: path.clone() });
                 self.close_shared(file, path);
@@ -179,14 +178,25 @@ impl Store {
                 let mut gone = RoaringBitmap::new();
                 gone.insert_range(0..content.geometry.chunk_count());
                 let chunks = gone - have;
-                self.emit(&StoreEvent::Evicted { file, chunks });
+                if !chunks.is_empty() {
+                    self.emit(&StoreEvent::Evicted { file, chunks });
+                }
             }
         }
     }
 }
 
-/// Chunks whose space is to be given back.
-type Erasure = (Arc<CacheFiles>, Geometry, RoaringBitmap);
+/// A cached file some of whose chunks are condemned.
+type Erasure = (Arc<CacheFiles>, Geometry);
+
+/// Gives space back; blocks. What fails is tried again with the next eviction.
+fn erase(erasures: Vec<Erasure>) {
+    for (files, geometry) in erasures {
+        if let Err(error) = files.erase(geometry) {
+            tracing::warn!(%error, "space cannot be given back");
+        }
+    }
+}
 
 impl Actor for Store {
     type Context = Context<Self>;
@@ -196,12 +206,12 @@ impl Handler<OpenShared> for Store {
     type Result = ();
 
     fn handle(&mut self, open: OpenShared, _: &mut Context<Self>) {
-        let file = open.file;
+        let (file, geometry) = (open.file, open.geometry);
         self.contents
             .entry(file)
             .and_modify(|content| content.add_path(open.path.clone(), open.geometry, &open.tree))
             .or_insert_with(|| Content::shared(open.path, open.geometry, open.tree));
-        self.emit(&StoreEvent::Opened { file });
+        self.emit(&StoreEvent::Opened { file, geometry });
     }
 }
 
@@ -220,19 +230,26 @@ impl Handler<OpenCache> for Store {
         let entry = open.0;
         let (file, size) = (entry.id, entry.size);
         let asked = entry.geometry().ok_or(StoreError::WrongSize)?;
+        let directory = disk::directory(&self.root, file);
+        let empty = self.ledger.have(file).is_none_or(RoaringBitmap::is_empty);
         let content = self.contents.entry(file).or_insert_with(|| {
             let nothing = RoaringBitmap::new();
             self.ledger.open(file, asked, nothing, SystemTime::now());
-            Content::cached(entry, asked)
+            Content::cached(entry.clone(), asked)
         });
-        let geometry = content.geometry;
         if !content.is_shared() {
-            if geometry.size() != size {
+            if content.geometry != asked && empty {
+                content.recut(entry, asked, &directory);
+                let nothing = RoaringBitmap::new();
+                self.ledger.open(file, asked, nothing, SystemTime::now());
+            }
+            if content.geometry.size() != size {
                 return Err(StoreError::WrongSize);
             }
-            content.cache_files(&disk::directory(&self.root, file))?;
+            content.cache_files(&directory)?;
             self.ledger.touch(file, SystemTime::now());
         }
+        let geometry = content.geometry;
         let holding = self.holding(file).ok_or(StoreError::UnknownFile)?;
         let room = self.quota / u64::from(geometry.chunk_size().bytes());
         Ok(Opened {
@@ -246,61 +263,78 @@ impl Handler<OpenCache> for Store {
 impl Handler<Put> for Store {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
+    /// Verify, then make room, then write: a chunk that does not verify costs
+    /// nothing that is held.
     fn handle(&mut self, put: Put, _: &mut Context<Self>) -> Self::Result {
-        let Put { file, chunk, .. } = put;
-        let prepared = self.prepare_put(file, chunk);
-        let work = async move {
-            let Some((files, geometry, erasures)) = prepared? else {
-                return Ok(None);
-            };
-            let job = actix_rt::task::spawn_blocking(move || {
-                let nodes = verify(file, geometry, chunk, &put.payload, &put.proof)
-                    .map_err(|_| StoreError::Corrupt)?;
-                for (files, geometry, chunks) in erasures {
-                    files.erase(geometry, &chunks)?;
-                }
-                files.write_chunk(geometry, chunk, &put.payload, &nodes)?;
-                Ok::<_, StoreError>(nodes)
-            });
-            job.await
-                .map_err(|error| StoreError::Disk(error.to_string()))?
-                .map(Some)
+        let Put {
+            file,
+            chunk,
+            proof,
+            payload,
+        } = put;
+        let Some(content) = self.contents.get(&file) else {
+            return Box::pin(actix::fut::ready(Err(StoreError::UnknownFile)));
         };
-        Box::pin(work.into_actor(self).map(move |result, actor, _| {
-            if let Some(nodes) = result? {
-                actor.stored(file, chunk, &nodes);
-            }
+        if content.is_shared() || self.ledger.holds(file, chunk) {
+            return Box::pin(actix::fut::ready(Ok(())));
+        }
+        let geometry = content.geometry;
+        let bytes = payload.clone();
+        let verified = blocking(move || {
+            verify(file, geometry, chunk, &bytes, &proof).map_err(|_| StoreError::Corrupt)
+        });
+        let stored = verified.into_actor(self).then(move |nodes, actor, _| {
+            let prepared = nodes.and_then(|nodes| Ok((actor.prepare_put(file, chunk)?, nodes)));
+            let work = async move {
+                let ((files, erasures), nodes) = prepared?;
+                let written = blocking(move || {
+                    erase(erasures);
+                    let written = files.write_chunk(geometry, chunk, &payload, &nodes);
+                    written.map(|()| nodes)
+                });
+                Ok::<_, StoreError>(written.await)
+            };
+            work.into_actor(actor)
+        });
+        Box::pin(stored.map(move |result, actor, _| {
+            let written = result?;
+            actor.ledger.release(geometry.chunk_len(chunk).into());
+            actor.stored(file, chunk, &written?);
             Ok(())
         }))
     }
 }
 
+/// Runs a job on the blocking pool.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = actix_rt::task::spawn_blocking(job).await;
+    done.map_err(|error| StoreError::Disk(error.to_string()))?
+}
+
 impl Store {
-    /// Everything the blocking part of a put needs; `None` if the chunk is
-    /// held already.
-    #[allow(clippy::type_complexity)]
+    /// Room for a verified chunk, reserved, and where it is written. What has
+    /// to go for it is evicted.
     fn prepare_put(
         &mut self,
         file: FileId,
         chunk: ChunkIndex,
-    ) -> Result<Option<(Arc<CacheFiles>, Geometry, Vec<Erasure>)>, StoreError> {
+    ) -> Result<(Arc<CacheFiles>, Vec<Erasure>), StoreError> {
         let directory = disk::directory(&self.root, file);
         let content = self
             .contents
             .get_mut(&file)
             .ok_or(StoreError::UnknownFile)?;
-        if content.is_shared() || self.ledger.holds(file, chunk) {
-            return Ok(None);
-        }
-        let geometry = content.geometry;
+        let bytes = content.cache_geometry.chunk_len(chunk);
         let files = content.cache_files(&directory)?;
         self.count_open(file);
         let victims = self
             .ledger
             .make_room(file, chunk)
             .map_err(|NoRoom| StoreError::QuotaFull)?;
-        let erasures = self.evict(victims);
-        Ok(Some((files, geometry, erasures)))
+        self.ledger.reserve(bytes.into());
+        Ok((files, self.evict(victims)))
     }
 }
 
@@ -325,20 +359,22 @@ impl Store {
             Ok(plan) => plan,
             Err(error) => return Box::pin(actix::fut::ready(Err(error))),
         };
-        let (source, proof) = (plan.source.clone(), plan.proof.clone());
-        let work = async move {
-            let job = actix_rt::task::spawn_blocking(move || {
-                plan.source
-                    .read(file, plan.geometry, chunk, &plan.proof, plan.trusted)
-            });
-            job.await
-                .map_err(|error| StoreError::Disk(error.to_string()))?
-        };
+        let (source, proof, epoch) = (plan.source.clone(), plan.proof.clone(), plan.epoch);
+        let work = blocking(move || {
+            let ReadPlan {
+                source,
+                proof,
+                geometry,
+                trusted,
+                ..
+            } = plan;
+            source.read(file, geometry, chunk, &proof, trusted)
+        });
         Box::pin(work.into_actor(self).then(move |result, actor, _| {
             let unchanged = actor
                 .contents
                 .get(&file)
-                .is_some_and(|content| content.epoch == plan.epoch);
+                .is_some_and(|content| content.epoch == epoch);
             let done = match result {
                 Ok(payload) if unchanged => {
                     actor.trust(file, chunk);
@@ -366,10 +402,27 @@ impl Store {
         if chunk.0 >= content.geometry.chunk_count() || !(content.is_shared() || held_in_cache) {
             return Err(StoreError::NotHeld);
         }
-        let source = content.source(&directory)?;
+        let source = match content.source(&directory) {
+            Ok(source) => source,
+            Err(error) => {
+                // A shared path that cannot be opened is gone; another path or
+                // a cached copy may hold the same content.
+                let Some(path) = content.path().cloned() else {
+                    return Err(error);
+                };
+                self.emit(&StoreEvent::Changed { path: path.clone() });
+                self.close_shared(file, &path);
+                return self.plan_read(file, chunk);
+            }
+        };
+        let Some(proof) = content.proof(chunk) else {
+            // The claim outlived its hashes (a power cut): it is worth nothing.
+            self.drop_corrupt(file, chunk, &source);
+            return Err(StoreError::NotHeld);
+        };
         let plan = ReadPlan {
             source,
-            proof: content.proof(chunk).ok_or(StoreError::NotHeld)?,
+            proof,
             geometry: content.geometry,
             trusted: content.trusted.contains(chunk.0),
             epoch: content.epoch,

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -29,6 +30,9 @@ impl From<io::Error> for StoreError {
 /// The open files of one cached content.
 #[derive(Debug)]
 pub struct CacheFiles {
+    /// Chunks that are to be erased. A chunk that is written again before it
+    /// is leaves this set, so that a late erasure cannot undo the write.
+    condemned: Mutex<RoaringBitmap>,
     data: File,
     tree: File,
     have: File,
@@ -93,6 +97,14 @@ pub fn directory(root: &Path, file: FileId) -> PathBuf {
     root.join(file.to_string())
 }
 
+/// Removes a content's directory of which nothing is worth keeping. What cannot
+/// be removed is in nobody's way.
+pub fn forget(directory: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(directory) {
+        tracing::debug!(path = %directory.display(), %error, "not removed");
+    }
+}
+
 /// Opens a content's directory, creating it if it is new.
 ///
 /// # Errors
@@ -127,6 +139,7 @@ pub fn open(
     let shape = geometry.tree_shape();
     let empty = HashTree::empty(shape);
     let files = CacheFiles {
+        condemned: Mutex::default(),
         data: open("data", geometry.size())?,
         tree: open("tree", empty.as_bytes().len() as u64)?,
         have: open("have", geometry.chunk_count().into())?,
@@ -150,6 +163,7 @@ impl CacheFiles {
         payload: &[u8],
         nodes: &[(Node, NodeHash)],
     ) -> Result<(), StoreError> {
+        self.condemned().remove(chunk.0);
         let shape = geometry.tree_shape();
         self.data
             .write_all_at(payload, geometry.chunk_range(chunk).start)?;
@@ -160,11 +174,24 @@ impl CacheFiles {
         Ok(())
     }
 
-    /// Gives chunks' space back: the claim first, then the data.
+    fn condemned(&self) -> std::sync::MutexGuard<'_, RoaringBitmap> {
+        self.condemned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks chunks for [`Self::erase`]. Never blocks for long.
+    pub fn condemn(&self, chunks: &RoaringBitmap) {
+        *self.condemned() |= chunks;
+    }
+
+    /// Gives the space of condemned chunks back: the claim first, then the data.
     ///
     /// # Errors
     /// [`StoreError::Disk`]; the chunks then count as not held all the same.
-    pub fn erase(&self, geometry: Geometry, chunks: &RoaringBitmap) -> Result<(), StoreError> {
+    pub fn erase(&self, geometry: Geometry) -> Result<(), StoreError> {
+        let mut condemned = self.condemned();
+        let chunks = std::mem::take(&mut *condemned);
         let mut runs = chunks.iter();
         while let Some(run) = runs.next_range() {
             let (first, last) = (ChunkIndex(*run.start()), ChunkIndex(*run.end()));

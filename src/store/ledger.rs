@@ -69,6 +69,8 @@ impl Account {
 pub struct Ledger {
     quota: u64,
     used: u64,
+    /// Bytes of chunks that are being written.
+    reserved: u64,
     accounts: HashMap<FileId, Account>,
 }
 
@@ -82,6 +84,7 @@ impl Ledger {
         Self {
             quota,
             used: 0,
+            reserved: 0,
             accounts: HashMap::new(),
         }
     }
@@ -132,6 +135,21 @@ impl Ledger {
         }
     }
 
+    /// Whether a chunk can be written without evicting another.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.used + self.reserved + bytes <= self.quota
+    }
+
+    /// Keeps room for a chunk that is being written.
+    pub fn reserve(&mut self, bytes: u64) {
+        self.reserved += bytes;
+    }
+
+    /// Gives kept room back, when the chunk is written or is not going to be.
+    pub fn release(&mut self, bytes: u64) {
+        self.reserved -= bytes;
+    }
+
     /// Enters a chunk that is now held.
     pub fn add(&mut self, file: FileId, chunk: ChunkIndex) {
         let Some(account) = self.accounts.get_mut(&file) else {
@@ -168,7 +186,7 @@ impl Ledger {
         let incoming = account.distance(chunk);
         let needed = u64::from(account.geometry.chunk_len(chunk));
         let mut evicted = Vec::new();
-        while self.used + needed > self.quota {
+        while !self.has_room(needed) {
             let Some((victim, chunks)) = self.next_victim(file, incoming) else {
                 // Put back what an earlier round struck out.
                 for (file, chunks) in evicted {

@@ -19,9 +19,10 @@ use super::{
     JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmSnapshot,
     SwarmState,
 };
-use crate::announcer::{Announcer, SendReport, WantPeers};
+use crate::announcer::{Announcer, ForgetPeers, SendReport, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::lifecycle::Close;
+use crate::media::Geometry;
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
 use crate::wire::link::LinkLimits;
 use crate::wire::{
@@ -40,6 +41,13 @@ const ASK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Time for a dial, and for the hello after it.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A link over which nobody wants anything is closed after this time.
+const MAX_IDLE: Duration = Duration::from_secs(60);
+
+/// Free uplink reported by a peer without a limit, in bytes a second: 100
+/// Mbit/s, since the true figure is unknown until it is used.
+const ASSUMED_UPLINK: u64 = 12_500_000;
 
 /// Files in one report, as the wire allows.
 const MAX_REPORTS: usize = 32;
@@ -76,6 +84,8 @@ pub struct Swarm {
     /// still want it.
     reports: VecDeque<FileReport>,
     fresh: HashMap<FileId, RoaringBitmap>,
+    /// When each link was last of use to somebody.
+    useful: HashMap<PeerId, Instant>,
     past_downloaded: u64,
     past_uploaded: u64,
 }
@@ -95,6 +105,7 @@ impl Swarm {
             joined: HashMap::new(),
             reports: VecDeque::new(),
             fresh: HashMap::new(),
+            useful: HashMap::new(),
             past_downloaded: 0,
             past_uploaded: 0,
         }
@@ -137,6 +148,7 @@ impl Swarm {
         match self.roster.admit(Instant::now(), peer, we_dialled) {
             Admission::Accept => {}
             Admission::Replace => {
+                self.forget(peer);
                 if let Some(older) = self.connections.remove(&peer) {
                     older.do_send(CloseConnection(ByeReason::Duplicate));
                 }
@@ -144,6 +156,14 @@ impl Swarm {
             Admission::Duplicate => return refuse(ByeReason::Duplicate),
             Admission::Full => return refuse(ByeReason::Full),
             Admission::Banned => return refuse(ByeReason::Corrupt),
+        }
+        // Only now: a peer that is refused must not believe that it is let in.
+        let greeted = we_dialled || {
+            let hello = Message::Hello(self.settings.hello.clone());
+            link.writer.send(hello).is_ok()
+        };
+        if !greeted {
+            return self.roster.closed(Instant::now(), peer);
         }
         let origin = self.roster.get(peer).is_some_and(|known| known.origin);
         tracing::info!(peer = %hello.name, address = %link.remote, "connected");
@@ -153,6 +173,31 @@ impl Swarm {
             connection.do_send(join.clone());
         }
         self.connections.insert(peer, connection);
+    }
+
+    /// A link is gone: its slot goes to another, its totals are kept.
+    fn forget(&mut self, peer: PeerId) {
+        if let Some(last) = self.states.remove(&peer) {
+            self.past_downloaded += last.downloaded;
+            self.past_uploaded += last.uploaded;
+        }
+        self.useful.remove(&peer);
+        let change = self.slots.leave(peer);
+        change.into_iter().for_each(|change| self.apply(change));
+    }
+
+    /// Closes links over which nobody wanted anything for a while.
+    fn close_idle(&mut self) {
+        let now = Instant::now();
+        for (peer, connection) in &self.connections {
+            let wanted = self.slots.wants(*peer) || !self.joined.is_empty();
+            let since = self.useful.entry(*peer).or_insert(now);
+            if wanted {
+                *since = now;
+            } else if now.saturating_duration_since(*since) > MAX_IDLE {
+                connection.do_send(CloseConnection(ByeReason::Idle));
+            }
+        }
     }
 
     fn apply(&self, change: Change) {
@@ -239,7 +284,8 @@ impl Swarm {
             free_upload: self
                 .settings
                 .upload_limit
-                .map_or(0, |limit| limit.saturating_sub(state.upload_rate)),
+                .unwrap_or(ASSUMED_UPLINK)
+                .saturating_sub(state.upload_rate),
             files: self.reports.iter().cloned().collect(),
             rtts: rtts.collect(),
         }));
@@ -273,7 +319,10 @@ impl Actor for Swarm {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.store.do_send(WatchStore(ctx.address().recipient()));
         ctx.run_interval(TICK, Self::tick);
-        ctx.run_interval(REPORT_INTERVAL, |actor, _| actor.report());
+        ctx.run_interval(REPORT_INTERVAL, |actor, _| {
+            actor.report();
+            actor.close_idle();
+        });
         ctx.run_interval(ASK_INTERVAL, |actor, _| {
             actor
                 .joined
@@ -311,6 +360,7 @@ impl Handler<LeaveFile> for Swarm {
 
     fn handle(&mut self, leave: LeaveFile, _: &mut Context<Self>) {
         self.joined.remove(&leave.0);
+        self.announcer.do_send(ForgetPeers(leave.0));
         for connection in self.connections.values() {
             connection.do_send(LeaveFile(leave.0));
         }
@@ -336,13 +386,7 @@ impl Handler<PeerArrived> for Swarm {
 
     fn handle(&mut self, arrived: PeerArrived, ctx: &mut Context<Self>) {
         let PeerArrived { link, hello } = arrived;
-        if link
-            .writer
-            .send(Message::Hello(self.settings.hello.clone()))
-            .is_ok()
-        {
-            self.admit(ctx, link, &hello, false);
-        }
+        self.admit(ctx, link, &hello, false);
     }
 }
 
@@ -365,7 +409,7 @@ impl Handler<StoreEvent> for Swarm {
             StoreEvent::Stored { file, chunk } => {
                 self.fresh.entry(file).or_default().insert(chunk.0);
             }
-            StoreEvent::Opened { file } => self.tell_all_held(ctx, file),
+            StoreEvent::Opened { file, .. } => self.tell_all_held(ctx, file),
             StoreEvent::Evicted { file, chunks } => {
                 if let Some(fresh) = self.fresh.get_mut(&file) {
                     *fresh -= &chunks;
@@ -378,7 +422,7 @@ impl Handler<StoreEvent> for Swarm {
             StoreEvent::Withdrawn { file } => {
                 self.reports.retain(|report| report.file != file);
                 let mut all = RoaringBitmap::new();
-                all.insert_range(0..=u32::MAX - 1);
+                all.insert_range(0..Geometry::MAX_CHUNKS);
                 self.broadcast(&HoldingsChanged::Less(file, all));
             }
             StoreEvent::Completed(_) | StoreEvent::Changed { .. } => {}
@@ -416,13 +460,8 @@ impl Handler<ConnectionEvent> for Swarm {
                     None => return,
                 }
                 self.connections.remove(&peer);
-                if let Some(last) = self.states.remove(&peer) {
-                    self.past_downloaded += last.downloaded;
-                    self.past_uploaded += last.uploaded;
-                }
+                self.forget(peer);
                 self.roster.closed(Instant::now(), peer);
-                let change = self.slots.leave(peer);
-                change.into_iter().for_each(|change| self.apply(change));
             }
         }
     }

@@ -361,6 +361,9 @@ impl Handler<JoinFile> for Connection {
         if let Some(rtt) = self.session.rtt() {
             self.tell(join.file, SwarmEventKind::Rtt(rtt));
         }
+        if self.session.is_choked() {
+            self.tell(join.file, SwarmEventKind::Choked(true));
+        }
         let interested = self.session.want(join.file, join.geometry);
         self.send(ctx, interested);
     }

@@ -10,7 +10,7 @@
 //! 3. A file's holdings are only told to peers that asked, and only believed of
 //!    peers that cut the file as we do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,7 +29,11 @@ pub const MAX_QUEUE: usize = 128;
 const MAX_REQUESTS: usize = 256;
 
 /// Cancelled requests remembered, since their chunks may be on their way.
-const MAX_CANCELLED: usize = 512;
+const MAX_CANCELLED: usize = 1024;
+
+/// Chunks beyond what was asked for or cancelled that are overlooked: a cancel
+/// and a repeated request can cross the chunk on the wire.
+const MAX_UNEXPECTED: u32 = 64;
 
 /// Files one peer may be interested in.
 const MAX_INTERESTS: usize = 256;
@@ -37,8 +41,10 @@ const MAX_INTERESTS: usize = 256;
 /// How often a ping is sent.
 pub const PING_INTERVAL: Duration = Duration::from_secs(3);
 
-/// Silence after which the link is dead: five pings unanswered.
-pub const MAX_SILENCE: Duration = Duration::from_secs(15);
+/// Silence after which the link is dead. A whole chunk must fit into it on the
+/// slowest line of use: 256 KiB at 64 kbit/s. (A peer that owes chunks loses its
+/// requests long before, see the scheduler.)
+pub const MAX_SILENCE: Duration = Duration::from_secs(40);
 
 /// How long a busy peer should wait at least.
 const MIN_BUSY: Duration = Duration::from_millis(100);
@@ -113,7 +119,10 @@ type ChunkOf = (FileId, ChunkIndex);
 pub struct Session {
     wants: HashMap<FileId, Geometry>,
     requested: HashSet<ChunkOf>,
-    cancelled: HashSet<ChunkOf>,
+    /// Oldest first; a chunk may stand here more than once.
+    cancelled: VecDeque<ChunkOf>,
+    unexpected: u32,
+    choked: bool,
     interests: HashSet<FileId>,
     queue: Vec<Upload>,
     choking: bool,
@@ -133,7 +142,9 @@ impl Session {
         Self {
             wants: HashMap::new(),
             requested: HashSet::new(),
-            cancelled: HashSet::new(),
+            cancelled: VecDeque::new(),
+            unexpected: 0,
+            choked: false,
             interests: HashSet::new(),
             queue: Vec::new(),
             choking: false,
@@ -166,7 +177,6 @@ impl Session {
     /// We ask for a chunk.
     pub fn request(&mut self, file: FileId, chunk: ChunkIndex, deadline: Duration) -> Message {
         self.requested.insert((file, chunk));
-        self.cancelled.remove(&(file, chunk));
         Message::Request {
             file,
             chunk,
@@ -180,9 +190,9 @@ impl Session {
             return None;
         }
         if self.cancelled.len() >= MAX_CANCELLED {
-            self.cancelled.clear();
+            self.cancelled.pop_front();
         }
-        self.cancelled.insert((file, chunk));
+        self.cancelled.push_back((file, chunk));
         Some(Message::Cancel { file, chunk })
     }
 
@@ -258,8 +268,8 @@ impl Session {
             Message::Evicted { file, chunks } if self.wants.contains_key(&file) => {
                 vec![Effect::Lost(file, chunks)]
             }
-            Message::Choke => vec![Effect::Choked(true)],
-            Message::Unchoke => vec![Effect::Choked(false)],
+            Message::Choke => self.choked_by_peer(true),
+            Message::Unchoke => self.choked_by_peer(false),
             Message::Request {
                 file,
                 chunk,
@@ -276,10 +286,12 @@ impl Session {
                 payload,
             } => {
                 self.received.add(now, payload.len() as u64);
-                let expected =
-                    self.requested.remove(&(file, chunk)) || self.cancelled.remove(&(file, chunk));
-                if !expected {
-                    return Err(protocol("a chunk nobody asked for"));
+                if !self.is_expected((file, chunk)) {
+                    self.unexpected += 1;
+                    if self.unexpected > MAX_UNEXPECTED {
+                        return Err(protocol("chunks nobody asked for"));
+                    }
+                    return Ok(Vec::new());
                 }
                 vec![Effect::Arrived {
                     file,
@@ -309,6 +321,28 @@ impl Session {
             Message::Evicted { .. } | Message::Unknown => Vec::new(),
             _ => return Err(protocol("a message for a tracker")),
         })
+    }
+
+    /// Whether the peer refuses to serve us.
+    pub fn is_choked(&self) -> bool {
+        self.choked
+    }
+
+    fn choked_by_peer(&mut self, choked: bool) -> Vec<Effect> {
+        self.choked = choked;
+        vec![Effect::Choked(choked)]
+    }
+
+    /// Whether a chunk was asked for, or asked for and cancelled.
+    fn is_expected(&mut self, chunk: ChunkOf) -> bool {
+        if self.requested.remove(&chunk) {
+            return true;
+        }
+        let cancelled = self
+            .cancelled
+            .iter()
+            .position(|cancelled| *cancelled == chunk);
+        cancelled.and_then(|at| self.cancelled.remove(at)).is_some()
     }
 
     fn interested(&mut self, file: FileId, want: bool) -> Result<Vec<Effect>, Offence> {
@@ -347,6 +381,9 @@ impl Session {
         };
         if self.choking {
             return reject(RejectReason::Choked);
+        }
+        if !self.interests.contains(&file) {
+            return reject(RejectReason::NotHeld);
         }
         if self.queue.len() >= MAX_REQUESTS {
             return Err(protocol("too many requests at once"));

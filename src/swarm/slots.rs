@@ -66,6 +66,11 @@ impl Slots {
         self.admit()
     }
 
+    /// Whether a peer is served or waits for it.
+    pub fn wants(&self, peer: PeerId) -> bool {
+        self.served.contains(&peer) || self.waiting.contains(&peer)
+    }
+
     fn admit(&mut self) -> Option<Change> {
         let peer = self.waiting.pop_front()?;
         self.served.push_back(peer);

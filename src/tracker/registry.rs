@@ -257,6 +257,10 @@ impl Registry {
         let Some(client) = self.clients.get_mut(&asker) else {
             return Vec::new();
         };
+        if count == 0 {
+            client.questions.remove(&file);
+            return Vec::new();
+        }
         if client.questions.len() < MAX_QUESTIONS || client.questions.contains_key(&file) {
             client.questions.insert(file, position);
         }

@@ -82,7 +82,6 @@ impl StreamHandler<Result<Message, WireError>> for Session {
                 self.hand_up(Message::Heartbeat(number));
             }
             Ok(message) => self.hand_up(message),
-            Err(WireError::Closed | WireError::Io(_) | WireError::Timeout) => ctx.stop(),
             Err(error @ (WireError::Violation(_) | WireError::Malformed(_))) => {
                 tracing::info!(peer = ?self.peer, %error, "client kicked");
                 let kick = Message::Kick {
@@ -92,6 +91,7 @@ impl StreamHandler<Result<Message, WireError>> for Session {
                 self.send(ctx, kick);
                 ctx.stop();
             }
+            Err(_) => ctx.stop(),
         }
     }
 }

@@ -12,6 +12,7 @@ use roaring::RoaringBitmap;
 
 use super::{MAX_RANGES, Message, WireError};
 use crate::ids::{FileId, PeerId};
+use crate::media::Geometry;
 
 /// The types that prost generates from `proto/`.
 mod proto {
@@ -97,6 +98,9 @@ fn chunk_set(ranges: &[proto::ChunkRange], limit: usize) -> Result<RoaringBitmap
     let mut set = RoaringBitmap::new();
     let mut last_end = 0;
     for range in ranges {
+        if range.end > Geometry::MAX_CHUNKS {
+            return Err(WireError::Violation("a chunk beyond the end of any file"));
+        }
         if range.start >= range.end || range.start < last_end {
             return Err(WireError::Violation("chunk ranges out of order"));
         }

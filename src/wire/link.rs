@@ -8,12 +8,13 @@
 //! the download limit in [`LinkReader::next`], so TCP slows the other side.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::StreamExt;
-use leaky_bucket::RateLimiter;
+use leaky_bucket::{AcquireOwned, RateLimiter};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
@@ -134,6 +135,7 @@ impl Link {
             reader: LinkReader {
                 frames: FramedRead::with_capacity(read, WireCodec::default(), READ_BUFFER),
                 download: limits.download.clone(),
+                owed: 0,
             },
             writer: LinkWriter { control, payload },
             remote,
@@ -146,6 +148,8 @@ impl Link {
 pub struct LinkReader {
     frames: FramedRead<OwnedReadHalf, WireCodec>,
     download: Option<Arc<RateLimiter>>,
+    /// Bytes of the last chunk, paid for before the next message is read.
+    owed: usize,
 }
 
 impl LinkReader {
@@ -154,9 +158,12 @@ impl LinkReader {
     /// # Errors
     /// [`WireError::Closed`] at the end, or why the link must be closed.
     pub async fn next(&mut self) -> Result<Message, WireError> {
+        if let Some(limiter) = &self.download {
+            limiter.acquire(std::mem::take(&mut self.owed)).await;
+        }
         let message = self.frames.next().await.ok_or(WireError::Closed)??;
-        if let (Some(limiter), Message::Chunk { payload, .. }) = (&self.download, &message) {
-            limiter.acquire(payload.len()).await;
+        if let Message::Chunk { payload, .. } = &message {
+            self.owed = payload.len();
         }
         Ok(message)
     }
@@ -218,23 +225,28 @@ impl PayloadSlot {
     }
 }
 
-/// The writer task: control first, then payload within the limit.
+/// The writer task: control first, then payload within the limit. While the
+/// limit holds a payload back, control still goes out.
 async fn write_frames(
     mut socket: OwnedWriteHalf,
     mut control: mpsc::Receiver<Frame>,
     mut payload: mpsc::Receiver<Frame>,
     limit: Option<Arc<RateLimiter>>,
 ) {
+    let mut held_back: Option<(Frame, Pin<Box<AcquireOwned>>)> = None;
     loop {
         let frame = tokio::select! {
             biased;
             Some(frame) = control.recv() => frame,
-            Some(frame) = payload.recv() => {
-                if let Some(limiter) = &limit {
-                    limiter.acquire(frame.len()).await;
+            Some(frame) = allowed(&mut held_back) => frame,
+            Some(frame) = payload.recv(), if held_back.is_none() => match &limit {
+                Some(limiter) => {
+                    let permit = limiter.clone().acquire_owned(frame.len());
+                    held_back = Some((frame, Box::pin(permit)));
+                    continue;
                 }
-                frame
-            }
+                None => frame,
+            },
             else => break,
         };
         let mut bytes = frame.head.chain(frame.payload);
@@ -245,4 +257,12 @@ async fn write_frames(
     }
     // The other side may be gone already; there is nobody left to tell.
     let _ = socket.shutdown().await;
+}
+
+/// The frame that is held back, when the limit allows it. May be dropped and
+/// called again: the place in the limiter's queue is kept.
+async fn allowed(held_back: &mut Option<(Frame, Pin<Box<AcquireOwned>>)>) -> Option<Frame> {
+    let (_, permit) = held_back.as_mut()?;
+    permit.await;
+    held_back.take().map(|(frame, _)| frame)
 }

@@ -56,6 +56,8 @@ pub enum ByeReason {
     Silent,
     /// The receiver does not read what it asked for.
     NotReading,
+    /// Neither side wants anything.
+    Idle,
     /// A reason of a later version.
     Other,
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use roaring::RoaringBitmap;
@@ -18,8 +19,9 @@ use crate::store::disk::{self, CacheFiles, read_chunk};
 pub(super) enum Source {
     /// A sparse copy under the data directory.
     Cached(Arc<CacheFiles>),
-    /// A whole file in the user's folders, and where it lies.
-    Shared(Arc<File>, PathBuf),
+    /// A whole file in the user's folders, where it lies, and its state when it
+    /// was opened.
+    Shared(Arc<File>, PathBuf, FileState),
 }
 
 impl Source {
@@ -36,10 +38,32 @@ impl Source {
             Self::Cached(files) => {
                 read_chunk(files.as_ref(), file, geometry, chunk, proof, trusted)
             }
-            Self::Shared(open, _) => {
+            // Written to in place since it was opened: whatever is read now may
+            // not be what was hashed.
+            Self::Shared(open, _, state) if FileState::of(open)? != *state => {
+                Err(StoreError::Corrupt)
+            }
+            Self::Shared(open, ..) => {
                 read_chunk(open.as_ref(), file, geometry, chunk, proof, trusted)
             }
         }
+    }
+}
+
+/// What changes when a file is written to in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileState {
+    size: u64,
+    modified: SystemTime,
+}
+
+impl FileState {
+    fn of(file: &File) -> std::io::Result<Self> {
+        let meta = file.metadata()?;
+        Ok(Self {
+            size: meta.len(),
+            modified: meta.modified()?,
+        })
     }
 }
 
@@ -47,6 +71,8 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) geometry: Geometry,
+    /// How the cached copy is cut; a shared copy may be cut another way.
+    pub(super) cache_geometry: Geometry,
     /// Chunks verified by this process since the bytes last may have changed.
     pub(super) trusted: RoaringBitmap,
     /// Grows whenever bytes may have changed under a reader.
@@ -70,6 +96,7 @@ impl Content {
     fn new(geometry: Geometry) -> Self {
         Self {
             geometry,
+            cache_geometry: geometry,
             entry: None,
             trusted: RoaringBitmap::new(),
             epoch: 0,
@@ -86,6 +113,20 @@ impl Content {
             tree: Some(tree),
             ..Self::new(geometry)
         }
+    }
+
+    /// Takes another sharer's word on the file, while nothing of it is held.
+    pub(super) fn recut(&mut self, entry: FileEntry, geometry: Geometry, directory: &Path) {
+        self.entry = Some(Box::new(entry));
+        (self.geometry, self.cache_geometry) = (geometry, geometry);
+        self.tree = None;
+        self.reopen();
+        disk::forget(directory);
+    }
+
+    /// The path that is read from, if the content is shared.
+    pub(super) fn path(&self) -> Option<&PathBuf> {
+        self.paths.last()
     }
 
     pub(super) fn is_shared(&self) -> bool {
@@ -107,6 +148,7 @@ impl Content {
         self.paths.retain(|known| known != path);
         if self.paths.is_empty() {
             self.tree = None;
+            self.geometry = self.cache_geometry;
         }
         self.reopen();
     }
@@ -144,7 +186,9 @@ impl Content {
         let Some(path) = self.paths.last() else {
             return self.cache_files(directory).map(Source::Cached);
         };
-        let source = Source::Shared(Arc::new(File::open(path)?), path.clone());
+        let open = File::open(path)?;
+        let state = FileState::of(&open)?;
+        let source = Source::Shared(Arc::new(open), path.clone(), state);
         self.open = Some(source.clone());
         Ok(source)
     }
@@ -155,7 +199,7 @@ impl Content {
             return Ok(files.clone());
         }
         let entry = self.entry.as_deref().ok_or(StoreError::UnknownFile)?;
-        let (files, tree) = disk::open(directory, entry, self.geometry)?;
+        let (files, tree) = disk::open(directory, entry, self.cache_geometry)?;
         let files = Arc::new(files);
         if !self.is_shared() {
             self.tree = Some(tree);

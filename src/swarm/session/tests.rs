@@ -6,9 +6,16 @@ use crate::wire::Hello;
 
 const FILE: FileId = FileId([1; 32]);
 
+/// A session with a peer that is interested in [`FILE`].
 fn session() -> (Session, Instant) {
     let now = Instant::now();
-    (Session::new(now), now)
+    let mut session = Session::new(now);
+    let interested = Message::Interested {
+        file: FILE,
+        want: true,
+    };
+    session.handle(now, interested).expect("allowed");
+    (session, now)
 }
 
 fn chunk_message(chunk: u32) -> Message {
@@ -28,24 +35,51 @@ fn request(chunk: u32, deadline_ms: u64) -> Message {
     }
 }
 
-#[test]
-fn a_chunk_is_taken_once_and_only_against_a_request() {
-    let (mut session, now) = session();
-    assert!(session.handle(now, chunk_message(1)).is_err());
-    session.request(FILE, ChunkIndex(1), Duration::ZERO);
-    let effects = session.handle(now, chunk_message(1)).expect("asked for");
-    assert!(matches!(effects[..], [Effect::Arrived { .. }]));
-    assert!(session.handle(now, chunk_message(1)).is_err());
+fn arrives(session: &mut Session, now: Instant, chunk: u32) -> bool {
+    let effects = session
+        .handle(now, chunk_message(chunk))
+        .expect("overlooked");
+    matches!(effects[..], [Effect::Arrived { .. }])
 }
 
 #[test]
-fn a_cancelled_chunk_may_still_arrive_once() {
+fn a_chunk_is_taken_once_and_only_against_a_request() {
+    let (mut session, now) = session();
+    assert!(!arrives(&mut session, now, 1));
+    session.request(FILE, ChunkIndex(1), Duration::ZERO);
+    assert!(arrives(&mut session, now, 1));
+    assert!(!arrives(&mut session, now, 1));
+}
+
+#[test]
+fn a_cancelled_chunk_may_still_arrive_and_so_may_its_repetition() {
     let (mut session, now) = session();
     session.request(FILE, ChunkIndex(1), Duration::ZERO);
     assert!(session.cancel(FILE, ChunkIndex(1)).is_some());
     assert!(session.cancel(FILE, ChunkIndex(1)).is_none());
-    assert!(session.handle(now, chunk_message(1)).is_ok());
-    assert!(session.handle(now, chunk_message(1)).is_err());
+    session.request(FILE, ChunkIndex(1), Duration::ZERO);
+    assert!(arrives(&mut session, now, 1));
+    assert!(arrives(&mut session, now, 1));
+    assert!(!arrives(&mut session, now, 1));
+}
+
+#[test]
+fn a_flood_of_chunks_nobody_asked_for_closes_the_link() {
+    let (mut session, now) = session();
+    let flood = (0..=MAX_UNEXPECTED).map(|chunk| session.handle(now, chunk_message(chunk)));
+    let last = flood.last().expect("a flood").expect_err("too many");
+    assert_eq!(last.reason, ByeReason::Protocol);
+}
+
+#[test]
+fn files_the_peer_is_not_interested_in_are_not_served() {
+    let now = Instant::now();
+    let mut session = Session::new(now);
+    let effects = session.handle(now, request(1, 0)).expect("no offence");
+    assert!(matches!(
+        effects[..],
+        [Effect::Send(Message::Reject { .. })]
+    ));
 }
 
 #[test]

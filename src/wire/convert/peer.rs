@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::proto::{self, envelope::Kind};
 use super::{MAX_NAME, MAX_TEXT, chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id};
 use crate::ids::ChunkIndex;
-use crate::media::{ChunkSize, Geometry};
+use crate::media::Geometry;
 use crate::wire::{ByeReason, Hello, MAX_RANGES, Message, RejectReason, WireError};
 
 /// Converts what peers say; gives the message back if it is not theirs.
@@ -139,13 +139,8 @@ pub(super) fn millis(duration: Duration) -> u32 {
 
 /// Size, chunk size and ranges of a Have must fit together.
 fn have_from_proto(have: &proto::Have) -> Result<Message, WireError> {
-    let chunk_size = ChunkSize::checked(have.chunk_size).ok_or(WireError::Violation(
-        "a chunk is a power of two, 16 to 256 KiB",
-    ))?;
-    if have.file_size > Geometry::MAX_SIZE {
-        return Err(WireError::Violation("a file is at most 4 TiB"));
-    }
-    let geometry = Geometry::new(have.file_size, chunk_size);
+    let geometry = Geometry::checked(have.file_size, have.chunk_size)
+        .ok_or(WireError::Violation("a file of impossible size"))?;
     let beyond = |range: &proto::ChunkRange| range.end > geometry.chunk_count();
     if have.ranges.iter().any(beyond) {
         return Err(WireError::Violation("a chunk beyond the end of the file"));
@@ -194,6 +189,7 @@ fn bye_to_proto(reason: ByeReason) -> proto::ByeReason {
         ByeReason::Version => proto::ByeReason::Version,
         ByeReason::Silent => proto::ByeReason::Silent,
         ByeReason::NotReading => proto::ByeReason::NotReading,
+        ByeReason::Idle => proto::ByeReason::Idle,
         ByeReason::Other => proto::ByeReason::Unspecified,
     }
 }
@@ -208,6 +204,7 @@ fn bye_from_proto(reason: proto::ByeReason) -> ByeReason {
         proto::ByeReason::Version => ByeReason::Version,
         proto::ByeReason::Silent => ByeReason::Silent,
         proto::ByeReason::NotReading => ByeReason::NotReading,
+        proto::ByeReason::Idle => ByeReason::Idle,
         proto::ByeReason::Unspecified => ByeReason::Other,
     }
 }

@@ -3,18 +3,18 @@
 use super::super::proto;
 use super::super::{MAX_TEXT, file_id, id_bytes, text};
 use crate::media::{
-    AudioTrack, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
+    AudioTrack, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
 };
 use crate::wire::WireError;
 
 /// Longest file name, in characters: what common file systems allow.
 const MAX_FILE_NAME: usize = 255;
 /// Longest codec name or language code, in characters.
-const MAX_CODE: usize = 32;
+const MAX_CODE: usize = 16;
 /// Tracks of a kind that are kept.
-const MAX_AUDIO: usize = 32;
+const MAX_AUDIO: usize = 8;
 /// Subtitle tracks that are kept.
-const MAX_SUBTITLES: usize = 64;
+const MAX_SUBTITLES: usize = 16;
 
 pub(super) fn kind_to_proto(kind: Option<MediaKind>) -> proto::MediaKind {
     match kind {
@@ -42,7 +42,7 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
         kind: kind_to_proto(Some(facts.kind)).into(),
         duration_ms: facts.duration_ms,
         video: facts.video.as_ref().map(|video| proto::VideoTrack {
-            codec: video.codec.clone(),
+            codec: text(video.codec.clone(), MAX_CODE),
             width: video.width,
             height: video.height,
             millifps: video.millifps,
@@ -59,9 +59,9 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
             .take(MAX_SUBTITLES)
             .map(subtitle_to_proto)
             .collect(),
-        title: facts.title.clone(),
-        artist: facts.artist.clone(),
-        album: facts.album.clone(),
+        title: text(facts.title.clone(), MAX_TEXT),
+        artist: text(facts.artist.clone(), MAX_TEXT),
+        album: text(facts.album.clone(), MAX_TEXT),
         has_cover: facts.has_cover,
         sources: entry.sources,
     }
@@ -69,16 +69,16 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
 
 fn audio_to_proto(track: &AudioTrack) -> proto::AudioTrack {
     proto::AudioTrack {
-        codec: track.codec.clone(),
-        language: track.language.clone(),
+        codec: text(track.codec.clone(), MAX_CODE),
+        language: text(track.language.clone(), MAX_CODE),
         channels: track.channels,
     }
 }
 
 fn subtitle_to_proto(track: &SubtitleTrack) -> proto::SubtitleTrack {
     proto::SubtitleTrack {
-        codec: track.codec.clone(),
-        language: track.language.clone(),
+        codec: text(track.codec.clone(), MAX_CODE),
+        language: text(track.language.clone(), MAX_CODE),
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
     let kind = kind_from_proto(entry.kind()).ok_or(WireError::Violation(
         "a file that is neither video nor audio",
     ))?;
-    if ChunkSize::checked(entry.chunk_size).is_none() || entry.size > Geometry::MAX_SIZE {
+    if Geometry::checked(entry.size, entry.chunk_size).is_none() {
         return Err(WireError::Violation("a file of impossible size"));
     }
     let code = |code: &String| text(code.clone(), MAX_CODE);
