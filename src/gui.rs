@@ -19,7 +19,7 @@ pub mod view_model;
 pub mod window;
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
@@ -36,6 +36,13 @@ use crate::player::Player;
 
 /// Time for the player to end its children.
 const PLAYER_END: Duration = Duration::from_millis(300);
+
+/// Time for all actors to end; a blocking job that takes longer ends with the
+/// program.
+const ACTORS_END: Duration = Duration::from_millis(900);
+
+/// How often it is looked at whether they have.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What Slint generates from `ui/`.
 pub mod ui {
@@ -70,7 +77,11 @@ pub fn run(config: Config, mode: MediaKind) -> anyhow::Result<()> {
         let config = config.clone();
         std::thread::Builder::new()
             .name("actors".into())
-            .spawn(move || run_actors(&config, mode, &screen, &report))?
+            .spawn(move || {
+                // However this thread ends, the window must not outlive it.
+                let _end = EndOfLoop;
+                run_actors(&config, mode, &screen, &report);
+            })?
     };
     let core = started
         .recv()
@@ -78,9 +89,23 @@ pub fn run(config: Config, mode: MediaKind) -> anyhow::Result<()> {
     window::connect(&app, &screen, &core);
     let shown = window::run(&app);
     core.close();
-    // A panic there has been printed already.
-    let _ = actors.join();
+    let deadline = Instant::now() + ACTORS_END;
+    while !actors.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(LOOK);
+    }
     shown
+}
+
+/// Ends the event loop when it is dropped.
+struct EndOfLoop;
+
+impl Drop for EndOfLoop {
+    fn drop(&mut self) {
+        // An event loop that has ended already needs no more.
+        let _ = slint::invoke_from_event_loop(|| {
+            let _ = slint::quit_event_loop();
+        });
+    }
 }
 
 impl Core {
@@ -124,7 +149,14 @@ async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyho
     let node = Node::start(config, Role::Client(Some(mode))).await?;
     let gateway = node.gateway.clone().context("a client has a gateway")?;
     let shown: std::sync::Arc<dyn crate::player::Screen> = std::sync::Arc::new(screen.clone());
-    let player = Player::new(config.player.clone(), gateway.clone(), shown).start();
+    // On a thread of its own: to open a sound device can take a second.
+    let arbiter = Arbiter::new();
+    let player = {
+        let (config, gateway) = (config.player.clone(), gateway.clone());
+        Player::start_in_arbiter(&arbiter.handle(), move |_| {
+            Player::new(config, gateway, shown)
+        })
+    };
     Observer::new(node.sources.clone(), screen.clone()).start();
     let (stop, stopped) = tokio::sync::mpsc::channel(1);
     let core = Core {

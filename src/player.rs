@@ -125,6 +125,8 @@ pub struct PlayerSnapshot {
     pub duration: Duration,
     /// 0 to 100.
     pub volume: u32,
+    /// Whether it was stopped by hand.
+    pub paused: bool,
     /// Whether it is muted.
     pub muted: bool,
     /// Speed in percent of normal.

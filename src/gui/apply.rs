@@ -113,6 +113,11 @@ macro_rules! update_rows {
 
 /// The library's rows.
 pub fn library(app: &AppWindow, view: &mut View) {
+    let adapter = app.global::<LibraryAdapter>();
+    let selected = usize::try_from(adapter.get_selected()).ok();
+    let selected = selected
+        .and_then(|row| view.shown.get(row))
+        .map(|entry| entry.id);
     let entries = &view.overview.catalogue.entries;
     view.shown = show::filter_and_sort(entries, &view.search, view.sort, view.descending);
     let own: Vec<FileId> = view
@@ -138,8 +143,10 @@ pub fn library(app: &AppWindow, view: &mut View) {
     let total = entries.len();
     let tracker = &view.overview.catalogue.tracker;
     let (title, text) = show::empty_text(view.kind, tracker.online, total, &view.search);
-    let adapter = app.global::<LibraryAdapter>();
     update_rows!(adapter, get_items, set_items, rows);
+    // The selection stays with its file when rows move.
+    let row = selected.and_then(|id| view.shown.iter().position(|entry| entry.id == id));
+    adapter.set_selected(row.and_then(|row| i32::try_from(row).ok()).unwrap_or(-1));
     adapter.set_total(i32::try_from(total).unwrap_or(i32::MAX));
     adapter.set_empty_title(title.into());
     adapter.set_empty_text(text.into());
@@ -262,6 +269,8 @@ fn swarm(app: &AppWindow, view: &View) {
     update_rows!(adapter, get_peers, set_peers, peers.collect());
     adapter.set_streaming(stream.is_some());
     let Some(stream) = stream else {
+        app.global::<ShellAdapter>()
+            .set_buffer_text(Default::default());
         return;
     };
     let (verdict, at_risk) = show::verdict(stream);
@@ -324,6 +333,45 @@ fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
     Image::from_rgb8(pixels)
 }
 
+/// The cover of a song; one that comes late for another song is not shown.
+pub fn cover(app: &AppWindow, (file, cover): (FileId, Option<SharedPixelBuffer<Rgb8Pixel>>)) {
+    let adapter = app.global::<PlayerAdapter>();
+    if view()
+        .borrow()
+        .current
+        .is_some_and(|current| current != file)
+    {
+        return;
+    }
+    adapter.set_has_cover(cover.is_some());
+    if let Some(cover) = cover {
+        adapter.set_cover(Image::from_rgb8(cover));
+    }
+}
+
+/// The next frame of the film.
+pub fn picture(app: &AppWindow, frame: SharedPixelBuffer<Rgb8Pixel>) {
+    let adapter = app.global::<PlayerAdapter>();
+    adapter.set_picture(Image::from_rgb8(frame));
+    adapter.set_has_picture(true);
+}
+
+/// What is awaited, in words; the cause where it is known.
+fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
+    let unshared = state.entry.as_ref().is_some_and(|entry| entry.sources == 0);
+    let verdict = stream.map(show::verdict);
+    match (&state.phase, verdict) {
+        (_, Some((why, true))) if why.starts_with("nobody") => {
+            "Nobody online has this. It goes on when somebody does".into()
+        }
+        (Phase::Loading, None) if unshared => {
+            "Nobody online has this. It starts when somebody does".into()
+        }
+        (Phase::Buffering, _) => "Waiting for data".into(),
+        _ => "Loading".into(),
+    }
+}
+
 /// News of the player.
 pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     let view = view();
@@ -333,6 +381,10 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     if file != view.current {
         view.current = file;
         adapter.set_has_picture(false);
+        adapter.set_has_cover(false);
+        adapter.set_buffer_text(Default::default());
+        app.global::<ShellAdapter>()
+            .set_buffer_text(Default::default());
         adapter.set_segments(ModelRc::default());
         library(app, &mut view);
         swarm(app, &view);
@@ -345,12 +397,14 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         adapter.set_artist(entry.facts.artist.clone().into());
         adapter.set_album(entry.facts.album.clone().into());
     }
-    adapter.set_playing(matches!(
+    let runs = matches!(
         state.phase,
         Phase::Playing | Phase::Buffering | Phase::Loading
-    ));
+    );
+    adapter.set_playing(runs && !state.paused);
     adapter.set_loading(state.phase == Phase::Loading);
     adapter.set_buffering(state.phase == Phase::Buffering);
+    adapter.set_waiting_text(waiting_text(&state, view.current_stream()).into());
     let message = match &state.phase {
         Phase::Failed(why) => why.as_str(),
         _ => "",
@@ -363,6 +417,10 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_duration_text(show::clock(state.duration).into());
     let total = state.duration.as_secs_f32().max(0.001);
     adapter.set_position((state.position.as_secs_f32() / total).clamp(0.0, 1.0));
-    adapter.set_speed_text(format!("{}×", f64::from(state.speed.max(1)) / 100.0).into());
+    let speed = match state.speed {
+        0 | 100 => String::new(),
+        percent => format!("{}×", f64::from(percent) / 100.0),
+    };
+    adapter.set_speed_text(speed.into());
     app.global::<ShellAdapter>().set_trouble(state.note.into());
 }

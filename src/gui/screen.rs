@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use slint::{ComponentHandle, Image, Rgb8Pixel, SharedPixelBuffer, Weak};
+use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 
 use super::apply;
 use super::observer::Overview;
 use super::slot::Slot;
-use super::ui::{AppWindow, PlayerAdapter};
+use super::ui::AppWindow;
 use crate::ids::FileId;
 use crate::player::{Frame, PlayerSnapshot, Screen};
 
@@ -28,7 +28,7 @@ impl Frame for Pixels {
 #[derive(Default)]
 struct Slots {
     frame: Slot<SharedPixelBuffer<Rgb8Pixel>>,
-    cover: Slot<Option<SharedPixelBuffer<Rgb8Pixel>>>,
+    cover: Slot<(FileId, Option<SharedPixelBuffer<Rgb8Pixel>>)>,
     player: Slot<PlayerSnapshot>,
     overview: Slot<Overview>,
 }
@@ -49,23 +49,27 @@ impl WindowScreen {
         }
     }
 
-    /// Runs on the event loop. If that has ended there is nothing to show.
-    fn wake(&self, show: impl FnOnce(&AppWindow, &Slots) + Send + 'static) {
+    /// Puts a value into its slot and wakes the event loop if it was empty.
+    fn post<T: 'static>(&self, slot: fn(&Slots) -> &Slot<T>, value: T, show: fn(&AppWindow, T)) {
+        if !slot(&self.slots).put(value) {
+            return;
+        }
         let slots = self.slots.clone();
-        let _ = self
-            .app
-            .upgrade_in_event_loop(move |app| show(&app, &slots));
+        let woken = self.app.upgrade_in_event_loop(move |app| {
+            if let Some(value) = slot(&slots).take() {
+                show(&app, value);
+            }
+        });
+        // The event loop has ended: nobody will look, so the next value must
+        // find the slot empty again.
+        if woken.is_err() {
+            slot(&self.slots).take();
+        }
     }
 
     /// News of everything but the player.
     pub fn overview(&self, overview: Overview) {
-        if self.slots.overview.put(overview) {
-            self.wake(|app, slots| {
-                if let Some(overview) = slots.overview.take() {
-                    apply::overview(app, overview);
-                }
-            });
-        }
+        self.post(|slots| &slots.overview, overview, apply::overview);
     }
 }
 
@@ -80,40 +84,17 @@ impl Screen for WindowScreen {
     }
 
     fn show(&self, frame: Box<dyn Frame>) {
-        let Some(frame) = pixels(frame) else {
-            return;
-        };
-        if self.slots.frame.put(frame) {
-            self.wake(|app, slots| {
-                if let Some(frame) = slots.frame.take() {
-                    let player = app.global::<PlayerAdapter>();
-                    player.set_picture(Image::from_rgb8(frame));
-                    player.set_has_picture(true);
-                }
-            });
+        if let Some(frame) = pixels(frame) {
+            self.post(|slots| &slots.frame, frame, apply::picture);
         }
     }
 
-    fn show_cover(&self, _: FileId, cover: Option<Box<dyn Frame>>) {
-        if self.slots.cover.put(cover.and_then(pixels)) {
-            self.wake(|app, slots| {
-                let player = app.global::<PlayerAdapter>();
-                let cover = slots.cover.take().flatten();
-                player.set_has_cover(cover.is_some());
-                if let Some(cover) = cover {
-                    player.set_cover(Image::from_rgb8(cover));
-                }
-            });
-        }
+    fn show_cover(&self, file: FileId, cover: Option<Box<dyn Frame>>) {
+        let cover = (file, cover.and_then(pixels));
+        self.post(|slots| &slots.cover, cover, apply::cover);
     }
 
     fn changed(&self, state: PlayerSnapshot) {
-        if self.slots.player.put(state) {
-            self.wake(|app, slots| {
-                if let Some(state) = slots.player.take() {
-                    apply::player(app, state);
-                }
-            });
-        }
+        self.post(|slots| &slots.player, state, apply::player);
     }
 }

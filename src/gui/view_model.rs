@@ -165,7 +165,7 @@ pub fn empty_text(kind: MediaKind, online: bool, total: usize, search: &str) -> 
     (
         format!("No {things} yet"),
         format!(
-            "Nobody shares {things} right now. Share some of yours: the third button at the left."
+            "Nobody shares {things} right now. To share some of yours, open Sharing at the left."
         ),
     )
 }

@@ -5,25 +5,29 @@
 //! each change.
 
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
 use super::pipeline::{Pipeline, PipelineReport, Source, Start};
-use super::process::Decoder;
+use super::process::{Decoder, Killer};
 use super::sound::Output;
 use super::state::{Effect, State};
 use super::{Control, Frame, Play, PlayerSnapshot, PlayerState, Screen, ppm};
 use crate::config::PlayerConfig;
 use crate::gateway::Gateway;
-use crate::ids::Generation;
+use crate::ids::{FileId, Generation};
 use crate::lifecycle::Close;
 use crate::media::FileEntry;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
+
+/// A sound output that asks for nothing for this long is dead. Opening one may
+/// take a second.
+const DEAD_OUTPUT: Duration = Duration::from_secs(4);
 
 /// Largest side of a cover, in pixels.
 const COVER_SIDE: u32 = 640;
@@ -40,6 +44,9 @@ pub struct Player {
     note: String,
     told: PlayerSnapshot,
     past_frames: (u64, u64),
+    cover: Option<Killer>,
+    /// Heartbeats of the output, and when they last changed.
+    heartbeats: (u64, Instant),
 }
 
 impl Player {
@@ -56,6 +63,8 @@ impl Player {
             note: String::new(),
             told: PlayerSnapshot::default(),
             past_frames: (0, 0),
+            cover: None,
+            heartbeats: (0, Instant::now()),
         }
     }
 
@@ -72,12 +81,15 @@ impl Player {
                 } => {
                     if fresh {
                         self.past_frames = (0, 0);
-                        self.fetch_cover(&entry);
+                        self.fetch_cover(ctx, &entry);
                     }
                     let source = self.source(&entry, from, speed);
                     self.start(ctx, generation, source, paused);
                 }
-                Effect::Stop => self.end_pipeline(),
+                Effect::Stop => {
+                    self.end_pipeline();
+                    self.end_cover();
+                }
                 Effect::Pause(paused) => {
                     if let Some(pipeline) = &self.pipeline {
                         pipeline.pause(paused);
@@ -131,6 +143,7 @@ impl Player {
         let reports = ctx.address().recipient();
         let screen = self.screen.clone();
         let started = Pipeline::start(start, self.open_output(), screen, reports);
+        self.heartbeats.1 = Instant::now();
         match started {
             Ok(pipeline) => self.pipeline = Some(pipeline),
             Err(why) => {
@@ -154,16 +167,46 @@ impl Player {
     }
 
     /// Reads a song's cover beside the playing, on the blocking pool.
-    fn fetch_cover(&self, entry: &FileEntry) {
+    fn fetch_cover(&mut self, ctx: &mut Context<Self>, entry: &FileEntry) {
+        self.end_cover();
         let (file, screen) = (entry.id, self.screen.clone());
+        screen.show_cover(file, None);
         if entry.facts.video.is_some() || !entry.facts.has_cover {
-            return screen.show_cover(file, None);
+            return;
         }
         let (ffmpeg, url) = (self.config.ffmpeg.clone(), self.gateway.url(file));
+        let player = ctx.address();
         actix_rt::task::spawn_blocking(move || {
-            let cover = read_cover(&ffmpeg, &url, screen.as_ref());
-            screen.show_cover(file, cover);
+            let started = |killer| player.do_send(CoverStarted(file, killer));
+            if let Some(cover) = read_cover(&ffmpeg, &url, screen.as_ref(), started) {
+                screen.show_cover(file, Some(cover));
+            }
         });
+    }
+
+    /// A cover of another song is no longer wanted.
+    fn end_cover(&mut self) {
+        if let Some(killer) = self.cover.take() {
+            killer.kill();
+        }
+    }
+
+    /// A sound device that no longer asks for samples is gone: another one, or
+    /// silence, takes over where it was.
+    fn watch_output(&mut self, ctx: &mut Context<Self>) {
+        let Some(pipeline) = &self.pipeline else {
+            return;
+        };
+        let now = Instant::now();
+        if pipeline.heartbeats() != self.heartbeats.0 {
+            self.heartbeats = (pipeline.heartbeats(), now);
+        } else if now.saturating_duration_since(self.heartbeats.1) > DEAD_OUTPUT {
+            tracing::warn!("the sound device is gone");
+            self.heartbeats.1 = now;
+            self.output = None;
+            let effects = self.state.restart();
+            self.perform(ctx, effects);
+        }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -177,6 +220,7 @@ impl Player {
             self.perform(ctx, effects);
         }
         self.state.at(generation, position);
+        self.watch_output(ctx);
         self.tell();
     }
 
@@ -188,6 +232,7 @@ impl Player {
             position: self.state.position(),
             duration: self.state.duration(),
             volume: self.state.volume(),
+            paused: self.state.paused(),
             muted: self.state.muted(),
             speed: self.state.speed(),
             has_next: self.state.has_next(),
@@ -207,7 +252,13 @@ impl Player {
 }
 
 /// The embedded picture of a song, at most [`COVER_SIDE`] pixels wide and high.
-fn read_cover(ffmpeg: &PathBuf, url: &str, screen: &dyn Screen) -> Option<Box<dyn Frame>> {
+/// `started` gets the means to end it early.
+fn read_cover(
+    ffmpeg: &Path,
+    url: &str,
+    screen: &dyn Screen,
+    started: impl FnOnce(Killer),
+) -> Option<Box<dyn Frame>> {
     let filter = format!("scale={COVER_SIDE}:{COVER_SIDE}:force_original_aspect_ratio=decrease");
     let arguments = [
         "-i",
@@ -226,12 +277,29 @@ fn read_cover(ffmpeg: &PathBuf, url: &str, screen: &dyn Screen) -> Option<Box<dy
         "image2pipe",
         "pipe:1",
     ];
-    let (_decoder, pipe) = Decoder::spawn(ffmpeg, arguments).ok()?;
+    let (decoder, pipe) = Decoder::spawn(ffmpeg, arguments).ok()?;
+    started(decoder.killer());
     let mut pipe = BufReader::new(pipe);
     let (width, height) = ppm::read_head(&mut pipe).ok()??;
     let mut cover = screen.frame(width, height);
     pipe.read_exact(cover.bytes_mut()).ok()?;
     Some(cover)
+}
+
+/// A cover's decoder runs.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct CoverStarted(FileId, Killer);
+
+impl Handler<CoverStarted> for Player {
+    type Result = ();
+
+    fn handle(&mut self, started: CoverStarted, _: &mut Context<Self>) {
+        match self.state.entry() {
+            Some(entry) if entry.id == started.0 => self.cover = Some(started.1),
+            _ => started.1.kill(),
+        }
+    }
 }
 
 impl Actor for Player {
@@ -283,6 +351,7 @@ impl Handler<Close> for Player {
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         self.pipeline = None;
+        self.end_cover();
         self.output = None;
         ctx.stop();
     }

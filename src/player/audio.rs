@@ -1,6 +1,7 @@
 //! The sound half of a pipeline: ffmpeg → ring, on a thread of its own.
 
 use std::io::{ErrorKind, Read};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtrb::Producer;
@@ -41,7 +42,7 @@ fn arguments(source: &Source) -> Vec<String> {
 pub(super) struct Decoded {
     /// Samples put into the ring.
     pub(super) samples: u64,
-    /// What ffmpeg complained about, if there was not a single sample.
+    /// What ffmpeg complained about, if it did.
     pub(super) complaint: Option<String>,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn decode(
             first();
         }
     }
-    let complaint = decoder.finish().filter(|_| samples == 0);
+    let complaint = decoder.finish();
     Ok(Decoded { samples, complaint })
 }
 
@@ -92,7 +93,8 @@ pub(super) fn push(ring: &mut Producer<f32>, samples: impl Iterator<Item = f32>,
             continue;
         }
         if let Ok(chunk) = ring.write_chunk_uninit(room) {
-            chunk.fill_from_iter(&mut samples);
+            let pushed = chunk.fill_from_iter(&mut samples) as u64 / 2;
+            shared.pushed.fetch_add(pushed, Ordering::Release);
         }
     }
 }

@@ -24,6 +24,9 @@ use crate::media::VideoTrack;
 /// Missing samples that count as starving: 0.15 s.
 const STARVED_SAMPLES: u64 = SAMPLE_RATE as u64 * 15 / 100;
 
+/// What is said of a file that yields nothing without a complaint.
+const NOTHING: &str = "there is nothing in it that can be shown or heard";
+
 /// How often the silence feeder looks.
 const SILENCE_STEP: Duration = Duration::from_millis(5);
 
@@ -67,6 +70,9 @@ pub(super) struct Shared {
     stop: AtomicBool,
     sound_over: AtomicBool,
     picture_over: AtomicBool,
+    /// Samples put into the ring.
+    pub(super) pushed: AtomicU64,
+    complaint: Mutex<Option<String>>,
     killers: Mutex<Vec<Killer>>,
     reports: Recipient<PipelineReport>,
 }
@@ -80,6 +86,13 @@ impl Shared {
         // The pipeline may have been dropped meanwhile.
         if self.stopped() {
             killer.kill();
+        }
+    }
+
+    /// Keeps a decoder's last complaint for the end.
+    fn complain(&self, complaint: Option<String>) {
+        if let (Some(complaint), Ok(mut kept)) = (complaint, self.complaint.lock()) {
+            *kept = Some(complaint);
         }
     }
 
@@ -148,6 +161,8 @@ impl Pipeline {
             stop: AtomicBool::new(false),
             sound_over: AtomicBool::new(false),
             picture_over: AtomicBool::new(source.video.is_none()),
+            pushed: AtomicU64::new(0),
+            complaint: Mutex::new(None),
             killers: Mutex::new(Vec::new()),
             reports,
         });
@@ -199,6 +214,11 @@ impl Pipeline {
         (count(&self.shared.shown), count(&self.shared.dropped))
     }
 
+    /// Times the sound output asked for samples; stands still if it is dead.
+    pub fn heartbeats(&self) -> u64 {
+        self.shared.sound.blocks.load(Ordering::Relaxed)
+    }
+
     /// Looks at the sound: begun, starving, over. Call every 50 ms or so.
     pub fn poll(&mut self) -> Vec<Report> {
         let sound = &self.shared.sound;
@@ -211,15 +231,16 @@ impl Pipeline {
         let missing = sound.missing.load(Ordering::Relaxed);
         let over = |flag: &AtomicBool| flag.load(Ordering::Acquire);
         let sound_over = over(&self.shared.sound_over);
-        let starving = self.started && !sound_over && missing > STARVED_SAMPLES;
+        let starving = !sound_over && missing > STARVED_SAMPLES;
         if starving != self.starving {
             self.starving = starving;
-            reports.push(Report::Starving(starving));
+            reports.push(Report::SoundStarving(starving));
         }
-        let drained = missing > 0 || !self.started;
+        let drained = played >= self.shared.pushed.load(Ordering::Acquire);
         let all_over = sound_over && over(&self.shared.picture_over) && drained;
         if all_over && !std::mem::replace(&mut self.ended, true) {
-            reports.push(Report::Ended);
+            let complaint = self.shared.complaint.lock();
+            reports.push(Report::Ended(complaint.ok().and_then(|kept| kept.clone())));
         }
         reports
     }
@@ -238,8 +259,11 @@ impl Drop for Pipeline {
 fn spawn_picture(source: Source, shared: Arc<Shared>) {
     std::thread::spawn(move || {
         match video::run(&source, &shared) {
-            Ok(Some(complaint)) => shared.report(Report::Failed(complaint)),
-            Ok(None) => {}
+            Ok(decoded) if decoded.empty => {
+                let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
+                shared.report(Report::Failed(complaint));
+            }
+            Ok(decoded) => shared.complain(decoded.complaint),
             Err(error) => shared.report(Report::Failed(error.to_string())),
         }
         shared.picture_over.store(true, Ordering::Release);
@@ -256,12 +280,15 @@ fn spawn_sound(source: Source, mut samples: rtrb::Producer<f32>, shared: Arc<Sha
         };
         match audio::decode(&source, &mut samples, &shared, first) {
             // A film whose sound is broken or short still has its pictures.
-            Ok(decoded) if !alone => return feed_silence(samples, decoded.samples, &shared),
-            Ok(audio::Decoded {
-                complaint: Some(complaint),
-                ..
-            }) => shared.report(Report::Failed(complaint)),
-            Ok(_) => {}
+            Ok(decoded) if !alone => {
+                shared.complain(decoded.complaint);
+                return feed_silence(samples, decoded.samples, &shared);
+            }
+            Ok(decoded) if decoded.samples == 0 => {
+                let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
+                shared.report(Report::Failed(complaint));
+            }
+            Ok(decoded) => shared.complain(decoded.complaint),
             Err(error) => shared.report(Report::Failed(error.to_string())),
         }
         shared.sound_over.store(true, Ordering::Release);

@@ -46,6 +46,8 @@ pub struct SoundControl {
     pub played: AtomicU64,
     /// Samples missing since the last one played; 0 while all is well.
     pub missing: AtomicU64,
+    /// Times the output asked for samples.
+    pub blocks: AtomicU64,
     gain: AtomicU32,
 }
 
@@ -104,6 +106,7 @@ fn approach(value: f32, target: f32, step: f32) -> f32 {
 
 impl Sound for RingSound {
     fn process(&mut self, out: &mut [Frame], dt: f64, _: &Info<'_>) {
+        self.control.blocks.fetch_add(1, Ordering::Relaxed);
         let silent = self.control.paused.load(Ordering::Acquire)
             || self.control.held.load(Ordering::Acquire);
         let gain = f32::from_bits(self.control.gain.load(Ordering::Relaxed));
@@ -148,7 +151,7 @@ impl Sound for RingSound {
         chunk.commit(used);
         let played = (used / 2) as u64;
         self.control.played.fetch_add(played, Ordering::Release);
-        if missing == 0 {
+        if played > 0 && missing == 0 {
             self.control.missing.store(0, Ordering::Relaxed);
         } else {
             self.control.missing.fetch_add(missing, Ordering::Relaxed);

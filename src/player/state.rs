@@ -12,6 +12,10 @@ const RESTART_AFTER: Duration = Duration::from_secs(3);
 /// A seek to the very end lands this far before it, so that something is seen.
 const END_MARGIN: Duration = Duration::from_millis(100);
 
+/// An end this close to the file's own, or within a fiftieth of its length, is
+/// the end: containers round.
+const END_TOLERANCE: Duration = Duration::from_secs(2);
+
 /// What to do with the pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -43,10 +47,12 @@ pub enum Effect {
 pub enum Report {
     /// The first picture or sound is there.
     Started,
-    /// Bytes are late, or there again.
-    Starving(bool),
-    /// It is over.
-    Ended,
+    /// Bytes of the sound are late, or there again.
+    SoundStarving(bool),
+    /// Bytes of the picture are late, or there again.
+    PictureStarving(bool),
+    /// It is over; the last complaint of a decoder, if there was one.
+    Ended(Option<String>),
     /// It cannot go on, and why.
     Failed(String),
 }
@@ -63,6 +69,10 @@ pub struct State {
     speed: u32,
     generation: Generation,
     position: Duration,
+    sound_starving: bool,
+    picture_starving: bool,
+    /// Where the stream last broke off, to tell progress from a loop.
+    broke_at: Option<Duration>,
 }
 
 impl State {
@@ -118,6 +128,11 @@ impl State {
         )
     }
 
+    /// Whether it was stopped by hand.
+    pub fn paused(&self) -> bool {
+        self.paused
+    }
+
     /// Length of the chosen file.
     pub fn duration(&self) -> Duration {
         self.entry()
@@ -143,6 +158,7 @@ impl State {
         }
         self.index = index;
         self.paused = false;
+        self.broke_at = None;
         self.start(Duration::ZERO, true)
     }
 
@@ -153,6 +169,7 @@ impl State {
         self.generation = self.generation.next();
         self.position = from;
         self.phase = Phase::Loading;
+        (self.sound_starving, self.picture_starving) = (false, false);
         let start = Effect::Start {
             generation: self.generation,
             entry: Box::new(entry),
@@ -165,7 +182,7 @@ impl State {
     }
 
     /// Begins again where it is, with a fresh pipeline.
-    fn restart(&mut self) -> Vec<Effect> {
+    pub fn restart(&mut self) -> Vec<Effect> {
         self.start(self.position, false)
     }
 
@@ -227,19 +244,30 @@ impl State {
                 };
                 self.start(from, false)
             }
-            Phase::Paused => {
-                self.paused = false;
-                self.phase = Phase::Playing;
-                vec![Effect::Pause(false)]
-            }
-            Phase::Loading | Phase::Buffering | Phase::Playing => {
+            Phase::Loading | Phase::Buffering | Phase::Playing | Phase::Paused => {
                 self.paused = !self.paused;
-                if self.phase != Phase::Loading && self.paused {
-                    self.phase = Phase::Paused;
-                }
+                self.settle();
                 vec![Effect::Pause(self.paused)]
             }
         }
+    }
+
+    /// What a begun pipeline is in: stopped by hand, waiting for bytes, or
+    /// playing.
+    fn settle(&mut self) {
+        if !matches!(
+            self.phase,
+            Phase::Playing | Phase::Paused | Phase::Buffering
+        ) {
+            return;
+        }
+        self.phase = if self.paused {
+            Phase::Paused
+        } else if self.sound_starving || self.picture_starving {
+            Phase::Buffering
+        } else {
+            Phase::Playing
+        };
     }
 
     fn seek(&mut self, to: Duration) -> Vec<Effect> {
@@ -249,7 +277,11 @@ impl State {
 
     /// The pipeline's clock shows a time.
     pub fn at(&mut self, generation: Generation, position: Duration) {
-        if generation == self.generation && self.phase != Phase::Loading {
+        let runs = matches!(
+            self.phase,
+            Phase::Playing | Phase::Paused | Phase::Buffering
+        );
+        if generation == self.generation && runs {
             self.position = position.min(self.duration());
         }
     }
@@ -260,20 +292,16 @@ impl State {
             return Vec::new();
         }
         match report {
-            Report::Started if self.phase == Phase::Loading => {
-                self.phase = match self.paused {
-                    true => Phase::Paused,
-                    false => Phase::Playing,
-                };
+            Report::Started => {
+                if self.phase == Phase::Loading {
+                    self.phase = Phase::Playing;
+                }
             }
-            Report::Starving(true) if self.phase == Phase::Playing => {
-                self.phase = Phase::Buffering;
-            }
-            Report::Starving(false) if self.phase == Phase::Buffering => {
-                self.phase = Phase::Playing;
-            }
-            Report::Ended if self.has_next() => return self.go(self.index + 1),
-            Report::Ended => {
+            Report::SoundStarving(starving) => self.sound_starving = starving,
+            Report::PictureStarving(starving) => self.picture_starving = starving,
+            Report::Ended(complaint) if self.broke_off() => return self.resume(complaint),
+            Report::Ended(_) if self.has_next() => return self.go(self.index + 1),
+            Report::Ended(_) => {
                 self.phase = Phase::Ended;
                 self.position = self.duration();
                 return vec![Effect::Stop];
@@ -282,9 +310,34 @@ impl State {
                 self.phase = Phase::Failed(why);
                 return vec![Effect::Stop];
             }
-            Report::Started | Report::Starving(_) => {}
         }
+        self.settle();
         Vec::new()
+    }
+
+    /// Whether the end came well before the file's own.
+    fn broke_off(&self) -> bool {
+        let margin = END_TOLERANCE.max(self.duration() / 50);
+        self.position + margin < self.duration()
+    }
+
+    /// Goes on where the stream broke off. A second end at the same place is
+    /// the file's fault: it says why, if the decoder did.
+    fn resume(&mut self, complaint: Option<String>) -> Vec<Effect> {
+        let here = self.position;
+        let again = self.broke_at.is_some_and(|at| here <= at + END_TOLERANCE);
+        self.broke_at = Some(here);
+        if !again {
+            return self.restart();
+        }
+        if let Some(complaint) = complaint {
+            self.phase = Phase::Failed(complaint);
+            return vec![Effect::Stop];
+        }
+        // It simply holds less than its head says.
+        self.position = self.duration();
+        let generation = self.generation;
+        self.report(generation, Report::Ended(None))
     }
 }
 

@@ -32,6 +32,9 @@ const DEFAULT_FPS: f64 = 25.0;
 /// No frame for this long while sound could go on: hold the sound too.
 const STARVED: Duration = Duration::from_millis(250);
 
+/// Longest time without a new picture while frames arrive, however late.
+const MAX_FREEZE: Duration = Duration::from_millis(300);
+
 /// Longest sleep before the clock is looked at again.
 const MAX_SLEEP: Duration = Duration::from_millis(20);
 
@@ -64,9 +67,17 @@ fn arguments(source: &Source) -> Vec<String> {
     arguments
 }
 
-/// Decodes and shows until the end or a stop. Returns what ffmpeg complained
-/// about if not a single frame came.
-pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Option<String>, SpawnError> {
+/// What came of decoding.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    /// Not a single frame.
+    pub(super) empty: bool,
+    /// What ffmpeg complained about, if it did.
+    pub(super) complaint: Option<String>,
+}
+
+/// Decodes and shows until the end or a stop.
+pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Decoded, SpawnError> {
     let arguments = arguments(source);
     let (decoder, pipe) = Decoder::spawn(&source.ffmpeg, arguments.iter().map(String::as_str))?;
     shared.register(decoder.killer());
@@ -78,10 +89,13 @@ pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Option<String
     };
     let any = read_frames(BufReader::with_capacity(1 << 20, pipe), shared, &frames);
     drop(frames);
-    let complaint = decoder.finish().filter(|_| !any);
+    let complaint = decoder.finish();
     // The pacing thread only panics with the program.
     let _ = pacing.join();
-    Ok(complaint)
+    Ok(Decoded {
+        empty: !any,
+        complaint,
+    })
 }
 
 /// Reads frames into the screen's memory; says if there were any.
@@ -110,6 +124,7 @@ fn pace(queue: &Receiver<Queued>, shared: &Shared, source: &Source) {
     let frame_time = Duration::from_secs_f64(1.0 / rate);
     let mut clock = Clock::new(source.from, source.speed, shared.delay, Instant::now());
     let mut number = 0_u64;
+    let mut last_shown = Instant::now();
     loop {
         let frame = match queue.recv_timeout(STARVED) {
             Ok(frame) => frame,
@@ -117,7 +132,7 @@ fn pace(queue: &Receiver<Queued>, shared: &Shared, source: &Source) {
             Err(RecvTimeoutError::Timeout) => {
                 let held = shared.sound.held.swap(true, Ordering::AcqRel);
                 if !held && number > 0 {
-                    shared.report(Report::Starving(true));
+                    shared.report(Report::PictureStarving(true));
                 }
                 continue;
             }
@@ -129,16 +144,19 @@ fn pace(queue: &Receiver<Queued>, shared: &Shared, source: &Source) {
         if shared.sound.held.swap(false, Ordering::AcqRel) {
             let news = match number {
                 0 => Report::Started,
-                _ => Report::Starving(false),
+                _ => Report::PictureStarving(false),
             };
             shared.report(news);
         }
         let due = source.from + Duration::from_secs_f64(number as f64 / rate);
-        let shown = number == 0 || wait_for(shared, &mut clock, due, frame_time);
+        // A decoder slower than time itself still shows a picture now and then.
+        let overdue = last_shown.elapsed() > MAX_FREEZE;
+        let shown = number == 0 || wait_for(shared, &mut clock, due, frame_time) || overdue;
         if shared.stopped() {
             return;
         }
         if shown {
+            last_shown = Instant::now();
             shared.screen.show(frame);
             shared.shown.fetch_add(1, Ordering::Relaxed);
         } else {

@@ -51,10 +51,15 @@ fn started(effects: &[Effect]) -> Option<(u8, Duration, bool)> {
 #[test]
 fn the_end_of_a_file_goes_on_with_the_next_and_the_last_one_ends() {
     let mut state = playing();
-    let effects = state.report(state.generation, Report::Ended);
+    let end = |state: &mut State| {
+        state.report(state.generation, Report::Started);
+        state.at(state.generation, 60 * SECOND);
+        state.report(state.generation, Report::Ended(None))
+    };
+    let effects = end(&mut state);
     assert_eq!(started(&effects), Some((2, Duration::ZERO, false)));
-    state.report(state.generation, Report::Ended);
-    let effects = state.report(state.generation, Report::Ended);
+    end(&mut state);
+    let effects = end(&mut state);
     assert_eq!(
         (effects, state.phase()),
         (vec![Effect::Stop], &Phase::Ended)
@@ -69,7 +74,7 @@ fn an_older_pipeline_is_ignored() {
     let mut state = playing();
     let old = state.generation;
     state.control(Control::SeekTo(30 * SECOND));
-    assert!(state.report(old, Report::Ended).is_empty());
+    assert!(state.report(old, Report::Ended(None)).is_empty());
     state.at(old, 5 * SECOND);
     assert_eq!(
         (state.position(), state.phase()),
@@ -104,12 +109,12 @@ fn seeks_stay_within_the_film() {
 #[test]
 fn buffering_comes_and_goes_by_itself_but_not_while_paused() {
     let mut state = playing();
-    state.report(state.generation, Report::Starving(true));
+    state.report(state.generation, Report::PictureStarving(true));
     assert_eq!(*state.phase(), Phase::Buffering);
-    state.report(state.generation, Report::Starving(false));
+    state.report(state.generation, Report::PictureStarving(false));
     assert_eq!(*state.phase(), Phase::Playing);
     state.control(Control::Toggle);
-    state.report(state.generation, Report::Starving(true));
+    state.report(state.generation, Report::PictureStarving(true));
     assert_eq!(*state.phase(), Phase::Paused);
 }
 
@@ -157,4 +162,44 @@ fn speed_stays_within_bounds_and_goes_on_where_it_is() {
     assert_eq!(state.speed(), 200);
     state.control(Control::SpeedBy(-7.0));
     assert_eq!(state.speed(), 50);
+}
+
+#[test]
+fn a_stream_that_breaks_off_goes_on_where_it_was() {
+    let mut state = playing();
+    state.at(state.generation, 20 * SECOND);
+    let effects = state.report(state.generation, Report::Ended(Some("broken pipe".into())));
+    assert_eq!(started(&effects), Some((1, 20 * SECOND, false)));
+    state.report(state.generation, Report::Started);
+    let effects = state.report(state.generation, Report::Ended(Some("damaged".into())));
+    assert_eq!(effects, [Effect::Stop], "no endless loop");
+    assert_eq!(*state.phase(), Phase::Failed("damaged".into()));
+}
+
+#[test]
+fn a_file_that_holds_less_than_its_head_says_still_ends() {
+    let mut state = playing();
+    state.at(state.generation, 40 * SECOND);
+    state.report(state.generation, Report::Ended(None));
+    state.report(state.generation, Report::Started);
+    let effects = state.report(state.generation, Report::Ended(None));
+    assert_eq!(started(&effects).map(|s| s.0), Some(2), "on to the next");
+}
+
+#[test]
+fn it_plays_again_only_when_both_sound_and_picture_are_there() {
+    let mut state = playing();
+    state.report(state.generation, Report::SoundStarving(true));
+    state.report(state.generation, Report::PictureStarving(true));
+    state.report(state.generation, Report::SoundStarving(false));
+    assert_eq!(*state.phase(), Phase::Buffering);
+    state.control(Control::Toggle);
+    state.control(Control::Toggle);
+    assert_eq!(
+        *state.phase(),
+        Phase::Buffering,
+        "a pause changes nothing about it"
+    );
+    state.report(state.generation, Report::PictureStarving(false));
+    assert_eq!(*state.phase(), Phase::Playing);
 }
