@@ -160,7 +160,7 @@ impl Player {
         self.output.get_or_insert_with(|| {
             let (output, problem) = Output::open();
             if problem.is_some() {
-                *note = "No sound device: playing silently".into();
+                *note = "No sound device".into();
             }
             output
         })
