@@ -49,8 +49,8 @@ pub struct Config {
 pub struct TrackerConfig {
     /// Address and port for clients and peers alike; one port serves both.
     pub listen: String,
-    /// How often a client is asked to show that it lives. Clients add up to a
-    /// fifth of jitter so that they do not all speak at once.
+    /// How often a client is asked to show that it lives. Clients shorten it by
+    /// up to a fifth at random so that they do not all speak at once.
     pub heartbeat: Span,
     /// Silence after which a client counts as gone; at least twice `heartbeat`.
     pub timeout: Span,
@@ -343,7 +343,12 @@ impl Config {
             self.player.volume <= 100,
             "player.volume",
             "must be 0 to 100",
-        )
+        )?;
+        let filter = tracing_subscriber::EnvFilter::try_new(&self.log.level);
+        let problem = filter
+            .err()
+            .map_or(String::new(), |error| error.to_string());
+        require(problem.is_empty(), "log.level", &problem)
     }
 
     /// The data directory, with the default filled in.

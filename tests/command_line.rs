@@ -133,13 +133,12 @@ fn ls_lists_and_get_fetches_the_same_file() {
     let tracker = start_tracker(dir.path(), &folder);
     let at = set("client.tracker", tracker.listen());
     let data = set("store.data_dir", dir.path().join("tracker").display());
-    let listed = loop {
-        let listed = output(&["ls", &at, &data]);
+    let mut listed = output(&["ls", &at, &data]);
+    wait_for(|| {
+        listed = output(&["ls", &at, &data]);
         assert!(listed.status.success(), "{}", text(&listed.stderr));
-        if text(&listed.stdout).contains("noise.wav") && text(&listed.stderr).contains("notes") {
-            break listed;
-        }
-    };
+        text(&listed.stdout).contains("noise.wav") && text(&listed.stderr).contains("notes")
+    });
     assert!(
         text(&listed.stderr).contains("notes.txt"),
         "skipped files are named"
@@ -228,7 +227,7 @@ fn wait_for(mut look: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + common::PATIENCE;
     while !look() {
         assert!(std::time::Instant::now() < deadline, "never came");
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 
@@ -262,4 +261,51 @@ fn a_build_without_a_window_says_so() {
     let refused = output(&["client"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("no window"));
+}
+
+#[test]
+fn a_peer_killed_in_mid_transfer_is_missed_by_nobody() {
+    let dir = tempfile::tempdir().expect("folder");
+    let folder = dir.path().join("media");
+    let path = common::noise(&folder, "noise.wav", 60, 33);
+    let bytes = std::fs::read(path).expect("file");
+    let id = blake3::hash(&bytes).to_hex().to_string();
+    let tracker = start_tracker(dir.path(), &folder);
+    let peer = |name: &str, more: &[String]| {
+        let mut arguments = vec![
+            "peer".to_owned(),
+            set("client.tracker", tracker.listen()),
+            set("client.listen", "127.0.0.1:0"),
+            set("client.name", name),
+            set("store.data_dir", dir.path().join(name).display()),
+        ];
+        arguments.extend_from_slice(more);
+        Program::start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let shared = set("library.folders", folder.display());
+    let mut dying = peer("dying", &[shared, set("limits.upload", "1 MiB/s")]);
+    let viewer = peer("viewer", &[set("limits.download", "3 MiB/s")]);
+    let url = viewer.ready["http"].as_str().expect("a gateway").to_owned();
+    let json = |path: &str| -> serde_json::Value {
+        serde_json::from_slice(&http(&url, path).1).expect("JSON")
+    };
+    wait_for(|| json("/library.json")[0]["peers"] == 2);
+    let reading = {
+        let (url, path) = (url.clone(), format!("/stream/{id}"));
+        std::thread::spawn(move || http(&url, &path).1)
+    };
+    let supplied = || {
+        let status = json("/status.json");
+        status["streams"][0]["supplied"]
+            .to_string()
+            .contains("dying")
+    };
+    wait_for(supplied);
+    dying.kill();
+    let stream = json("/status.json")["streams"][0].clone();
+    assert!(
+        stream["have"].as_u64() < stream["chunks"].as_u64(),
+        "in the middle: {stream}"
+    );
+    assert!(reading.join().expect("reads") == bytes, "every byte");
 }

@@ -24,8 +24,6 @@ fn keys(name: &str) -> (Vec<String>, Vec<String>) {
                 bare.push(key.clone());
             }
             keys.push(key);
-            // One comment may stand over a pair, such as ffmpeg and ffprobe.
-            continue;
         }
         commented = line.starts_with('#');
     }

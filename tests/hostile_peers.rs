@@ -13,8 +13,11 @@ use swarmplay::media::FileEntry;
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;
 use swarmplay::wire::link::{LinkLimits, listen};
-use swarmplay::wire::{ByeReason, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireError};
+use swarmplay::wire::{
+    ByeReason, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireCodec, WireError,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::codec::Decoder;
 
 /// How a hostile peer answers requests.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -195,7 +198,14 @@ fn nonsense_closes_its_own_link_and_nothing_else() {
             &[0, 0, 0, 2, 1, 0x55, 0, 0, 0, 0],
             &[0, 0, 0, 0],
         ] {
-            answer_to(&server, nonsense).await;
+            let answer = answer_to(&server, nonsense).await;
+            let mut stream = bytes::BytesMut::from(&answer[..]);
+            let told = WireCodec::default().decode(&mut stream).expect("a message");
+            let reason = ByeReason::Protocol;
+            assert!(
+                matches!(told, Some(Message::Bye { reason: r, .. }) if r == reason),
+                "{told:?}"
+            );
         }
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let stream = open(&viewer, "noise.wav", 1).await;

@@ -62,7 +62,20 @@ pub async fn accept(listener: TcpListener, doors: Doors) {
 /// Reads the first message and hands the link on.
 async fn introduce(stream: TcpStream, doors: &Doors) -> Result<(), WireError> {
     let mut link = Link::new(stream, &doors.limits)?;
-    match link.reader.next_within(FIRST_MESSAGE).await? {
+    let first = match link.reader.next_within(FIRST_MESSAGE).await {
+        Ok(Message::Hello(hello)) => Message::Hello(hello),
+        Ok(Message::Register(register)) => Message::Register(register),
+        other => {
+            let error = other
+                .err()
+                .unwrap_or(WireError::Violation("neither a hello nor a registration"));
+            if let Some(bye) = farewell(&error) {
+                link.writer.send(bye)?;
+            }
+            return Err(error);
+        }
+    };
+    match first {
         Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
             doors.peers.do_send(PeerArrived { link, hello });
             Ok(())
@@ -83,4 +96,16 @@ async fn introduce(stream: TcpStream, doors: &Doors) -> Result<(), WireError> {
         },
         _ => Err(WireError::Violation("neither a hello nor a registration")),
     }
+}
+
+/// What a link that came to nothing is told, if it still listens.
+fn farewell(error: &WireError) -> Option<Message> {
+    let text = match error {
+        WireError::Violation(text) => (*text).to_owned(),
+        WireError::Malformed(_) => "a malformed message".into(),
+        WireError::Timeout => "nothing was said in time".into(),
+        _ => return None,
+    };
+    let reason = ByeReason::Protocol;
+    Some(Message::Bye { reason, text })
 }

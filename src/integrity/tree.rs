@@ -118,6 +118,12 @@ impl HashTree {
         self.hashes.as_flattened()
     }
 
+    /// Those nodes that are news: of a chunk's path, mostly the lowest few.
+    pub fn unknown(&self, mut nodes: Vec<(Node, NodeHash)>) -> Vec<(Node, NodeHash)> {
+        nodes.retain(|(node, _)| !self.known.contains(self.shape.position(*node)));
+        nodes
+    }
+
     /// Takes in nodes that [`verify`] authenticated.
     pub fn learn(&mut self, nodes: &[(Node, NodeHash)]) {
         for (node, hash) in nodes {

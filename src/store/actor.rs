@@ -264,7 +264,11 @@ impl Handler<Put> for Store {
             verify(file, geometry, chunk, &bytes, &proof).map_err(|_| StoreError::Corrupt)
         });
         let stored = verified.into_actor(self).then(move |nodes, actor, _| {
-            let prepared = nodes.and_then(|nodes| Ok((actor.prepare_put(file, chunk)?, nodes)));
+            let prepared = nodes.and_then(|nodes| {
+                let prepared = actor.prepare_put(file, chunk)?;
+                let content = actor.contents.get(&file).ok_or(StoreError::UnknownFile)?;
+                Ok((prepared, content.unknown(nodes)))
+            });
             let work = async move {
                 let ((files, erasures), nodes) = prepared?;
                 let written = blocking(move || {

@@ -174,6 +174,14 @@ impl Content {
         }
     }
 
+    /// Those of a chunk's authenticated hashes that are not on disk yet.
+    pub(super) fn unknown(&self, nodes: Vec<(Node, NodeHash)>) -> Vec<(Node, NodeHash)> {
+        match &self.tree {
+            Some(tree) => tree.unknown(nodes),
+            None => nodes,
+        }
+    }
+
     pub(super) fn proof(&self, chunk: ChunkIndex) -> Option<Bytes> {
         self.tree.as_ref()?.proof(chunk)
     }

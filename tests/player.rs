@@ -1,0 +1,195 @@
+//! The player over a real node and real decoders, with a screen that only takes
+//! notes.
+
+mod common;
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, Addr};
+use common::{client, eventually, noise, open, run, slow, tracker};
+use swarmplay::announcer::CatalogueState;
+use swarmplay::app::Node;
+use swarmplay::config::PlayerConfig;
+use swarmplay::ids::FileId;
+use swarmplay::media::FileEntry;
+use swarmplay::player::{Control, Frame, Phase, Play, Player, PlayerSnapshot, PlayerState, Screen};
+
+/// A picture in plain memory.
+struct Pixels(Vec<u8>);
+
+impl Frame for Pixels {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// What the player told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<Phase>>);
+
+impl Notes {
+    fn phases(&self) -> Vec<Phase> {
+        self.0.lock().expect("not poisoned").clone()
+    }
+}
+
+impl Screen for Notes {
+    fn frame(&self, width: u32, height: u32) -> Box<dyn Frame> {
+        Box::new(Pixels(vec![0; (width * height * 3) as usize]))
+    }
+
+    fn show(&self, _: Box<dyn Frame>) {}
+
+    fn show_cover(&self, _: FileId, _: Option<Box<dyn Frame>>) {}
+
+    fn changed(&self, state: PlayerSnapshot) {
+        let mut phases = self.0.lock().expect("not poisoned");
+        if phases.last() != Some(&state.phase) {
+            phases.push(state.phase);
+        }
+    }
+}
+
+fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>, Arc<Notes>) {
+    let mut config = PlayerConfig::default();
+    change(&mut config);
+    let notes = Arc::new(Notes::default());
+    let gateway = node.gateway.clone().expect("gateway");
+    (Player::new(config, gateway, notes.clone()).start(), notes)
+}
+
+async fn state(player: &Addr<Player>) -> PlayerSnapshot {
+    player.send(PlayerState).await.expect("player")
+}
+
+async fn entries(node: &Node) -> Vec<FileEntry> {
+    let catalogue = node.sources.announcer.send(CatalogueState).await;
+    catalogue.expect("announcer").entries
+}
+
+async fn end(player: Addr<Player>, nodes: Vec<Node>) {
+    swarmplay::lifecycle::close(&player, common::PATIENCE).await;
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[test]
+fn one_file_follows_another_and_the_last_one_ends() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "a.wav", 1, 41);
+    noise(&at("server"), "b.wav", 1, 42);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        open(&viewer, "b.wav", 1).await;
+        let (player, notes) = player(&viewer, |_| {});
+        let list = entries(&viewer).await;
+        let last = list[1].id;
+        player.do_send(Play { list, index: 0 });
+        let state = eventually("the end", || async {
+            let state = state(&player).await;
+            (state.phase == Phase::Ended).then_some(state)
+        })
+        .await;
+        assert_eq!(state.entry.map(|entry| entry.id), Some(last));
+        assert_eq!(state.position, state.duration);
+        let played = notes
+            .phases()
+            .iter()
+            .filter(|p| **p == Phase::Playing)
+            .count();
+        assert_eq!(played, 2, "{:?}", notes.phases());
+        end(player, vec![viewer, server]).await;
+    });
+}
+
+#[test]
+fn late_bytes_make_it_wait_and_go_on_by_itself() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "a.wav", 8, 43);
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        // Two thirds of what the sound needs.
+        let source = client(
+            &at("ds"),
+            &server,
+            "source",
+            &[&at("server")],
+            slow(128_000),
+        )
+        .await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        open(&viewer, "a.wav", 1).await;
+        let (player, notes) = player(&viewer, |_| {});
+        let list = entries(&viewer).await;
+        player.do_send(Play { list, index: 0 });
+        eventually("a wait and its end", || async {
+            let phases = notes.phases();
+            let waited = phases.iter().position(|phase| *phase == Phase::Buffering)?;
+            phases[waited..].contains(&Phase::Playing).then_some(())
+        })
+        .await;
+        end(player, vec![viewer, source, server]).await;
+    });
+}
+
+/// A film whose second half is overwritten, with the index intact.
+fn damage(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("film");
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0x5a);
+    std::fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn what_cannot_be_played_is_explained_and_nothing_crashes() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(at("server")).expect("folder");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("media/Harbour at Dawn.mp4");
+    let film = at("server").join("damaged.mp4");
+    std::fs::copy(sample, &film).expect("copied");
+    damage(&film);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        open(&viewer, "damaged.mp4", 1).await;
+        let list = entries(&viewer).await;
+
+        let (damaged, _) = player(&viewer, |_| {});
+        damaged.do_send(Play {
+            list: list.clone(),
+            index: 0,
+        });
+        damaged.do_send(Control::SeekShare(0.9));
+        eventually("a word about the damage, or the end of it", || async {
+            let phase = state(&damaged).await.phase;
+            matches!(phase, Phase::Failed(_) | Phase::Ended).then_some(())
+        })
+        .await;
+
+        let (without, _) = player(&viewer, |config| {
+            config.ffmpeg = "/nonexistent/ffmpeg".into()
+        });
+        without.do_send(Play { list, index: 0 });
+        let why = eventually("the reason", || async {
+            match state(&without).await.phase {
+                Phase::Failed(why) => Some(why),
+                _ => None,
+            }
+        })
+        .await;
+        assert!(why.contains("apt install ffmpeg"), "{why}");
+        swarmplay::lifecycle::close(&without, common::PATIENCE).await;
+        end(damaged, vec![viewer, server]).await;
+    });
+}
