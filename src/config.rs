@@ -2,7 +2,7 @@
 //!
 //! Values come, in rising order of precedence, from the built-in defaults, a
 //! TOML file, `SWARMPLAY_SECTION__KEY` in the environment and `--set
-//! section.key=value` ([`load`]). Unknown keys, wrong types and impossible
+//! section.key=value` ([`load()`]). Unknown keys, wrong types and impossible
 //! values are refused with the file, the line, the key and what would be right.
 //! `config/tracker.toml` and `config/client.toml` list every key with its
 //! default; a test keeps them equal to [`Config::default`].

@@ -2,7 +2,7 @@
 //!
 //! * [`geometry`]: bytes ↔ chunks ↔ time.
 //! * [`facts`]: what is known of a file: kind, duration, codecs, tags.
-//! * [`probe`]: those facts, read by ffprobe.
+//! * [`mod@probe`]: those facts, read by ffprobe.
 
 pub mod facts;
 pub mod geometry;

@@ -8,7 +8,7 @@
 //! * [`process`]: an ffmpeg child that never outlives us.
 //! * [`audio`], [`video`]: the two halves of a pipeline, on threads of their own.
 //! * [`pipeline`]: one run of both from one position, with its generation.
-//! * [`actor`]: mailbox.
+//! * [`actor`] is the mailbox.
 //!
 //! A seek, another file or a lost device starts a new pipeline; what an older
 //! one still says is ignored.

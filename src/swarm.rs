@@ -72,8 +72,8 @@ pub struct PeerArrived {
 #[rtype(result = "()")]
 pub struct ReportFile(pub FileReport);
 
-/// Asks a connection for a chunk. Answered by [`SwarmEvent::Arrived`],
-/// [`SwarmEvent::Rejected`] or [`SwarmEvent::PeerDown`].
+/// Asks a connection for a chunk. Answered by [`SwarmEventKind::Arrived`],
+/// [`SwarmEventKind::Rejected`] or [`SwarmEventKind::PeerDown`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct RequestChunk {

@@ -75,10 +75,10 @@ impl Decoder {
         let listener = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 tracing::debug!(target: "swarmplay::ffmpeg", "{line}");
-                if let Ok(mut kept) = kept.lock() {
-                    if kept.len() < MAX_COMPLAINTS {
-                        kept.push(line);
-                    }
+                if let Ok(mut kept) = kept.lock()
+                    && kept.len() < MAX_COMPLAINTS
+                {
+                    kept.push(line);
                 }
             }
         });
