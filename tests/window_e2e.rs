@@ -6,11 +6,16 @@
 //! openbox, xdotool, ImageMagick, wmctrl and PulseAudio, which `scripts/test`
 //! installs.
 
+#[path = "common/sound.rs"]
+mod sound;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use sound::{place, reduce, source};
 
 /// Size of the display; twice that of the sample films.
 const WIDTH: usize = 1280;
@@ -18,9 +23,6 @@ const HEIGHT: usize = 720;
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Samples a second after reduction for comparing sound.
-const REDUCED_RATE: usize = 4000;
 
 /// Children, ended by pid when the test is over, however it ends.
 #[derive(Default)]
@@ -361,53 +363,6 @@ fn is_ffmpeg(pid: u32) -> bool {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     name.trim() == "ffmpeg" && !state.contains(") Z ")
-}
-
-/// 48 kHz samples to [`REDUCED_RATE`], by the mean of each piece.
-fn reduce(bytes: &[u8]) -> Vec<f32> {
-    let samples = bytes
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|two| f32::from(i16::from_le_bytes(*two)));
-    let samples: Vec<f32> = samples.collect();
-    let piece = 48_000 / REDUCED_RATE;
-    let mean = |piece: &[f32]| piece.iter().sum::<f32>() / piece.len() as f32;
-    samples.chunks_exact(piece).map(mean).collect()
-}
-
-/// A sample file's sound, mono, reduced.
-fn source(name: &str) -> Vec<f32> {
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg
-        .args(["-nostdin", "-v", "error", "-i"])
-        .arg(media().join(name));
-    ffmpeg.args([
-        "-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "-",
-    ]);
-    let decoded = ffmpeg
-        .stdin(Stdio::null())
-        .output()
-        .expect("ffmpeg runs")
-        .stdout;
-    reduce(&decoded)
-}
-
-/// Where in `whole` a recording fits best, in seconds, and how well, to 1.
-fn place(recording: &[f32], whole: &[f32]) -> (f64, f32) {
-    let power = |samples: &[f32]| samples.iter().map(|s| s * s).sum::<f32>();
-    let heard = power(recording).max(1e-6);
-    let fits = whole
-        .windows(recording.len())
-        .enumerate()
-        .map(|(at, window)| {
-            let dot: f32 = window.iter().zip(recording).map(|(a, b)| a * b).sum();
-            (at, dot / (power(window).max(1e-6) * heard).sqrt())
-        });
-    let best = fits
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .expect("shorter than the whole");
-    (best.0 as f64 / REDUCED_RATE as f64, best.1)
 }
 
 #[test]

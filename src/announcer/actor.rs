@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use rand::Rng;
 
 use super::catalogue::Catalogue;
@@ -23,8 +24,8 @@ use crate::media::FileEntry;
 use crate::swarm::MeetPeers;
 use crate::wire::link::LinkLimits;
 use crate::wire::{
-    Hello, KickReason, Link, LinkReader, LinkWriter, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry,
-    Publish, Register, Welcome, WireError,
+    Hello, KickReason, Link, LinkWriter, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry, Publish,
+    Register, Welcome, WireError,
 };
 
 /// First and longest wait between dials. Short enough that a tracker restart
@@ -131,7 +132,12 @@ impl Announcer {
             problem: String::new(),
             address: self.settings.tracker.clone(),
         };
-        ctx.add_stream(messages(self.life, link.reader));
+        let life = self.life;
+        ctx.add_stream(
+            link.reader
+                .into_stream()
+                .map(move |message| (life, message)),
+        );
         self.heartbeat(ctx, self.life, welcome.heartbeat, welcome.timeout);
         self.publish_all();
         if !self.settings.observer {
@@ -297,16 +303,6 @@ pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireE
 
 /// What a life of the link brings.
 type LifeMessage = (u64, Result<Message, WireError>);
-
-/// The messages of one life of the link; the last one is an error.
-fn messages(life: u64, reader: LinkReader) -> impl futures_util::Stream<Item = LifeMessage> {
-    futures_util::stream::unfold(Some(reader), move |reader| async move {
-        let mut reader = reader?;
-        let message = reader.next().await;
-        let next = message.is_ok().then_some(reader);
-        Some(((life, message), next))
-    })
-}
 
 impl Actor for Announcer {
     type Context = Context<Self>;

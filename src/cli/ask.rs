@@ -12,6 +12,7 @@ use crate::announcer::actor::dial;
 use crate::config::Config;
 use crate::ids::PeerId;
 use crate::library::{SKIPPED_FILE, Skipped, hasher};
+use crate::media::facts::clock;
 use crate::media::{FileEntry, MediaKind};
 use crate::wire::{AGENT, Hello, Link, Message, PROTOCOL_VERSION};
 
@@ -135,16 +136,6 @@ fn table(entries: &[FileEntry]) -> String {
         .collect()
 }
 
-/// `1:02:03`
-fn clock(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
 /// Files of our own folders that are not shared, on stderr.
 fn show_skipped(data_dir: &Path) {
     let Ok(text) = std::fs::read(data_dir.join(SKIPPED_FILE)) else {
@@ -153,16 +144,5 @@ fn show_skipped(data_dir: &Path) {
     let skipped: Vec<Skipped> = serde_json::from_slice(&text).unwrap_or_default();
     for file in skipped {
         eprintln!("not shared: {}: {}", file.path.display(), file.reason);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_read_like_a_clock() {
-        assert_eq!(clock(Duration::from_secs(63)), "1:03");
-        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
     }
 }

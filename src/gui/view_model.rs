@@ -6,6 +6,8 @@ use bytesize::ByteSize;
 use roaring::RoaringBitmap;
 
 use crate::ids::FileId;
+pub use crate::media::facts::clock;
+use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind};
 use crate::scheduler::StreamSnapshot;
 use crate::swarm::PeerSnapshot;
@@ -37,16 +39,6 @@ pub enum Sort {
     Duration,
     /// By number of sources.
     Sources,
-}
-
-/// `1:02:03`
-pub fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
 }
 
 /// `1.4 GiB`
@@ -113,14 +105,9 @@ pub fn filter_and_sort(
     sort: Sort,
     descending: bool,
 ) -> Vec<FileEntry> {
-    let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
-    let matches = |entry: &&FileEntry| {
-        let facts = &entry.facts;
-        let texts = [&entry.name, &facts.title, &facts.artist, &facts.album];
-        let text = texts.map(|text| text.to_lowercase()).join("\n");
-        words.iter().all(|word| text.contains(word))
-    };
-    let mut found: Vec<FileEntry> = entries.iter().filter(matches).cloned().collect();
+    let words = search_words(search);
+    let matches = entries.iter().filter(|entry| entry.matches(&words));
+    let mut found: Vec<FileEntry> = matches.cloned().collect();
     let title = |entry: &FileEntry| entry.display_title().to_lowercase();
     match sort {
         Sort::Title => found.sort_by_cached_key(title),

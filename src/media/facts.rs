@@ -89,6 +89,21 @@ impl MediaFacts {
     }
 }
 
+/// Words to search for, in lowercase.
+pub fn search_words(search: &str) -> Vec<String> {
+    search.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// A length as people write it: `1:02:03`.
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
 /// A shared file as everybody sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileEntry {
@@ -118,6 +133,14 @@ impl FileEntry {
         }
     }
 
+    /// Whether name or tags hold all `words`, which are in lowercase.
+    pub fn matches(&self, words: &[String]) -> bool {
+        let facts = &self.facts;
+        let texts = [&self.name, &facts.title, &facts.artist, &facts.album];
+        let text = texts.map(|text| text.to_lowercase()).join("\n");
+        words.iter().all(|word| text.contains(word))
+    }
+
     /// How the file is cut; `None` where the announced numbers are not allowed.
     pub fn geometry(&self) -> Option<Geometry> {
         Geometry::checked(self.size, self.chunk_size)
@@ -127,5 +150,16 @@ impl FileEntry {
     pub fn byte_rate(&self) -> u64 {
         let millis = self.facts.duration_ms.max(1);
         (u128::from(self.size) * 1000 / u128::from(millis)).max(1) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_read_like_a_clock() {
+        assert_eq!(clock(Duration::from_secs(63)), "1:03");
+        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
     }
 }

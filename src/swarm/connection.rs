@@ -302,13 +302,7 @@ impl Actor for Connection {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         if let Some(reader) = self.reader.take() {
-            let messages = futures_util::stream::unfold(Some(reader), |reader| async move {
-                let mut reader = reader?;
-                let message = reader.next().await;
-                let next = message.is_ok().then_some(reader);
-                Some((message, next))
-            });
-            ctx.add_stream(messages);
+            ctx.add_stream(reader.into_stream());
         }
         ctx.run_interval(TICK, Self::tick);
         self.tick(ctx);

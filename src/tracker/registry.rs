@@ -13,6 +13,7 @@ use rand::Rng;
 use super::ranking::{Candidate, Held, rank};
 use super::{ClientSnapshot, TrackerSnapshot};
 use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind};
 use crate::wire::{
     CatalogueDelta, FileReport, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry, Publish, Report,
@@ -229,15 +230,9 @@ impl Registry {
 
     /// A page of the files whose name or tags hold all words of `search`.
     pub fn query(&self, kind: Option<MediaKind>, search: &str, page: u32) -> (u32, Vec<FileEntry>) {
-        let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
-        let matches = |entry: &FileEntry| {
-            let facts = &entry.facts;
-            let texts = [&entry.name, &facts.title, &facts.artist, &facts.album];
-            let text = texts.map(|text| text.to_lowercase()).join("\n");
-            words.iter().all(|word| text.contains(word))
-        };
+        let words = search_words(search);
         let mut found = self.entries(kind);
-        found.retain(matches);
+        found.retain(|entry| entry.matches(&words));
         let total = found.len() as u32;
         let first = (page as usize).saturating_mul(MAX_ENTRIES);
         let entries = found.into_iter().skip(first).take(MAX_ENTRIES).collect();

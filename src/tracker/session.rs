@@ -50,18 +50,9 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        let Some(reader) = self.reader.take() else {
-            return;
-        };
-        ctx.add_stream(futures_util::stream::unfold(
-            Some(reader),
-            |reader| async move {
-                let mut reader = reader?;
-                let message = reader.next().await;
-                let next = message.is_ok().then_some(reader);
-                Some((message, next))
-            },
-        ));
+        if let Some(reader) = self.reader.take() {
+            ctx.add_stream(reader.into_stream());
+        }
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use leaky_bucket::{AcquireOwned, RateLimiter};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -176,6 +176,18 @@ impl LinkReader {
         tokio::time::timeout(timeout, self.next())
             .await
             .map_err(|_| WireError::Timeout)?
+    }
+}
+
+impl LinkReader {
+    /// All messages to come; the last item is the error that ended them.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Message, WireError>> {
+        futures_util::stream::unfold(Some(self), |reader| async move {
+            let mut reader = reader?;
+            let message = reader.next().await;
+            let next = message.is_ok().then_some(reader);
+            Some((message, next))
+        })
     }
 }
 
