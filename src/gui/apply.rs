@@ -42,6 +42,8 @@ pub struct View {
     pub descending: bool,
     /// The rows shown, in order.
     pub shown: Vec<FileEntry>,
+    /// Media time of what plays.
+    pub position: Duration,
     /// Length of what plays.
     pub duration: Duration,
     /// Shared folders, in the order shown.
@@ -58,6 +60,7 @@ impl Default for View {
             sort: Sort::Title,
             descending: false,
             shown: Vec::new(),
+            position: Duration::ZERO,
             duration: Duration::ZERO,
             folders: Vec::new(),
             current: None,
@@ -273,6 +276,7 @@ fn swarm(app: &AppWindow, view: &View) {
             .set_buffer_text(Default::default());
         return;
     };
+    let stream = &show::from_playhead(stream, view.position, view.duration);
     let (verdict, at_risk) = show::verdict(stream);
     adapter.set_verdict(verdict.into());
     adapter.set_at_risk(at_risk);
@@ -389,7 +393,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         library(app, &mut view);
         swarm(app, &view);
     }
-    view.duration = state.duration;
+    (view.position, view.duration) = (state.position, state.duration);
     adapter.set_loaded(state.entry.is_some());
     if let Some(entry) = &state.entry {
         adapter.set_title(entry.display_title().into());

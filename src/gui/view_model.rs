@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use roaring::RoaringBitmap;
 
-use crate::ids::FileId;
+use crate::ids::{ChunkIndex, FileId};
 pub use crate::media::facts::clock;
 use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind};
@@ -203,6 +203,31 @@ pub fn segments(cells: &[Held]) -> Vec<(f32, f32, Held)> {
         start = end;
     }
     segments
+}
+
+/// A stream as seen from the player's position. Decoders read ahead of it, and
+/// a short file is soon read to its end.
+pub fn from_playhead(
+    stream: &StreamSnapshot,
+    position: Duration,
+    duration: Duration,
+) -> StreamSnapshot {
+    let chunks = stream.geometry.chunk_count();
+    let share = position.as_secs_f64() / duration.as_secs_f64().max(0.001);
+    let chunk = ((f64::from(chunks) * share) as u32).min(chunks - 1);
+    let run = match stream.have.range(chunk..).next_range() {
+        Some(run) if *run.start() == chunk => run.end() - chunk + 1,
+        _ => 0,
+    };
+    let end = duration.mul_f64(f64::from(chunk + run) / f64::from(chunks));
+    StreamSnapshot {
+        position: ChunkIndex(chunk),
+        buffer: match run {
+            0 => Duration::ZERO,
+            _ => end.saturating_sub(position),
+        },
+        ..stream.clone()
+    }
 }
 
 /// Share of a file that is here, 0 to 1.

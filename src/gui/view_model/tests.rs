@@ -1,7 +1,7 @@
 //! What people read.
 
 use super::*;
-use crate::ids::{ChunkIndex, PeerId};
+use crate::ids::PeerId;
 use crate::media::{ChunkSize, Geometry, MediaFacts, VideoTrack};
 use crate::scheduler::Supply;
 
@@ -93,6 +93,20 @@ fn the_verdict_names_the_risk() {
     assert!(verdict(&low).1);
     low.problem = Some("the disk is full".into());
     assert_eq!(verdict(&low).0, "the disk is full");
+}
+
+#[test]
+fn the_buffer_is_what_lies_ahead_of_the_player_not_of_its_decoders() {
+    let minute = Duration::from_secs(100);
+    let at =
+        |second: u64| from_playhead(&stream(0..50, 0..100), Duration::from_secs(second), minute);
+    assert_eq!(at(20).buffer, Duration::from_secs(30));
+    assert_eq!(at(20).position, ChunkIndex(20));
+    assert_eq!(at(60).buffer, Duration::ZERO);
+    assert_eq!(
+        from_playhead(&stream(0..100, 0..0), minute, minute).position,
+        ChunkIndex(99)
+    );
 }
 
 #[test]
