@@ -82,18 +82,7 @@ pub struct TrackerLink {
     pub problem: String,
 }
 
-/// Asks to be woken when the catalogue or the link changes. At most one wake-up
-/// is sent until [`CatalogueState`] is asked again.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct WatchCatalogue(pub Recipient<CatalogueChanged>);
-
-/// The catalogue or the link has changed.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub struct CatalogueChanged;
-
-/// Where the kinds of peers go that the tracker names.
+/// Where the peers go that the tracker names.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SendPeersTo(pub Recipient<crate::swarm::MeetPeers>);

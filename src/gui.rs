@@ -92,7 +92,7 @@ pub fn run(config: Config, mode: MediaKind) -> anyhow::Result<()> {
     let core = started
         .recv()
         .context("the actors ended before they began")??;
-    window::connect(&app, &screen, &core);
+    window::connect(&app, &core);
     let shown = window::run(&app);
     core.close();
     let deadline = Instant::now() + ACTORS_END;

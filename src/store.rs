@@ -19,7 +19,8 @@
 //! * [`disk`]: blocking file operations.
 //! * [`actor`]: mailbox; file operations run on the blocking pool.
 //!
-//! Memory: 64 bytes a chunk of an open file for its hashes.
+//! Memory: 64 bytes a chunk for the hashes of each shared file, and of each
+//! cached one that was opened since the program started.
 
 pub mod actor;
 pub mod disk;

@@ -15,8 +15,8 @@ use rand::Rng;
 
 use super::catalogue::Catalogue;
 use super::{
-    CatalogueChanged, CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter,
-    PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers, WatchCatalogue,
+    CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter, PublishFiles,
+    SendPeersTo, SendReport, TrackerLink, WantPeers,
 };
 use crate::ids::FileId;
 use crate::lifecycle::Close;
@@ -69,8 +69,6 @@ pub struct Announcer {
     /// What the tracker said when it closed the link.
     kicked: Option<String>,
     swarm: Option<Recipient<MeetPeers>>,
-    watchers: Vec<Recipient<CatalogueChanged>>,
-    watchers_told: bool,
 }
 
 fn fresh_backoff() -> ExponentialBackoff {
@@ -103,8 +101,6 @@ impl Announcer {
             questions: HashMap::new(),
             kicked: None,
             swarm: None,
-            watchers: Vec::new(),
-            watchers_told: false,
         }
     }
 
@@ -146,7 +142,6 @@ impl Announcer {
         for question in self.questions.values().cloned().collect::<Vec<_>>() {
             self.ask(&question);
         }
-        self.changed();
     }
 
     fn offline(&mut self, ctx: &mut Context<Self>, error: &WireError) {
@@ -167,7 +162,6 @@ impl Announcer {
         }
         self.link.online = false;
         self.link.problem = problem;
-        self.changed();
         ctx.run_later(wait, |actor, ctx| actor.dial(ctx));
     }
 
@@ -233,16 +227,6 @@ impl Announcer {
         });
     }
 
-    /// Wakes the watchers once until they look.
-    fn changed(&mut self) {
-        if std::mem::replace(&mut self.watchers_told, true) {
-            return;
-        }
-        for watcher in &self.watchers {
-            watcher.do_send(CatalogueChanged);
-        }
-    }
-
     /// Hands peers to the swarm, with the tracker's host filled in.
     fn meet(&self, mut peers: Vec<PeerEntry>) {
         for peer in &mut peers {
@@ -258,7 +242,6 @@ impl Announcer {
             Message::CatalogueDelta(delta) => {
                 self.link.clients = delta.clients;
                 self.catalogue.apply(delta);
-                self.changed();
             }
             Message::PeerList { peers, .. } => self.meet(peers),
             Message::PeersChanged(file) => {
@@ -391,7 +374,6 @@ impl Handler<PublishFiles> for Announcer {
                 self.send(Message::Publish(change));
             }
         }
-        self.changed();
     }
 }
 
@@ -407,21 +389,11 @@ impl Handler<CatalogueState> for Announcer {
     type Result = MessageResult<CatalogueState>;
 
     fn handle(&mut self, _: CatalogueState, _: &mut Context<Self>) -> Self::Result {
-        self.watchers_told = false;
         MessageResult(CatalogueSnapshot {
             version: self.catalogue.version(),
             entries: self.catalogue.entries(self.settings.kind),
             tracker: self.link.clone(),
         })
-    }
-}
-
-impl Handler<WatchCatalogue> for Announcer {
-    type Result = ();
-
-    fn handle(&mut self, watch: WatchCatalogue, _: &mut Context<Self>) {
-        watch.0.do_send(CatalogueChanged);
-        self.watchers.push(watch.0);
     }
 }
 

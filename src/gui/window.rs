@@ -8,7 +8,6 @@ use slint::{ComponentHandle, SharedString};
 
 use super::Core;
 use super::apply::{self, View};
-use super::screen::WindowScreen;
 use super::ui::{
     AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, SharingAdapter, ShellAdapter,
     SortColumn,
@@ -84,7 +83,7 @@ pub fn run(app: &AppWindow) -> anyhow::Result<()> {
 }
 
 /// Connects callbacks to actors.
-pub fn connect(app: &AppWindow, _: &WindowScreen, core: &Core) {
+pub fn connect(app: &AppWindow, core: &Core) {
     let gateway = format!("http://{}", core.gateway.address);
     app.global::<AboutAdapter>().set_gateway(gateway.into());
     connect_library(app, core);

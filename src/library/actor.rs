@@ -5,7 +5,7 @@
 //! Below it: the store (which serves the files) and the announcer (which tells
 //! the tracker).
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -440,12 +440,5 @@ impl Handler<Close> for Library {
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         ctx.stop();
-    }
-}
-
-impl LibrarySnapshot {
-    /// Ids of all shared files, for tests and the status page.
-    pub fn ids(&self) -> HashSet<FileId> {
-        self.shared.iter().map(|shared| shared.entry.id).collect()
     }
 }
