@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::scheduler::core::Picker;
+
 pub use load::{ConfigError, load};
 pub use units::{Rate, Size, Span};
 
@@ -173,6 +175,8 @@ pub struct StreamConfig {
     pub request_timeout: Span,
     /// Requests one peer may have outstanding, whatever its rate.
     pub requests_per_peer: u32,
+    /// How chunks are chosen: `swarm`, or `in-order` for comparison.
+    pub picker: Picker,
 }
 
 impl Default for StreamConfig {
@@ -182,6 +186,7 @@ impl Default for StreamConfig {
             urgent: Span::millis(1500),
             request_timeout: Span::millis(2000),
             requests_per_peer: 64,
+            picker: Picker::Swarm,
         }
     }
 }

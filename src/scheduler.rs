@@ -17,6 +17,7 @@ pub mod peer;
 pub mod streams;
 pub mod window;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -89,6 +90,35 @@ pub struct AwaitChunk {
 #[rtype(result = "()")]
 pub struct FetchWhole(pub bool);
 
+/// Why playing stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StallCause {
+    /// Nobody who is reached holds what is needed.
+    NoSource,
+    /// Who holds it does not send it fast enough.
+    SlowSource,
+    /// It cannot be stored.
+    Disk,
+    /// The configured download limit.
+    OwnLimit,
+    /// It is here, but not decoded fast enough.
+    Decoder,
+}
+
+impl StallCause {
+    /// In plain words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NoSource => "nobody online has this part",
+            Self::SlowSource => "the sources are too slow",
+            Self::Disk => "the disk is full or fails",
+            Self::OwnLimit => "your download limit",
+            Self::Decoder => "this machine decodes too slowly",
+        }
+    }
+}
+
 /// Asks for the state of one stream.
 #[derive(Debug, Message)]
 #[rtype(result = "StreamSnapshot")]
@@ -117,6 +147,10 @@ pub struct StreamSnapshot {
     pub duplicate_bytes: u64,
     /// Why nothing can be stored, if so.
     pub problem: Option<String>,
+    /// Why playing stands still, if it does.
+    pub stalled: Option<StallCause>,
+    /// Times it stood still, by cause.
+    pub stalls: BTreeMap<StallCause, u32>,
 }
 
 /// What one peer supplied of a file.

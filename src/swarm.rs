@@ -4,14 +4,16 @@
 //! * [`rate`]: pure: bytes a second, smoothed.
 //! * [`roster`]: pure: known peers, whom to dial and when, who is banned.
 //! * [`slots`]: pure: whom we serve when more want than we can.
+//! * [`upload`]: pure: whose request is served next.
 //! * [`connection`]: actor: one link and its session.
+//! * [`uploader`]: actor: the upload queue of all connections.
 //! * [`actor`]: actor: owns the connections.
 //!
 //! A scheduler joins a file ([`JoinFile`]) and is told of every peer that has
 //! some of it ([`SwarmEvent`]); it then sends [`RequestChunk`] to the peer's
 //! connection. Chunks go from the connection straight into the store; the
 //! scheduler learns only that they arrived. Serving others needs no scheduler:
-//! a connection answers requests from the store.
+//! a connection answers requests from the store when the uploader says so.
 
 pub mod actor;
 pub mod connection;
@@ -19,8 +21,11 @@ pub mod rate;
 pub mod roster;
 pub mod session;
 pub mod slots;
+pub mod upload;
+pub mod uploader;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -67,10 +72,25 @@ pub struct PeerArrived {
     pub hello: Hello,
 }
 
-/// What a scheduler wants the tracker to know of its file.
+/// What a peer says of its own place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Chunks it fetches at present: from its reader to the end of its window.
+    pub window: Range<u32>,
+    /// Bytes a second it can send, as far as it knows; 0 if it does not fetch
+    /// from sources.
+    pub uplink: u64,
+}
+
+/// What a scheduler wants the tracker and other viewers to know of its file.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct ReportFile(pub FileReport);
+pub struct ReportFile {
+    /// For the tracker.
+    pub report: FileReport,
+    /// Chunks fetched at present, for other viewers.
+    pub window: Range<u32>,
+}
 
 /// Asks a connection for a chunk. Answered by [`SwarmEventKind::Arrived`],
 /// [`SwarmEventKind::Rejected`] or [`SwarmEventKind::PeerDown`].
@@ -121,6 +141,12 @@ pub enum SwarmEventKind {
     Has(RoaringBitmap),
     /// The peer no longer has these.
     Lost(RoaringBitmap),
+    /// Where the peer is in the file.
+    Place(Place),
+    /// What we can send ourselves, as the others are told.
+    OwnUplink(u64),
+    /// The tracker keeps the peer's uplink for others, or no longer does.
+    Reserve(bool),
     /// The peer (no longer) serves us.
     Choked(bool),
     /// A new round-trip time.

@@ -141,6 +141,7 @@ impl Node {
         let swarm = Swarm::new(settings, store.clone(), announcer.clone()).start();
         announcer.do_send(SendPeersTo(swarm.clone().recipient()));
         let streams = Streams::new(
+            peer,
             config.stream.clone(),
             store.clone(),
             swarm.clone(),

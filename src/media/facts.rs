@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Geometry;
+use super::{Geometry, Timeline};
 use crate::ids::FileId;
 
 /// What a client shows: it has one kind and never sees the other.
@@ -144,6 +144,11 @@ impl FileEntry {
     /// How the file is cut; `None` where the announced numbers are not allowed.
     pub fn geometry(&self) -> Option<Geometry> {
         Geometry::checked(self.size, self.chunk_size)
+    }
+
+    /// Which bytes belong to which time.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::constant(self.size, self.facts.duration())
     }
 
     /// Bytes of media a second, averaged over the file.

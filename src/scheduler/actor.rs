@@ -4,6 +4,7 @@
 //! and the store (what is here). It never sees payload.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -14,8 +15,8 @@ use tokio::sync::oneshot;
 use super::core::{Core, Effect, Tuning};
 use super::window::Windows;
 use super::{
-    AwaitChunk, CloseReader, FetchWhole, OpenReader, ReaderId, StreamError, StreamSnapshot,
-    StreamState,
+    AwaitChunk, CloseReader, FetchWhole, OpenReader, ReaderId, StallCause, StreamError,
+    StreamSnapshot, StreamState,
 };
 use crate::config::StreamConfig;
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -45,6 +46,10 @@ const READER_GRACE: Duration = Duration::from_millis(700);
 /// that has read a short file to the end still shows where it came from.
 const IDLE_LIMIT: Duration = Duration::from_secs(600);
 
+/// Chunks from one place to the next beyond which a reader jumped: others are
+/// told at once.
+const JUMP: u32 = 16;
+
 /// Times in a row that the chunk at a playhead may find no room before its
 /// reader is told.
 const MAX_NO_ROOM: u32 = 3;
@@ -73,6 +78,7 @@ pub struct Scheduler {
 impl Scheduler {
     /// A scheduler for a file that the store has opened.
     pub fn new(
+        me: PeerId,
         entry: &FileEntry,
         opened: Opened,
         config: &StreamConfig,
@@ -82,7 +88,7 @@ impl Scheduler {
         let now = Instant::now();
         let windows = Windows::new(
             opened.geometry,
-            entry.byte_rate(),
+            Arc::new(entry.timeline()),
             config.read_ahead.0,
             config.urgent.0,
             opened.room,
@@ -90,13 +96,15 @@ impl Scheduler {
         let tuning = Tuning {
             request_timeout: config.request_timeout.0,
             requests_per_peer: config.requests_per_peer,
+            picker: config.picker,
+            ..Tuning::default()
         };
         let (geometry, have) = (opened.geometry, opened.have);
         let rng = StdRng::from_os_rng();
         Self {
             file: entry.id,
             geometry,
-            core: Core::new(now, tuning, windows, geometry, have, rng),
+            core: Core::new(now, me, tuning, windows, geometry, have, rng),
             store,
             swarm,
             connections: HashMap::new(),
@@ -172,7 +180,7 @@ impl Scheduler {
     }
 
     fn tell_playheads(&self) {
-        let playheads: Vec<ChunkIndex> = self.core.windows().playheads().collect();
+        let playheads: Vec<ChunkIndex> = self.core.windows().positions().collect();
         self.store.do_send(SetPlayheads {
             file: self.file,
             playheads,
@@ -180,28 +188,42 @@ impl Scheduler {
     }
 
     fn report(&mut self) {
-        self.swarm.do_send(ReportFile(FileReport {
+        let report = FileReport {
             file: self.file,
             chunk_size: self.geometry.chunk_size().bytes(),
             have: self.core.have().clone(),
             position: self.position(),
             buffer: self.buffer(),
-        }));
+        };
+        let window = self.core.window(Instant::now());
+        self.swarm.do_send(ReportFile { report, window });
         self.tell_playheads();
     }
 
     fn position(&self) -> ChunkIndex {
-        let first = self.core.windows().playheads().min();
+        let first = self.core.windows().positions().min();
         first.unwrap_or(self.last_position)
     }
 
+    /// Media held from the playhead on without a gap.
     fn buffer(&self) -> Duration {
-        let run = self.core.run_from(self.position());
-        self.core.windows().media_time(run)
+        let windows = self.core.windows();
+        let position = self.position();
+        let played = windows.playhead(Instant::now());
+        let played = played.unwrap_or(windows.time_of(position));
+        let end = ChunkIndex(position.0 + self.core.run_from(position));
+        windows.time_of(end).saturating_sub(played)
+    }
+
+    fn log_stall(&mut self, chunk: ChunkIndex, cause: StallCause) {
+        let (at, reason) = (self.core.windows().time_of(chunk), cause.text());
+        tracing::warn!(file = ?self.file, ?at, reason, "playing stands still");
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        self.core.tick(Instant::now());
+        for (chunk, cause) in self.core.tick(Instant::now()) {
+            self.log_stall(chunk, cause);
+        }
         self.perform();
         self.waiters.retain(|_, waiters| {
             waiters.retain(|waiter| !waiter.is_closed());
@@ -264,14 +286,17 @@ impl Handler<AwaitChunk> for Scheduler {
     fn handle(&mut self, wait: AwaitChunk, _: &mut Context<Self>) -> Self::Result {
         let AwaitChunk { reader, chunk } = wait;
         self.last_read = Instant::now();
-        let moved = self.position() != chunk;
+        let before = self.position();
         self.core.set_reader(self.last_read, reader, chunk);
         self.last_position = self.position();
-        if moved {
+        if before != chunk {
             // Before the requests: what arrives finds its place by the playheads.
             self.tell_playheads();
         }
         self.perform();
+        if before.0.abs_diff(chunk.0) > JUMP {
+            self.report();
+        }
         if self.core.have().contains(chunk.0) {
             return Box::pin(std::future::ready(Ok(())));
         }
@@ -306,10 +331,17 @@ impl Handler<SwarmEvent> for Scheduler {
                 self.core.peer_up(now, peer, name, origin);
             }
             SwarmEventKind::Has(chunks) => {
-                self.core.with_peer(now, peer, |peer| peer.has |= chunks);
+                self.core.peer_has(now, peer, chunks);
             }
             SwarmEventKind::Lost(chunks) => {
                 self.core.with_peer(now, peer, |peer| peer.has -= chunks);
+            }
+            SwarmEventKind::Place(place) => {
+                self.core.with_peer(now, peer, |peer| peer.place = place);
+            }
+            SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),
+            SwarmEventKind::Reserve(reserve) => {
+                self.core.with_peer(now, peer, |peer| peer.reserve = reserve);
             }
             SwarmEventKind::Choked(choked) => self.core.choked(now, peer, choked),
             SwarmEventKind::Rtt(rtt) => self.core.with_peer(now, peer, |peer| peer.set_rtt(rtt)),
@@ -396,6 +428,8 @@ impl Handler<StreamState> for Scheduler {
             supplied: self.core.supplied(),
             duplicate_bytes: self.core.duplicate_bytes(),
             problem: self.problem.as_ref().map(ToString::to_string),
+            stalled: self.core.stalled(Instant::now()),
+            stalls: self.core.stalls().clone(),
         })
     }
 }

@@ -5,28 +5,32 @@
 //! peer has not answered and that was not taken back.
 //!
 //! Choice, in this order ([`Core::fill`]):
-//! 1. Near a playhead, earliest deadline first, from the peer that will deliver
-//!    soonest.
-//! 2. Ahead of it, for each peer with credits, the rarest chunk it has; ties at
-//!    random, so that viewers differ and can trade. Where nobody but full
-//!    sources is there, in order instead. The server comes last.
+//! 1. Near a playhead, earliest deadline first, from the viewer that will deliver
+//!    soonest; from a source (who holds all) if no viewer delivers in time.
+//! 2. Ahead of it, what viewers hold, from them: near things first, and among
+//!    those the rarest, ties at random, so that viewers differ and can trade.
+//! 3. What no viewer holds yet comes from a source, once: [`dispersal`] says
+//!    which viewer fetches which chunk, and the others take it from there.
 //!
 //! Trouble ([`Core::tick`]): a peer that sends nothing for the request timeout
 //! loses all its requests; a chunk that will miss its deadline is asked of a
 //! second peer, within a budget of a twentieth of what arrives (hedging as in
 //! Dean & Barroso, "The Tail at Scale"), and cancelled at the loser.
 
+pub mod dispersal;
 mod fill;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
 
 use super::peer::Peer;
 use super::window::Windows;
-use super::{ReaderId, Supply};
+use super::{ReaderId, StallCause, Supply};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::media::Geometry;
 use crate::wire::RejectReason;
@@ -59,6 +63,18 @@ struct Flight {
     sent: Instant,
 }
 
+/// How chunks are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Picker {
+    /// As the head of this module says.
+    #[default]
+    Swarm,
+    /// In order, from whoever has credits left: what a client without a swarm in
+    /// mind does. For comparison.
+    InOrder,
+}
+
 /// Bounds on requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Tuning {
@@ -66,11 +82,35 @@ pub struct Tuning {
     pub request_timeout: Duration,
     /// Requests at one peer, whatever its rate.
     pub requests_per_peer: u32,
+    /// How chunks are chosen.
+    pub picker: Picker,
+    /// What is needed within this time comes before what is needed later, however
+    /// rare that is; within it, the rarest comes first.
+    pub rarest_within: Duration,
+    /// A chunk that no viewer holds and that is needed within this time is fetched
+    /// from a source by whoever needs it, whosever share it is.
+    pub share_lapses: Duration,
+}
+
+impl Default for Tuning {
+    /// Decided by simulation, see `docs/benchmarks.md`.
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(2),
+            requests_per_peer: 64,
+            picker: Picker::Swarm,
+            rarest_within: Duration::from_secs(6),
+            share_lapses: Duration::from_millis(1000),
+        }
+    }
 }
 
 /// The decisions for one file.
 #[derive(Debug)]
 pub struct Core {
+    me: PeerId,
+    /// Bytes a second we can send, as told to the others.
+    uplink: u64,
     tuning: Tuning,
     geometry: Geometry,
     windows: Windows,
@@ -82,6 +122,7 @@ pub struct Core {
     whole: bool,
     hedges: f64,
     duplicate_bytes: u64,
+    stalls: BTreeMap<StallCause, u32>,
     paused_until: Instant,
     rng: StdRng,
     effects: Vec<Effect>,
@@ -91,6 +132,7 @@ impl Core {
     /// The decisions for a file of which `have` is here already.
     pub fn new(
         now: Instant,
+        me: PeerId,
         tuning: Tuning,
         windows: Windows,
         geometry: Geometry,
@@ -98,6 +140,8 @@ impl Core {
         rng: StdRng,
     ) -> Self {
         Self {
+            me,
+            uplink: 0,
             tuning,
             geometry,
             windows,
@@ -109,6 +153,7 @@ impl Core {
             whole: false,
             hedges: MAX_HEDGES,
             duplicate_bytes: 0,
+            stalls: BTreeMap::new(),
             paused_until: now,
             rng,
             effects: Vec::new(),
@@ -204,6 +249,23 @@ impl Core {
         self.fill(now);
     }
 
+    /// A peer has more chunks. What still waits at a source for us and can come
+    /// from this viewer in time is taken from there: the source's uplink is
+    /// everybody's.
+    pub fn peer_has(&mut self, now: Instant, id: PeerId, chunks: RoaringBitmap) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        peer.has |= &chunks;
+        let from_viewer = !self.is_source(&self.peers[&id]);
+        if from_viewer && self.tuning.picker == Picker::Swarm {
+            for chunk in chunks & &self.in_flight {
+                self.move_from_source(now, id, ChunkIndex(chunk));
+            }
+        }
+        self.fill(now);
+    }
+
     /// Changes what is known of a peer.
     pub fn with_peer(&mut self, now: Instant, id: PeerId, change: impl FnOnce(&mut Peer)) {
         if let Some(peer) = self.peers.get_mut(&id) {
@@ -232,6 +294,43 @@ impl Core {
         self.hedges = (self.hedges + 1.0 / HEDGE_COST).min(MAX_HEDGES);
         self.now_held(chunk);
         self.fill(now);
+    }
+
+    /// What we can send, in bytes a second, as the others are told; 0 while
+    /// others fetch from the sources for us.
+    pub fn set_uplink(&mut self, uplink: u64) {
+        self.uplink = uplink;
+    }
+
+    /// Times that playing stood still for want of a chunk, by cause.
+    pub fn stalls(&self) -> &BTreeMap<StallCause, u32> {
+        &self.stalls
+    }
+
+    /// Why playing stands still, if it does.
+    pub fn stalled(&self, now: Instant) -> Option<StallCause> {
+        let at = self.windows.stalled()?;
+        Some(self.cause(now, at))
+    }
+
+    /// Chunks fetched at present, for the first reader.
+    pub fn window(&self, now: Instant) -> Range<u32> {
+        if self.whole {
+            return 0..self.geometry.chunk_count();
+        }
+        self.windows.first_window(now).unwrap_or(0..0)
+    }
+
+    /// Why a chunk that is needed now is not here.
+    pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
+        let held = |peer: &Peer| peer.has.contains(chunk.0) && !peer.choking;
+        if now < self.paused_until {
+            StallCause::Disk
+        } else if self.peers.values().any(held) {
+            StallCause::SlowSource
+        } else {
+            StallCause::NoSource
+        }
     }
 
     /// A chunk is held, wherever it came from. Requests for it are taken back.
@@ -277,11 +376,9 @@ impl Core {
 
     /// A reader is at a chunk. What no reader wants any more is taken back.
     pub fn set_reader(&mut self, now: Instant, reader: ReaderId, chunk: ChunkIndex) {
-        let before = self.windows.time_until(chunk);
-        self.windows.set(reader, chunk);
-        let jumped = before > self.windows.media_time(2);
-        if jumped {
-            self.cancel_unwanted();
+        let here = self.have.contains(chunk.0);
+        if self.windows.set(now, reader, chunk, here) {
+            self.cancel_unwanted(now);
         }
         self.fill(now);
     }
@@ -289,22 +386,22 @@ impl Core {
     /// A reader is gone.
     pub fn remove_reader(&mut self, now: Instant, reader: ReaderId) {
         self.windows.remove(reader);
-        self.cancel_unwanted();
+        self.cancel_unwanted(now);
         self.fill(now);
     }
 
     /// Fetch all of the file, or only what readers need.
     pub fn set_whole(&mut self, now: Instant, whole: bool) {
         self.whole = whole;
-        self.cancel_unwanted();
+        self.cancel_unwanted(now);
         self.fill(now);
     }
 
-    fn cancel_unwanted(&mut self) {
+    fn cancel_unwanted(&mut self, now: Instant) {
         if self.whole {
             return;
         }
-        let unwanted = &self.in_flight - self.windows.wanted();
+        let unwanted = &self.in_flight - self.windows.wanted(now);
         for chunk in unwanted {
             self.release(ChunkIndex(chunk), None, true);
         }
@@ -347,7 +444,7 @@ impl Core {
     }
 
     fn request(&mut self, now: Instant, id: PeerId, chunk: ChunkIndex) {
-        let deadline = self.windows.time_until(chunk);
+        let deadline = self.windows.time_until(now, chunk);
         self.effects.push(Effect::Request(id, chunk, deadline));
         self.in_flight.insert(chunk.0);
         let flight = Flight {
@@ -360,8 +457,9 @@ impl Core {
         }
     }
 
-    /// Looks for silent peers and late chunks. Call every 50 ms or so.
-    pub fn tick(&mut self, now: Instant) {
+    /// Looks for silent peers and late chunks. Call every 50 ms or so. Returns
+    /// stalls that began, with their causes.
+    pub fn tick(&mut self, now: Instant) -> Vec<(ChunkIndex, StallCause)> {
         let timeout = self.tuning.request_timeout;
         let silent = self.peers.iter().filter(|(_, p)| p.is_silent(now, timeout));
         let silent: Vec<PeerId> = silent.map(|(id, _)| *id).collect();
@@ -374,6 +472,12 @@ impl Core {
         }
         self.hedge_late(now);
         self.fill(now);
+        let stalled = self.windows.stalls(now).into_iter();
+        let stalled: Vec<_> = stalled.map(|at| (at, self.cause(now, at))).collect();
+        for (_, cause) in &stalled {
+            *self.stalls.entry(*cause).or_default() += 1;
+        }
+        stalled
     }
 }
 

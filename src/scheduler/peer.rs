@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
 
+use crate::swarm::Place;
 use crate::swarm::rate::RateMeter;
 
 /// Requests a fresh peer may have outstanding.
@@ -16,6 +17,13 @@ const QUEUE_TARGET: Duration = Duration::from_millis(1000);
 
 /// Rate assumed of a peer that has not delivered yet, in bytes a second.
 const ASSUMED_RATE: f64 = 500_000.0;
+
+/// A peer that owes chunks is not suspected before this time of silence: chunks
+/// of one uplink that serves many come in bursts.
+const MIN_SILENCE: Duration = Duration::from_millis(600);
+
+/// Deliveries after which the time between them is trusted.
+const KNOWN_GAPS: u32 = 8;
 
 /// A connected peer, as the scheduler sees it.
 #[derive(Debug)]
@@ -34,7 +42,13 @@ pub struct Peer {
     pub supplied: u64,
     /// Not asked before this time.
     pub wait_until: Instant,
+    /// What it said last of its own place.
+    pub place: Place,
+    /// Whether it is asked only for what would come too late otherwise: the
+    /// tracker keeps a source's uplink for others.
+    pub reserve: bool,
     window: u32,
+    gap: Gap,
     rtt: Duration,
     rate: RateMeter,
     progress: Instant,
@@ -51,7 +65,10 @@ impl Peer {
             outstanding: 0,
             supplied: 0,
             wait_until: now,
+            place: Place::default(),
+            reserve: false,
             window: FIRST_WINDOW,
+            gap: Gap::default(),
             rtt: Duration::ZERO,
             rate: RateMeter::new(now),
             progress: now,
@@ -92,6 +109,7 @@ impl Peer {
     /// A chunk came. The window grows while the queue at the peer is shorter
     /// than [`QUEUE_TARGET`], and shrinks when it is longer.
     pub fn delivered(&mut self, now: Instant, bytes: u32) {
+        self.gap.add(now.saturating_duration_since(self.progress));
         self.rate.add(now, bytes.into());
         self.progress = now;
         self.supplied += u64::from(bytes);
@@ -104,9 +122,12 @@ impl Peer {
         }
     }
 
-    /// Whether it owes us chunks and has sent none for `timeout`.
+    /// Whether it owes us chunks and has sent none for `timeout`, or for much
+    /// longer than it usually takes.
     pub fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
-        self.outstanding > 0 && now.saturating_duration_since(self.progress) > timeout
+        let usual = self.gap.limit().unwrap_or(timeout);
+        let limit = (usual + self.rtt).clamp(MIN_SILENCE, timeout.max(MIN_SILENCE));
+        self.outstanding > 0 && now.saturating_duration_since(self.progress) > limit
     }
 
     /// It lost its requests: it must prove itself again.
@@ -123,6 +144,33 @@ impl Peer {
         };
         let queued = f64::from(self.outstanding + 1) * f64::from(chunk_bytes);
         self.rtt + Duration::from_secs_f64((queued / rate).min(3600.0))
+    }
+}
+
+/// Time between deliveries while something is owed: mean and deviation, smoothed
+/// as TCP smooths round trips (RFC 6298).
+#[derive(Debug, Default)]
+struct Gap {
+    mean: f64,
+    deviation: f64,
+    count: u32,
+}
+
+impl Gap {
+    fn add(&mut self, gap: Duration) {
+        let gap = gap.as_secs_f64();
+        if self.count == 0 {
+            (self.mean, self.deviation) = (gap, gap / 2.0);
+        }
+        self.deviation += ((gap - self.mean).abs() - self.deviation) / 4.0;
+        self.mean += (gap - self.mean) / 8.0;
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// A gap that is out of the usual, once the usual is known.
+    fn limit(&self) -> Option<Duration> {
+        let limit = self.mean + self.deviation * 4.0;
+        (self.count >= KNOWN_GAPS).then(|| Duration::from_secs_f64(limit))
     }
 }
 

@@ -8,7 +8,7 @@ use super::actor::Scheduler;
 use super::{OpenStream, OpenedStream, StreamError, StreamSnapshot, StreamState, StreamsState};
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
-use crate::ids::FileId;
+use crate::ids::{FileId, PeerId};
 use crate::lifecycle::Close;
 use crate::media::FileEntry;
 use crate::store::{OpenCache, Opened, Store};
@@ -16,6 +16,7 @@ use crate::swarm::Swarm;
 
 /// The actor.
 pub struct Streams {
+    me: PeerId,
     config: StreamConfig,
     store: Addr<Store>,
     swarm: Addr<Swarm>,
@@ -26,12 +27,14 @@ pub struct Streams {
 impl Streams {
     /// No streams yet.
     pub fn new(
+        me: PeerId,
         config: StreamConfig,
         store: Addr<Store>,
         swarm: Addr<Swarm>,
         announcer: Addr<Announcer>,
     ) -> Self {
         Self {
+            me,
             config,
             store,
             swarm,
@@ -52,7 +55,7 @@ impl Streams {
         }
         let geometry = opened.geometry;
         let (store, swarm) = (self.store.clone(), self.swarm.clone());
-        let scheduler = Scheduler::new(&entry, opened, &self.config, store, swarm).start();
+        let scheduler = Scheduler::new(self.me, &entry, opened, &self.config, store, swarm).start();
         let stream = OpenedStream {
             scheduler,
             geometry,

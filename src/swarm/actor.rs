@@ -11,13 +11,14 @@ use actix::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::connection::{
-    CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking,
+    CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking, TellPosition,
 };
 use super::roster::{Admission, Roster};
 use super::slots::{Change, Slots};
+use super::uploader::{Uplink, Uploader};
 use super::{
-    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmSnapshot,
-    SwarmState,
+    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmEvent,
+    SwarmEventKind, SwarmSnapshot, SwarmState,
 };
 use crate::announcer::{Announcer, ForgetPeers, SendReport, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -45,9 +46,9 @@ pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// A link over which nobody wants anything is closed after this time.
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
-/// Free uplink reported by a peer without a limit, in bytes a second: 100
-/// Mbit/s, since the true figure is unknown until it is used.
-const ASSUMED_UPLINK: u64 = 12_500_000;
+/// Uplink told to others while it is not known, in bytes a second: a slow home
+/// line's. What matters is only how it compares to theirs.
+const ASSUMED_UPLINK: u64 = 500_000;
 
 /// Files in one report, as the wire allows.
 const MAX_REPORTS: usize = 32;
@@ -75,6 +76,9 @@ pub struct Swarm {
     settings: SwarmSettings,
     store: Addr<Store>,
     announcer: Addr<Announcer>,
+    uploader: Addr<Uploader>,
+    /// Bytes a second our uplink carries, measured or configured.
+    uplink: Option<u64>,
     roster: Roster,
     slots: Slots,
     connections: HashMap<PeerId, Addr<Connection>>,
@@ -97,6 +101,8 @@ impl Swarm {
         Self {
             roster: Roster::new(settings.hello.peer, settings.max_peers),
             slots: Slots::new(settings.upload_slots, now),
+            uploader: Uploader::new(settings.upload_limit).start(),
+            uplink: settings.upload_limit,
             settings,
             store,
             announcer,
@@ -168,7 +174,8 @@ impl Swarm {
         let origin = self.roster.get(peer).is_some_and(|known| known.origin);
         tracing::info!(peer = %hello.name, address = %link.remote, "connected");
         let events = ctx.address().recipient();
-        let connection = Connection::new(link, hello, origin, self.store.clone(), events).start();
+        let (store, uploader) = (self.store.clone(), self.uploader.clone());
+        let connection = Connection::new(link, hello, origin, store, uploader, events).start();
         for join in self.joined.values() {
             connection.do_send(join.clone());
         }
@@ -281,11 +288,7 @@ impl Swarm {
         self.announcer.do_send(SendReport(Report {
             upload_rate: state.upload_rate,
             download_rate: state.download_rate,
-            free_upload: self
-                .settings
-                .upload_limit
-                .unwrap_or(ASSUMED_UPLINK)
-                .saturating_sub(state.upload_rate),
+            uplink: self.uplink.unwrap_or(0),
             files: self.reports.iter().cloned().collect(),
             rtts: rtts.collect(),
         }));
@@ -319,9 +322,11 @@ impl Actor for Swarm {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.store.do_send(WatchStore(ctx.address().recipient()));
         ctx.run_interval(TICK, Self::tick);
-        ctx.run_interval(REPORT_INTERVAL, |actor, _| {
+        ctx.run_interval(REPORT_INTERVAL, |actor, ctx| {
             actor.report();
             actor.close_idle();
+            let uplink = actor.uploader.send(Uplink).into_actor(actor);
+            ctx.spawn(uplink.map(|uplink, actor, _| actor.uplink = uplink.ok().flatten()));
         });
         ctx.run_interval(ASK_INTERVAL, |actor, _| {
             actor
@@ -394,10 +399,26 @@ impl Handler<ReportFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, report: ReportFile, _: &mut Context<Self>) {
-        let file = report.0.file;
+        let ReportFile { report, window } = report;
+        let file = report.file;
         self.reports.retain(|report| report.file != file);
-        self.reports.push_front(report.0);
+        self.reports.push_front(report);
         self.reports.truncate(MAX_REPORTS);
+        let uplink = self.uplink.unwrap_or(ASSUMED_UPLINK);
+        if let Some(join) = self.joined.get(&file) {
+            join.events.do_send(SwarmEvent {
+                peer: self.settings.hello.peer,
+                kind: SwarmEventKind::OwnUplink(uplink),
+            });
+        }
+        let position = TellPosition {
+            file,
+            window,
+            uplink,
+        };
+        for connection in self.connections.values() {
+            connection.do_send(position.clone());
+        }
     }
 }
 

@@ -2,26 +2,30 @@
 //!
 //! Talks to the store (below) to verify, keep and read chunks, and to its
 //! schedulers and the swarm (above) only through `Recipient`s. Payload enters
-//! memory only against a request of ours (in) or a free place in the writer's
-//! queue (out), so a connection holds at most `stream.requests_per_peer` chunks
-//! coming and two going.
+//! memory only against a request of ours (in) or when it is this peer's turn in
+//! the one upload queue (out), so a connection holds at most
+//! `stream.requests_per_peer` chunks coming, and all together what
+//! [`super::upload`] hands out at once.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::session::{Effect, Offence, Session, Upload};
+use super::session::{Effect, Offence, Session};
+use super::upload::Upload;
+use super::uploader::{UploadEvent, UploadTurn, Uploader};
 use super::{
-    CancelChunk, JoinFile, LeaveFile, PeerSnapshot, RequestChunk, SwarmEvent, SwarmEventKind,
+    CancelChunk, JoinFile, LeaveFile, PeerSnapshot, Place, RequestChunk, SwarmEvent, SwarmEventKind,
 };
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::Geometry;
 use crate::store::{GetHolding, Put, ReadChunk, Store, StoreError};
 use crate::wire::{
-    ByeReason, Hello, Link, LinkReader, LinkWriter, Message, RejectReason, WireError,
+    ByeReason, Hello, Link, LinkReader, LinkWriter, MAX_PAYLOAD, Message, RejectReason, WireError,
 };
 
 /// How often silence is looked for and the swarm is told the rates.
@@ -51,6 +55,18 @@ pub enum HoldingsChanged {
     Less(FileId, RoaringBitmap),
 }
 
+/// Where we are in a file; told to the peer if it is interested.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct TellPosition {
+    /// Content id.
+    pub file: FileId,
+    /// Chunks we fetch at present.
+    pub window: Range<u32>,
+    /// Bytes a second we can send; 0 if we fetch nothing from sources.
+    pub uplink: u64,
+}
+
 /// Serve, or stop serving.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -74,7 +90,9 @@ pub struct Connection {
     store: Addr<Store>,
     swarm: Recipient<ConnectionEvent>,
     schedulers: HashMap<FileId, Recipient<SwarmEvent>>,
-    serving: bool,
+    uploader: Addr<Uploader>,
+    /// How files are cut that the peer was told of.
+    told: HashMap<FileId, Geometry>,
 }
 
 impl Connection {
@@ -84,6 +102,7 @@ impl Connection {
         hello: &Hello,
         origin: bool,
         store: Addr<Store>,
+        uploader: Addr<Uploader>,
         swarm: Recipient<ConnectionEvent>,
     ) -> Self {
         Self {
@@ -97,7 +116,8 @@ impl Connection {
             store,
             swarm,
             schedulers: HashMap::new(),
-            serving: false,
+            uploader,
+            told: HashMap::new(),
         }
     }
 
@@ -158,7 +178,25 @@ impl Connection {
                 chunk,
                 reason,
             } => self.tell(file, SwarmEventKind::Rejected { chunk, reason }),
-            Effect::Serve => self.serve(ctx),
+            Effect::Asked(file, chunk, deadline) => {
+                let bytes = self.chunk_len(file, chunk);
+                let upload = Upload {
+                    file,
+                    chunk,
+                    bytes,
+                    deadline,
+                };
+                self.tell_uploader(UploadEvent::Asked(self.peer, upload));
+            }
+            Effect::TookBack(file, chunk) => {
+                self.tell_uploader(UploadEvent::TookBack(self.peer, file, chunk));
+            }
+            Effect::LostInterest(file) => {
+                self.tell_uploader(UploadEvent::LostInterest(self.peer, file));
+            }
+            Effect::Position(file, window, uplink) => {
+                self.tell(file, SwarmEventKind::Place(Place { window, uplink }));
+            }
             Effect::Bye(reason, text) => {
                 tracing::info!(peer = %self.name, ?reason, text, "closed by the peer");
                 ctx.stop();
@@ -210,6 +248,7 @@ impl Connection {
             let Ok(Some(holding)) = holding else {
                 return;
             };
+            actor.told.insert(file, holding.geometry);
             if !holding.have.is_empty() {
                 let message = Message::Have {
                     file,
@@ -221,47 +260,61 @@ impl Connection {
         }));
     }
 
-    /// Serves one waiting request after another: first a place in the writer's
-    /// queue, then the choice of the request, then its bytes.
-    fn serve(&mut self, ctx: &mut Context<Self>) {
-        if self.serving {
-            return;
-        }
-        self.serving = true;
-        let writer = self.writer.clone();
-        let slot = async move { writer.reserve_payload().await };
-        ctx.spawn(slot.into_actor(self).map(|slot, actor, ctx| {
-            let (Ok(slot), Some(upload)) = (slot, actor.session.next_upload()) else {
-                actor.serving = false;
-                return;
-            };
-            let Upload { file, chunk, .. } = upload;
-            let read = actor.store.send(ReadChunk { file, chunk });
-            ctx.spawn(read.into_actor(actor).map(move |held, actor, ctx| {
-                match held {
-                    Ok(Ok(held)) => {
-                        let bytes = held.payload.len() as u64;
-                        actor.session.sent.add(Instant::now(), bytes);
-                        slot.send(Message::Chunk {
-                            file,
-                            chunk,
-                            proof: held.proof,
-                            payload: held.payload,
-                        });
-                    }
-                    failed => actor.reject(ctx, upload, failed.ok().and_then(Result::err)),
+    fn tell_uploader(&self, event: UploadEvent) {
+        self.uploader.do_send(event);
+    }
+
+    /// Bytes of a chunk, as far as we know the file; else the most there can be.
+    fn chunk_len(&self, file: FileId, chunk: ChunkIndex) -> u32 {
+        let known = self.told.get(&file);
+        known.map_or(MAX_PAYLOAD as u32, |geometry| geometry.chunk_len(chunk))
+    }
+
+    /// It is this peer's turn: its request is read and handed to the writer.
+    fn serve(&mut self, ctx: &mut Context<Self>, upload: Upload) {
+        let Upload { file, chunk, .. } = upload;
+        let (read, writer) = (
+            self.store.send(ReadChunk { file, chunk }),
+            self.writer.clone(),
+        );
+        let held = async move {
+            let slot = writer.reserve_payload().await.ok();
+            (slot, read.await)
+        };
+        ctx.spawn(held.into_actor(self).then(move |(slot, held), actor, ctx| {
+            let wanted = actor.session.answer(file, chunk);
+            let written = match (slot, held) {
+                (Some(slot), Ok(Ok(held))) if wanted => {
+                    let bytes = held.payload.len() as u64;
+                    actor.session.sent.add(Instant::now(), bytes);
+                    let told = slot.send(Message::Chunk {
+                        file,
+                        chunk,
+                        proof: held.proof,
+                        payload: held.payload,
+                    });
+                    Some((told, bytes))
                 }
-                actor.serving = false;
-                actor.serve(ctx);
-            }));
+                (_, Ok(Err(error))) if wanted => {
+                    actor.refuse(ctx, upload, reason_of(&error));
+                    None
+                }
+                // Taken back meanwhile, or the link is gone.
+                _ => None,
+            };
+            let written = async move {
+                match written {
+                    Some((told, bytes)) => told.await.map_or(0, |()| bytes),
+                    None => 0,
+                }
+            };
+            written.into_actor(actor).map(|bytes, actor, _| {
+                actor.tell_uploader(UploadEvent::Finished(actor.peer, bytes));
+            })
         }));
     }
 
-    fn reject(&mut self, ctx: &mut Context<Self>, upload: Upload, why: Option<StoreError>) {
-        let reason = match why {
-            Some(StoreError::Disk(_) | StoreError::DiskFull) => RejectReason::Disk,
-            _ => RejectReason::NotHeld,
-        };
+    fn refuse(&mut self, ctx: &mut Context<Self>, upload: Upload, reason: RejectReason) {
         let message = Message::Reject {
             file: upload.file,
             chunk: upload.chunk,
@@ -304,12 +357,16 @@ impl Actor for Connection {
         if let Some(reader) = self.reader.take() {
             ctx.add_stream(reader.into_stream());
         }
+        let turns = ctx.address().recipient();
+        self.tell_uploader(UploadEvent::Joined(self.peer, turns));
         ctx.run_interval(TICK, Self::tick);
         self.tick(ctx);
     }
 
     fn stopped(&mut self, ctx: &mut Context<Self>) {
         self.tell_all(&SwarmEventKind::PeerDown);
+        let turns = ctx.address().recipient();
+        self.tell_uploader(UploadEvent::Gone(self.peer, turns));
         let closed = ConnectionEvent::Closed(self.peer, ctx.address());
         self.swarm.do_send(closed);
     }
@@ -410,6 +467,9 @@ impl Handler<HoldingsChanged> for Connection {
             HoldingsChanged::Less(file, chunks) => (file, Message::Evicted { file, chunks }),
         };
         if self.session.is_interested(file) {
+            if let Message::Have { geometry, .. } = &message {
+                self.told.insert(file, *geometry);
+            }
             self.send(ctx, message);
         }
     }
@@ -419,7 +479,40 @@ impl Handler<SetChoking> for Connection {
     type Result = ();
 
     fn handle(&mut self, set: SetChoking, ctx: &mut Context<Self>) {
-        for message in self.session.set_choking(set.0) {
+        if let Some(message) = self.session.set_choking(set.0) {
+            self.send(ctx, message);
+        }
+        if set.0 {
+            self.tell_uploader(UploadEvent::Choked(self.peer));
+        }
+    }
+}
+
+impl Handler<UploadTurn> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, turn: UploadTurn, ctx: &mut Context<Self>) {
+        match turn {
+            UploadTurn::Serve(upload) => self.serve(ctx, upload),
+            UploadTurn::Refuse(upload, reason) => {
+                if self.session.answer(upload.file, upload.chunk) {
+                    self.refuse(ctx, upload, reason);
+                }
+            }
+        }
+    }
+}
+
+impl Handler<TellPosition> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, tell: TellPosition, ctx: &mut Context<Self>) {
+        if self.session.is_interested(tell.file) {
+            let message = Message::Position {
+                file: tell.file,
+                window: tell.window,
+                uplink: tell.uplink,
+            };
             self.send(ctx, message);
         }
     }
@@ -434,5 +527,13 @@ impl Handler<CloseConnection> for Connection {
             text: "",
         };
         self.close(ctx, &offence);
+    }
+}
+
+/// What the peer is told of an error of ours.
+fn reason_of(error: &StoreError) -> RejectReason {
+    match error {
+        StoreError::Disk(_) | StoreError::DiskFull => RejectReason::Disk,
+        _ => RejectReason::NotHeld,
     }
 }

@@ -5,12 +5,13 @@
 //!
 //! 1. A chunk is taken only against a request of ours, so what a peer can make
 //!    us hold is bounded by our own credits.
-//! 2. A peer's requests wait in one queue of at most [`MAX_QUEUE`], served
-//!    earliest deadline first; more are rejected as busy.
+//! 2. Every request of a peer is answered once, by a chunk or a reject, unless
+//!    it takes it back; when it is served is for [`super::upload`] to say.
 //! 3. A file's holdings are only told to peers that asked, and only believed of
 //!    peers that cut the file as we do.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,10 +21,6 @@ use super::rate::RateMeter;
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
 use crate::wire::{ByeReason, Message, RejectReason};
-
-/// Requests of a peer that may wait; half a minute of a 1 Mbit/s uplink at 64
-/// KiB a chunk, and more than the credits of one of ours.
-pub const MAX_QUEUE: usize = 128;
 
 /// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
 const MAX_REQUESTS: usize = 256;
@@ -45,9 +42,6 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(3);
 /// slowest line of use: 256 KiB at 64 kbit/s. (A peer that owes chunks loses its
 /// requests long before, see the scheduler.)
 pub const MAX_SILENCE: Duration = Duration::from_secs(40);
-
-/// How long a busy peer should wait at least.
-const MIN_BUSY: Duration = Duration::from_millis(100);
 
 /// A breach of the protocol; the link closes with this reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,23 +87,18 @@ pub enum Effect {
         /// Why.
         reason: RejectReason,
     },
-    /// A request waits to be served.
-    Serve,
+    /// The peer asks for a chunk that it needs at this time.
+    Asked(FileId, ChunkIndex, Instant),
+    /// The peer takes a request back.
+    TookBack(FileId, ChunkIndex),
+    /// The peer no longer wants a file.
+    LostInterest(FileId),
+    /// Where the peer is in a file: what it fetches, what it can send.
+    Position(FileId, Range<u32>, u64),
     /// A round trip was measured.
     Rtt(Duration),
     /// The peer closes the link.
     Bye(ByeReason, String),
-}
-
-/// A request of the peer that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upload {
-    /// Content id.
-    pub file: FileId,
-    /// Which chunk.
-    pub chunk: ChunkIndex,
-    /// When the peer needs it.
-    pub deadline: Instant,
 }
 
 type ChunkOf = (FileId, ChunkIndex);
@@ -124,7 +113,8 @@ pub struct Session {
     unexpected: u32,
     choked: bool,
     interests: HashSet<FileId>,
-    queue: Vec<Upload>,
+    /// Requests of the peer that are not answered.
+    asked: HashSet<ChunkOf>,
     choking: bool,
     heard: Instant,
     ping: Option<(u64, Instant)>,
@@ -146,7 +136,7 @@ impl Session {
             unexpected: 0,
             choked: false,
             interests: HashSet::new(),
-            queue: Vec::new(),
+            asked: HashSet::new(),
             choking: false,
             heard: now,
             ping: None,
@@ -196,28 +186,22 @@ impl Session {
         Some(Message::Cancel { file, chunk })
     }
 
-    /// We stop or resume serving. Waiting requests are rejected.
-    pub fn set_choking(&mut self, choking: bool) -> Vec<Message> {
+    /// We stop or resume serving. What waits is to be refused.
+    pub fn set_choking(&mut self, choking: bool) -> Option<Message> {
         if self.choking == choking {
-            return Vec::new();
+            return None;
         }
         self.choking = choking;
-        if !choking {
-            return vec![Message::Unchoke];
-        }
-        let rejects = self.queue.drain(..).map(|upload| Message::Reject {
-            file: upload.file,
-            chunk: upload.chunk,
-            reason: RejectReason::Choked,
-        });
-        std::iter::once(Message::Choke).chain(rejects).collect()
+        Some(if choking {
+            Message::Choke
+        } else {
+            Message::Unchoke
+        })
     }
 
-    /// The waiting request with the earliest deadline, taken off the queue.
-    pub fn next_upload(&mut self) -> Option<Upload> {
-        let by_deadline = self.queue.iter().enumerate();
-        let (index, _) = by_deadline.min_by_key(|(_, upload)| upload.deadline)?;
-        Some(self.queue.swap_remove(index))
+    /// We answer a request. Returns whether the peer still waits for it.
+    pub fn answer(&mut self, file: FileId, chunk: ChunkIndex) -> bool {
+        self.asked.remove(&(file, chunk))
     }
 
     /// Round-trip time, smoothed.
@@ -275,10 +259,15 @@ impl Session {
                 chunk,
                 deadline,
             } => return self.requested_of_us(now, file, chunk, deadline),
-            Message::Cancel { file, chunk } => {
-                self.queue.retain(|up| (up.file, up.chunk) != (file, chunk));
-                Vec::new()
+            Message::Cancel { file, chunk } if self.asked.remove(&(file, chunk)) => {
+                vec![Effect::TookBack(file, chunk)]
             }
+            Message::Cancel { .. } => Vec::new(),
+            Message::Position {
+                file,
+                window,
+                uplink,
+            } if self.wants.contains_key(&file) => vec![Effect::Position(file, window, uplink)],
             Message::Chunk {
                 file,
                 chunk,
@@ -318,7 +307,7 @@ impl Session {
             Message::Pong(number) => self.pong(now, number),
             Message::Bye { reason, text } => vec![Effect::Bye(reason, text)],
             Message::Hello(_) => return Err(protocol("a second hello")),
-            Message::Evicted { .. } | Message::Unknown => Vec::new(),
+            Message::Evicted { .. } | Message::Position { .. } | Message::Unknown => Vec::new(),
             _ => return Err(protocol("a message for a tracker")),
         })
     }
@@ -356,7 +345,8 @@ impl Session {
             effects.push(Effect::TellHoldings(file));
         } else {
             self.interests.remove(&file);
-            self.queue.retain(|upload| upload.file != file);
+            self.asked.retain(|(asked, _)| *asked != file);
+            effects.push(Effect::LostInterest(file));
         }
         let wants_any = !self.interests.is_empty();
         if wants_any != wanted_any {
@@ -385,18 +375,14 @@ impl Session {
         if !self.interests.contains(&file) {
             return reject(RejectReason::NotHeld);
         }
-        if self.queue.len() >= MAX_REQUESTS {
+        if self.asked.len() >= MAX_REQUESTS {
             return Err(protocol("too many requests at once"));
         }
-        if self.queue.len() >= MAX_QUEUE {
-            return reject(RejectReason::Busy(MIN_BUSY));
+        if !self.asked.insert((file, chunk)) {
+            // The same again: the first is still to be answered.
+            return Ok(Vec::new());
         }
-        self.queue.push(Upload {
-            file,
-            chunk,
-            deadline: now + deadline,
-        });
-        Ok(vec![Effect::Serve])
+        Ok(vec![Effect::Asked(file, chunk, now + deadline)])
     }
 
     /// Smooths round trips as TCP does (RFC 6298: 7/8 old, 1/8 new).

@@ -310,7 +310,7 @@ impl Registry {
                     origin: other.info.origin,
                     held,
                     rtt: measured(client, *peer).or_else(|| measured(other, asker)),
-                    free_upload: other.report.free_upload,
+                    free_upload: other.report.uplink.saturating_sub(other.report.upload_rate),
                 })
             })
             .collect()

@@ -2,23 +2,25 @@
 //!
 //! In: a stream of [`Message`]s, read in the task of whoever polls it.
 //! Out: a writer task with two bounded queues. Control messages overtake
-//! payload, so that a cancel never waits behind the chunks it cancels; the
-//! payload queue is so short ([`PAYLOAD_QUEUE`]) that a choice of what to send
-//! next remains with the caller. The upload limit is waited for in the task,
+//! payload, so that a cancel never waits behind the chunks it cancels. Callers
+//! keep the payload queue short and so the choice of what to send next, for
+//! which they hear when the system has taken a payload. The upload limit is waited for in the task,
 //! the download limit in [`LinkReader::next`], so TCP slows the other side.
 
+use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use leaky_bucket::{AcquireOwned, RateLimiter};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::codec::FramedRead;
 
 use super::{Frame, Message, WireCodec, WireError};
@@ -28,14 +30,22 @@ use crate::config::Rate;
 /// pile up does not read and is dropped.
 const CONTROL_QUEUE: usize = 1024;
 
-/// Chunks that may wait: one being written, one ready.
-const PAYLOAD_QUEUE: usize = 1;
+/// Chunks that may wait to be written. How many bytes really do is for
+/// [`crate::swarm::upload`] to say; this only bounds it.
+const PAYLOAD_QUEUE: usize = 512;
+
+/// Bytes the system may hold that are not yet on the line. What it holds, no
+/// deadline and no cancel can overtake.
+const UNSENT: libc::c_int = 64 << 10;
 
 /// Bytes the reader's buffer begins with; it grows to a frame when needed.
 const READ_BUFFER: usize = 64 << 10;
 
-/// Time a written frame may take before the other side counts as gone: a whole
-/// chunk at 70 kbit/s.
+/// Bytes of payload gathered for one write; one more chunk may come on top.
+const MAX_BATCH: usize = 256 << 10;
+
+/// Time a write may take before the other side counts as gone: a full batch at
+/// 140 kbit/s.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Limits shared by all links of a program.
@@ -125,6 +135,7 @@ impl Link {
     /// The connection is already gone.
     pub fn new(stream: TcpStream, limits: &LinkLimits) -> Result<Self, WireError> {
         stream.set_nodelay(true)?;
+        limit_unsent(&stream);
         let remote = stream.peer_addr()?;
         let (read, write) = stream.into_split();
         let (control, control_queue) = mpsc::channel(CONTROL_QUEUE);
@@ -196,7 +207,7 @@ impl LinkReader {
 #[derive(Debug, Clone)]
 pub struct LinkWriter {
     control: mpsc::Sender<Frame>,
-    payload: mpsc::Sender<Frame>,
+    payload: mpsc::Sender<Payload>,
 }
 
 impl LinkWriter {
@@ -228,53 +239,150 @@ impl LinkWriter {
 
 /// A place in the payload queue.
 #[derive(Debug)]
-pub struct PayloadSlot(mpsc::OwnedPermit<Frame>);
+pub struct PayloadSlot(mpsc::OwnedPermit<Payload>);
 
 impl PayloadSlot {
-    /// Queues a message with payload.
-    pub fn send(self, message: Message) {
-        self.0.send(Frame::new(message));
+    /// Queues a message with payload. The receiver hears when the system has
+    /// taken it; it is closed if the link is gone.
+    pub fn send(self, message: Message) -> oneshot::Receiver<()> {
+        let (written, told) = oneshot::channel();
+        self.0.send(Payload {
+            frame: Frame::new(message),
+            written,
+        });
+        told
     }
 }
 
-/// The writer task: control first, then payload within the limit. While the
-/// limit holds a payload back, control still goes out.
+/// A message with payload, and who wants to know when it is written.
+#[derive(Debug)]
+struct Payload {
+    frame: Frame,
+    written: oneshot::Sender<()>,
+}
+
+/// The writer task: control first, then payload within the limit, as much at
+/// once as is ready. While the limit holds a payload back, control still goes
+/// out.
 async fn write_frames(
     mut socket: OwnedWriteHalf,
     mut control: mpsc::Receiver<Frame>,
-    mut payload: mpsc::Receiver<Frame>,
+    mut payload: mpsc::Receiver<Payload>,
     limit: Option<Arc<RateLimiter>>,
 ) {
-    let mut held_back: Option<(Frame, Pin<Box<AcquireOwned>>)> = None;
+    let mut held_back: Option<(Payload, Pin<Box<AcquireOwned>>)> = None;
+    let mut batch = Batch::default();
     loop {
-        let frame = tokio::select! {
+        tokio::select! {
             biased;
-            Some(frame) = control.recv() => frame,
-            Some(frame) = allowed(&mut held_back) => frame,
-            Some(frame) = payload.recv(), if held_back.is_none() => match &limit {
+            Some(frame) = control.recv() => batch.push(frame),
+            Some(allowed) = allowed(&mut held_back) => batch.push_payload(allowed),
+            Some(next) = payload.recv(), if held_back.is_none() => match &limit {
                 Some(limiter) => {
-                    let permit = limiter.clone().acquire_owned(frame.len());
-                    held_back = Some((frame, Box::pin(permit)));
+                    let permit = limiter.clone().acquire_owned(next.frame.len());
+                    held_back = Some((next, Box::pin(permit)));
                     continue;
                 }
-                None => frame,
+                None => batch.push_payload(next),
             },
             else => break,
-        };
-        let mut bytes = frame.head.chain(frame.payload);
-        let written = tokio::time::timeout(WRITE_TIMEOUT, socket.write_all_buf(&mut bytes)).await;
+        }
+        while let Ok(frame) = control.try_recv() {
+            batch.push(frame);
+        }
+        while limit.is_none() && batch.remaining() < MAX_BATCH {
+            let Ok(next) = payload.try_recv() else {
+                break;
+            };
+            batch.push_payload(next);
+        }
+        let written = tokio::time::timeout(WRITE_TIMEOUT, socket.write_all_buf(&mut batch)).await;
         if !matches!(written, Ok(Ok(()))) {
             return;
         }
+        batch.tell_written();
     }
     // The other side may be gone already; there is nobody left to tell.
     let _ = socket.shutdown().await;
 }
 
-/// The frame that is held back, when the limit allows it. May be dropped and
+/// The payload that is held back, when the limit allows it. May be dropped and
 /// called again: the place in the limiter's queue is kept.
-async fn allowed(held_back: &mut Option<(Frame, Pin<Box<AcquireOwned>>)>) -> Option<Frame> {
+async fn allowed(held_back: &mut Option<(Payload, Pin<Box<AcquireOwned>>)>) -> Option<Payload> {
     let (_, permit) = held_back.as_mut()?;
     permit.await;
-    held_back.take().map(|(frame, _)| frame)
+    held_back.take().map(|(payload, _)| payload)
+}
+
+/// Frames that go out in one vectored write, as they lie in memory.
+#[derive(Debug, Default)]
+struct Batch {
+    parts: VecDeque<Bytes>,
+    remaining: usize,
+    written: Vec<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    fn push(&mut self, frame: Frame) {
+        self.remaining += frame.len();
+        let parts = [frame.head, frame.payload].into_iter();
+        self.parts.extend(parts.filter(|part| !part.is_empty()));
+    }
+
+    fn push_payload(&mut self, payload: Payload) {
+        self.push(payload.frame);
+        self.written.push(payload.written);
+    }
+
+    fn tell_written(&mut self) {
+        for written in self.written.drain(..) {
+            // Who no longer wants to know is gone.
+            let _ = written.send(());
+        }
+    }
+}
+
+impl Buf for Batch {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.front().map_or(&[], |part| part)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(&self.parts);
+        filled.map(|(slice, part)| *slice = IoSlice::new(part)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.remaining -= count;
+        while let Some(part) = self.parts.front_mut() {
+            if count < part.len() {
+                return part.advance(count);
+            }
+            count -= part.len();
+            self.parts.pop_front();
+        }
+    }
+}
+
+/// Keeps what the system holds back small; without it, deadlines are only met
+/// less well, so a system that does not know it does no harm.
+fn limit_unsent(stream: &TcpStream) {
+    use std::os::fd::AsRawFd;
+    // SAFETY: the descriptor is open, and the value is an int as the option wants.
+    let result = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            std::ptr::from_ref(&UNSENT).cast(),
+            std::mem::size_of_val(&UNSENT) as libc::socklen_t,
+        )
+    };
+    if result != 0 {
+        tracing::debug!("the system knows no bound on unsent bytes");
+    }
 }

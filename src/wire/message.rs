@@ -1,6 +1,7 @@
 //! The messages, as the rest of the program sees them: checked and typed.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -193,8 +194,8 @@ pub struct Report {
     pub upload_rate: u64,
     /// Bytes a second from peers.
     pub download_rate: u64,
-    /// Uplink believed to be left, in bytes a second.
-    pub free_upload: u64,
+    /// Bytes a second the uplink carries; 0 if unknown.
+    pub uplink: u64,
     /// Files being fetched.
     pub files: Vec<FileReport>,
     /// Round-trip times to peers.
@@ -245,6 +246,15 @@ pub enum Message {
         file: FileId,
         /// No longer held.
         chunks: RoaringBitmap,
+    },
+    /// Where the sender is in a file.
+    Position {
+        /// The file.
+        file: FileId,
+        /// Chunks it fetches at present.
+        window: Range<u32>,
+        /// Bytes a second it can send; 0 if it fetches nothing from sources.
+        uplink: u64,
     },
     /// Requests will not be served.
     Choke,

@@ -1,25 +1,36 @@
 //! Handing out requests: the choice of chunk and peer.
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
-use rand::seq::SliceRandom;
+use roaring::RoaringBitmap;
 
-use super::Core;
+use super::dispersal::score;
+use super::{Core, Picker};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
 
 /// Missing chunks looked at for one decision; bounds its cost.
-const MAX_CANDIDATES: usize = 1024;
+const MAX_CANDIDATES: usize = 512;
 
 /// A request is not hedged before this age beyond two round trips.
 const MIN_HEDGE_AGE: Duration = Duration::from_millis(250);
 
+/// A share of a peer's estimate for a chunk that must fit before its deadline.
+const SAFETY: f64 = 1.5;
+
 impl Core {
     /// Asks a second peer for chunks that will miss their deadline.
     pub(super) fn hedge_late(&mut self, now: Instant) {
+        if self.tuning.picker == Picker::InOrder {
+            return;
+        }
         let chunk_bytes = self.geometry.chunk_size().bytes();
-        for chunk in self.windows.urgent() {
+        for chunk in self.windows.urgent(now) {
+            if self.hedges < 1.0 {
+                return;
+            }
             let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
                 continue;
             };
@@ -27,20 +38,18 @@ impl Core {
                 continue;
             };
             let age = now.saturating_duration_since(flight.sent);
-            let due = self.windows.time_until(chunk);
-            if self.hedges < 1.0 || age < MIN_HEDGE_AGE + holder.rtt() * 2 {
+            let due = self.windows.time_until(now, chunk);
+            if age < MIN_HEDGE_AGE + holder.rtt() * 2 {
                 continue;
             }
             let expected = holder.eta(now, chunk_bytes).max(age);
             if expected < due {
                 continue;
             }
-            let better = |eta: Duration| eta < expected.mul_f64(0.6);
             let first = flight.peer;
-            if let Some((eta, id)) = self
-                .soonest(now, chunk, Some(first))
-                .filter(|(e, _)| better(*e))
-            {
+            let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(0.6);
+            let others = |id: PeerId, _: &Peer| id != first;
+            if let Some((eta, id)) = self.soonest(now, chunk, others).filter(better) {
                 tracing::trace!(%chunk, ?eta, "hedged");
                 self.hedges -= 1.0;
                 self.request(now, id, chunk);
@@ -48,24 +57,54 @@ impl Core {
         }
     }
 
-    /// The peer that would deliver a chunk soonest.
+    /// The peer that would deliver a chunk soonest, of those with credits.
     fn soonest(
         &self,
         now: Instant,
         chunk: ChunkIndex,
-        except: Option<PeerId>,
+        allowed: impl Fn(PeerId, &Peer) -> bool,
     ) -> Option<(Duration, PeerId)> {
         let limit = self.tuning.requests_per_peer;
         let bytes = self.geometry.chunk_len(chunk);
         self.peers
             .iter()
             .filter(|(id, peer)| {
-                Some(**id) != except
-                    && peer.has.contains(chunk.0)
+                peer.has.contains(chunk.0)
                     && peer.free_credits(now, limit) > 0
+                    && allowed(**id, peer)
             })
             .map(|(id, peer)| (peer.eta(now, bytes), *id))
             .min()
+    }
+
+    fn no_viewer_has(&self, chunk: ChunkIndex) -> bool {
+        let viewers = self.peers.values().filter(|peer| !self.is_source(peer));
+        !viewers.clone().any(|peer| peer.has.contains(chunk.0))
+    }
+
+    /// Takes back a request that waits at a source, to make it to a viewer.
+    pub(super) fn move_from_source(&mut self, now: Instant, viewer: PeerId, chunk: ChunkIndex) {
+        let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
+            return;
+        };
+        let flight = *flight;
+        let at_source = |peer: &Peer| self.is_source(peer);
+        let bytes = self.geometry.chunk_len(chunk);
+        let limit = self.tuning.requests_per_peer;
+        let due = self.windows.time_until(now, chunk);
+        let (source, viewer_state) = (self.peers.get(&flight.peer), &self.peers[&viewer]);
+        let can = viewer_state.free_credits(now, limit) > 0
+            && viewer_state.eta(now, bytes).mul_f64(SAFETY) <= due;
+        if source.is_some_and(at_source) && can {
+            self.release(chunk, None, true);
+            self.request(now, viewer, chunk);
+        }
+    }
+
+    /// Whether a peer holds all of the file, so that every viewer wants its
+    /// uplink.
+    pub(super) fn is_source(&self, peer: &Peer) -> bool {
+        peer.has.len() == u64::from(self.geometry.chunk_count())
     }
 
     /// Hands out all credits there are something to ask for.
@@ -82,83 +121,146 @@ impl Core {
         if !self.peers.values().any(spare) {
             return;
         }
-        for chunk in self.windows.urgent() {
+        if self.tuning.picker == Picker::InOrder {
+            return self.fill_in_order(now);
+        }
+        self.fill_urgent(now);
+        let mut missing = self.missing(now);
+        self.fill_from_viewers(now, &mut missing);
+        self.fill_from_sources(now, missing);
+    }
+
+    /// By deadline, from whoever delivers soonest; from viewers if in time.
+    fn fill_urgent(&mut self, now: Instant) {
+        for chunk in self.windows.urgent(now) {
             if self.have.contains(chunk.0) || self.in_flight.contains(chunk.0) {
                 continue;
             }
-            if let Some((_, id)) = self.soonest(now, chunk, None) {
+            let due = self.windows.time_until(now, chunk);
+            let viewers = self.soonest(now, chunk, |_, peer| !self.is_source(peer));
+            let in_time = viewers.filter(|(eta, _)| eta.mul_f64(SAFETY) <= due);
+            let all = || {
+                let waits = viewers.is_none() && due >= self.tuning.share_lapses;
+                let by_share = waits && !self.is_ours(chunk) && self.no_viewer_has(chunk);
+                let allowed = |_: PeerId, peer: &Peer| !by_share || !self.is_source(peer);
+                self.soonest(now, chunk, allowed)
+            };
+            if let Some((_, id)) = in_time.or_else(all) {
                 self.request(now, id, chunk);
             }
         }
-        self.fill_ahead(now);
     }
 
-    /// Rarest first for each peer with credits, the server last.
-    fn fill_ahead(&mut self, now: Instant) {
+    /// Chunks wanted, not here and not on their way.
+    fn missing(&self, now: Instant) -> RoaringBitmap {
+        let mut wanted = self.windows.wanted(now);
+        if self.whole {
+            wanted.insert_range(0..self.geometry.chunk_count());
+        }
+        wanted - &self.have - &self.in_flight
+    }
+
+    /// What viewers with credits hold, from them.
+    fn fill_from_viewers(&mut self, now: Instant, missing: &mut RoaringBitmap) {
         let limit = self.tuning.requests_per_peer;
-        let free = |peer: &Peer| peer.free_credits(now, limit);
-        let mut order: Vec<(PeerId, bool)> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| free(peer) > 0)
-            .map(|(id, peer)| (*id, peer.origin))
-            .collect();
-        if order.is_empty() {
+        let mut credits = 0;
+        let mut held = RoaringBitmap::new();
+        for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
+            let free = peer.free_credits(now, limit);
+            if free > 0 {
+                credits += free;
+                held |= &peer.has & &*missing;
+            }
+        }
+        if credits == 0 || held.is_empty() {
             return;
         }
-        let mut candidates = self.candidates();
-        order.shuffle(&mut self.rng);
-        order.sort_by_key(|(_, origin)| *origin);
-        for (id, _) in order {
-            let Some(peer) = self.peers.get(&id) else {
+        for chunk in self.by_rarity(now, &held) {
+            let viewer = self.soonest(now, chunk, |_, peer| !self.is_source(peer));
+            let Some((_, id)) = viewer else {
                 continue;
             };
-            let mut credits = free(peer);
-            let has = peer.has.clone();
-            let mut taken = Vec::new();
-            candidates.retain(|chunk| {
-                let take = credits > 0 && has.contains(chunk.0);
-                if take {
-                    credits -= 1;
-                    taken.push(*chunk);
-                }
-                !take
-            });
-            for chunk in taken {
-                self.request(now, id, chunk);
+            self.request(now, id, chunk);
+            missing.remove(chunk.0);
+            credits -= 1;
+            if credits == 0 {
+                return;
             }
         }
     }
 
-    /// Missing chunks in the order they should be asked for.
-    fn candidates(&mut self) -> Vec<ChunkIndex> {
-        let mut missing = self.windows.wanted() - &self.have - &self.in_flight;
-        if self.whole && (&missing & self.available()).is_empty() {
-            missing.insert_range(0..self.geometry.chunk_count());
-            missing = missing - &self.have - &self.in_flight;
-        }
-        missing &= self.available();
-        let count = self.geometry.chunk_count();
-        let partial = |peer: &Peer| peer.has.len() < u64::from(count);
-        if !self.peers.values().any(partial) {
-            return missing
-                .iter()
-                .take(MAX_CANDIDATES)
-                .map(ChunkIndex)
-                .collect();
-        }
-        let skip = (missing.len() as usize).saturating_sub(MAX_CANDIDATES);
-        let skip = self.rng.random_range(0..=skip);
-        let mut keyed: Vec<(usize, u32, ChunkIndex)> = missing
-            .iter()
-            .skip(skip)
-            .take(MAX_CANDIDATES)
+    /// Near before far, then rare before common, then at random.
+    fn by_rarity(&mut self, now: Instant, chunks: &RoaringBitmap) -> Vec<ChunkIndex> {
+        let reads = !self.windows.is_empty();
+        // Fetching all of a file looks at another part of it each time.
+        let skip = (chunks.len() as usize).saturating_sub(MAX_CANDIDATES);
+        let skip = match reads {
+            true => 0,
+            false => self.rng.random_range(0..=skip),
+        };
+        let near = chunks.iter().skip(skip).take(MAX_CANDIDATES);
+        let mut keyed: Vec<(u64, usize, u32, ChunkIndex)> = near
             .map(|chunk| {
+                let due = self.windows.time_until(now, ChunkIndex(chunk));
+                let distance = due.as_millis() as u64 / self.tuning.rarest_within.as_millis() as u64;
                 let holders = self.peers.values().filter(|peer| peer.has.contains(chunk));
-                (holders.count(), self.rng.random(), ChunkIndex(chunk))
+                let tie = self.rng.random();
+                (distance, holders.count(), tie, ChunkIndex(chunk))
             })
             .collect();
         keyed.sort_unstable();
-        keyed.into_iter().map(|(_, _, chunk)| chunk).collect()
+        keyed.into_iter().map(|(_, _, _, chunk)| chunk).collect()
+    }
+
+    /// What no viewer holds, from a source: our share of it, and what is needed
+    /// too soon to wait for whoever's share it is.
+    fn fill_from_sources(&mut self, now: Instant, mut missing: RoaringBitmap) {
+        let limit = self.tuning.requests_per_peer;
+        let sources = self.peers.values().filter(|peer| self.is_source(peer));
+        let mut credits: u32 = sources.map(|peer| peer.free_credits(now, limit)).sum();
+        if credits == 0 {
+            return;
+        }
+        for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
+            missing -= &peer.has;
+        }
+        for chunk in missing.iter().take(MAX_CANDIDATES).map(ChunkIndex) {
+            let lapsed = self.windows.time_until(now, chunk) < self.tuning.share_lapses;
+            if !lapsed && !self.is_ours(chunk) {
+                continue;
+            }
+            let allowed = |_: PeerId, peer: &Peer| self.is_source(peer) && (lapsed || !peer.reserve);
+            let Some((_, id)) = self.soonest(now, chunk, allowed) else {
+                continue;
+            };
+            self.request(now, id, chunk);
+            credits -= 1;
+            if credits == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Whether a chunk falls to us, of all viewers that fetch at that place.
+    fn is_ours(&self, chunk: ChunkIndex) -> bool {
+        let others = self.peers.iter().filter(|(_, peer)| {
+            peer.place.window.contains(&chunk.0) && !self.is_source(peer)
+        });
+        let best = others
+            .map(|(id, peer)| score(chunk, *id, peer.place.uplink))
+            .fold(0.0, f64::max);
+        score(chunk, self.me, self.uplink.max(1)) >= best
+    }
+
+    /// The first missing chunk from whoever has most credits left.
+    fn fill_in_order(&mut self, now: Instant) {
+        let limit = self.tuning.requests_per_peer;
+        for chunk in self.missing(now).iter().take(MAX_CANDIDATES) {
+            let holders = self.peers.iter().filter(|(_, p)| p.has.contains(chunk));
+            let credits = holders.map(|(id, peer)| (peer.free_credits(now, limit), Reverse(*id)));
+            if let Some((1.., Reverse(id))) = credits.max() {
+                self.request(now, id, ChunkIndex(chunk));
+            }
+        }
     }
 }

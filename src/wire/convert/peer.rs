@@ -38,6 +38,18 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             file: id_bytes(file),
             ranges: chunk_ranges(&chunks, MAX_RANGES),
         }),
+        Message::Position {
+            file,
+            window,
+            uplink,
+        } => Kind::Position(proto::Position {
+            file: id_bytes(file),
+            window: Some(proto::ChunkRange {
+                start: window.start,
+                end: window.end,
+            }),
+            uplink,
+        }),
         Message::Choke => Kind::Choke(proto::Choke {}),
         Message::Unchoke => Kind::Unchoke(proto::Unchoke {}),
         Message::Request {
@@ -100,6 +112,14 @@ pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, K
             file: file_id(&evicted.file)?,
             chunks: chunk_set(&evicted.ranges, MAX_RANGES)?,
         },
+        Kind::Position(position) => {
+            let window = position.window.unwrap_or_default();
+            Message::Position {
+                file: file_id(&position.file)?,
+                window: window.start..window.end,
+                uplink: position.uplink,
+            }
+        }
         Kind::Choke(_) => Message::Choke,
         Kind::Unchoke(_) => Message::Unchoke,
         Kind::Request(request) => Message::Request {

@@ -21,7 +21,7 @@ pub(super) fn to_proto(report: &Report) -> proto::Report {
     proto::Report {
         upload_rate: report.upload_rate,
         download_rate: report.download_rate,
-        free_upload: report.free_upload,
+        uplink: report.uplink,
         files: files
             .map(|file| proto::FileReport {
                 file: id_bytes(file.file),
@@ -68,7 +68,7 @@ pub(super) fn from_proto(report: &proto::Report) -> Result<Report, WireError> {
     Ok(Report {
         upload_rate: report.upload_rate,
         download_rate: report.download_rate,
-        free_upload: report.free_upload,
+        uplink: report.uplink,
         files: files?,
         rtts: rtts?,
     })

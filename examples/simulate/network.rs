@@ -1,0 +1,349 @@
+//! Clock, events and links.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::seq::index;
+use rand::{Rng, SeedableRng};
+use roaring::RoaringBitmap;
+use swarmplay::ids::PeerId;
+use swarmplay::media::{ChunkSize, Geometry, Timeline};
+use swarmplay::scheduler::core::Core;
+use swarmplay::scheduler::window::Windows;
+use swarmplay::swarm::upload::Uploads;
+
+use crate::Options;
+use crate::node::{Node, Say};
+use crate::player::Player;
+
+const TICK: Duration = Duration::from_millis(50);
+const PLACE_INTERVAL: Duration = Duration::from_secs(1);
+/// Neighbours of a viewer where a full mesh is too much.
+const DEGREE: usize = 10;
+
+#[derive(Debug)]
+enum Event {
+    Arrive(usize),
+    Vanish(usize),
+    Tick(usize),
+    Place(usize),
+    Written(usize, PeerId, u32),
+    Hear(usize, usize, Say),
+}
+
+/// The swarm and its clock.
+pub struct Network {
+    options: Options,
+    pub geometry: Geometry,
+    start: Instant,
+    pub now: Duration,
+    events: BinaryHeap<Reverse<(Duration, u64)>>,
+    bodies: HashMap<u64, Event>,
+    sequence: u64,
+    /// The source first.
+    pub nodes: Vec<Node>,
+    index: HashMap<PeerId, usize>,
+    rng: StdRng,
+    /// Bytes sent in each second by all uplinks.
+    sent: Vec<u64>,
+    /// When the last viewer came, and when the first held all.
+    all_here: Duration,
+    first_complete: Option<Duration>,
+}
+
+impl Network {
+    pub fn new(options: &Options) -> Self {
+        let size = options.film_bytes();
+        let chosen = ChunkSize::for_media(size, options.film_length());
+        let chunk = options.chunk.and_then(|kib| ChunkSize::checked(kib << 10));
+        let mut network = Self {
+            options: options.clone(),
+            geometry: Geometry::new(size, chunk.unwrap_or(chosen)),
+            start: Instant::now(),
+            now: Duration::ZERO,
+            events: BinaryHeap::new(),
+            bodies: HashMap::new(),
+            sequence: 0,
+            nodes: Vec::new(),
+            index: HashMap::new(),
+            rng: StdRng::seed_from_u64(options.seed),
+            sent: Vec::new(),
+            all_here: Duration::ZERO,
+            first_complete: None,
+        };
+        let all: RoaringBitmap = (0..network.geometry.chunk_count()).collect();
+        network.add(options.source * 125_000.0, 1e9, all, None);
+        for _ in 0..options.viewers {
+            network.add_viewer();
+        }
+        for (viewer, at) in network.arrivals().into_iter().enumerate() {
+            network.at(at, Event::Arrive(viewer + 1));
+        }
+        network
+    }
+
+    fn arrivals(&mut self) -> Vec<Duration> {
+        let viewers = self.options.viewers;
+        let step = self.options.arrivals / (viewers.max(2) - 1) as f64;
+        let times = (0..viewers).map(|viewer| Duration::from_secs_f64(step * viewer as f64));
+        times.collect()
+    }
+
+    fn add_viewer(&mut self) {
+        let spread = self.rng.random_range(-1.0..=1.0) * self.options.uneven;
+        let up = self.options.mean_uplink() * (1.0 + spread);
+        let rng = StdRng::seed_from_u64(self.rng.random());
+        let timeline = Timeline::constant(self.geometry.size(), self.options.film_length());
+        let windows = Windows::new(
+            self.geometry,
+            Arc::new(timeline),
+            Duration::from_secs(60),
+            Duration::from_secs_f64(self.options.urgent.unwrap_or(1.5)),
+            u32::MAX,
+        );
+        let tuning = self.options.tuning();
+        let id = peer_id(self.nodes.len());
+        let nothing = RoaringBitmap::new();
+        let core = Core::new(self.start, id, tuning, windows, self.geometry, nothing, rng);
+        let down = self.options.downlink * 125_000.0;
+        self.add(up.max(1000.0), down, RoaringBitmap::new(), Some(core));
+    }
+
+    fn add(&mut self, up: f64, down: f64, have: RoaringBitmap, core: Option<Core>) {
+        let id = peer_id(self.nodes.len());
+        self.index.insert(id, self.nodes.len());
+        self.nodes.push(Node {
+            id,
+            up,
+            down,
+            uploads: Uploads::new(self.start, None, self.options.upload_tuning()),
+            alive: core.is_none(),
+            core,
+            player: None,
+            have,
+            fresh: RoaringBitmap::new(),
+            neighbours: Vec::new(),
+            sent_bytes: 0,
+            done_at: None,
+            up_free: Duration::ZERO,
+            down_free: Duration::ZERO,
+            supplied: Default::default(),
+        });
+    }
+
+    fn at(&mut self, when: Duration, event: Event) {
+        self.sequence += 1;
+        self.events.push(Reverse((when, self.sequence)));
+        self.bodies.insert(self.sequence, event);
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + self.now
+    }
+
+    /// Runs until everybody has seen the film, or ten times its length is over.
+    pub fn run(&mut self) {
+        let end = self.options.film_length() * 10;
+        let mut left = self.options.viewers;
+        while let Some(Reverse((when, number))) = self.events.pop() {
+            self.now = when;
+            let Some(event) = self.bodies.remove(&number) else {
+                continue;
+            };
+            left -= usize::from(self.handle(event));
+            if left == 0 || when > end {
+                return;
+            }
+        }
+    }
+
+    /// Returns whether a viewer is done.
+    fn handle(&mut self, event: Event) -> bool {
+        let now = self.instant();
+        match event {
+            Event::Arrive(viewer) => self.arrive(viewer),
+            Event::Vanish(viewer) => {
+                if self.nodes[viewer].alive {
+                    self.nodes[viewer].alive = false;
+                    return self.nodes[viewer].done_at.is_none();
+                }
+            }
+            Event::Tick(viewer) => return self.tick(viewer),
+            Event::Place(viewer) if self.nodes[viewer].alive => {
+                let place = self.nodes[viewer].place(now);
+                self.tell_neighbours(viewer, &Say::Place(place));
+                self.at(self.now + PLACE_INTERVAL, Event::Place(viewer));
+            }
+            Event::Place(_) => {}
+            Event::Written(node, peer, bytes) => {
+                self.nodes[node].uploads.finished(now, peer, bytes.into());
+                self.serve(node);
+            }
+            Event::Hear(to, from, say) => self.hear(to, from, say),
+        }
+        false
+    }
+
+    /// Share of all uplinks used while everybody is here and wants something.
+    pub fn used(&self) -> f64 {
+        let uplinks: f64 = self.nodes.iter().map(|node| node.up).sum();
+        let from = self.all_here.as_secs() as usize + 1;
+        let until = self.first_complete.unwrap_or(self.now).as_secs() as usize;
+        let busy = self.sent.get(from..until.min(self.sent.len()));
+        let busy = busy.unwrap_or_default();
+        let sent: u64 = busy.iter().sum();
+        sent as f64 / (uplinks * busy.len().max(1) as f64)
+    }
+
+    fn arrive(&mut self, viewer: usize) {
+        self.nodes[viewer].alive = true;
+        self.all_here = self.now;
+        let present: Vec<usize> = (1..self.nodes.len())
+            .filter(|other| *other != viewer && self.nodes[*other].alive)
+            .collect();
+        let amount = present.len().min(DEGREE);
+        let chosen = index::sample(&mut self.rng, present.len(), amount);
+        let mut neighbours: Vec<usize> = chosen.iter().map(|at| present[at]).collect();
+        neighbours.push(0);
+        for other in neighbours {
+            self.connect(viewer, other);
+        }
+        if self.options.bulk {
+            let now = self.instant();
+            let core = self.nodes[viewer].core.as_mut();
+            core.into_iter().for_each(|core| core.set_whole(now, true));
+        } else {
+            let length = self.options.film_length();
+            let timeline = Timeline::constant(self.geometry.size(), length);
+            let player = Player::new(self.now, self.geometry, timeline, length);
+            self.nodes[viewer].player = Some(player);
+            let now = self.instant();
+            self.nodes[viewer].open(now);
+        }
+        self.at(self.now, Event::Place(viewer));
+        self.at(self.now, Event::Tick(viewer));
+        if self.rng.random_bool(self.options.vanish) {
+            let after = self.rng.random_range(0.1..0.9) * self.options.film;
+            let when = self.now + Duration::from_secs_f64(after);
+            self.at(when, Event::Vanish(viewer));
+        }
+    }
+
+    fn connect(&mut self, one: usize, other: usize) {
+        for (a, b) in [(one, other), (other, one)] {
+            self.nodes[a].neighbours.push(b);
+            // Said by b to a: here I am, this is what I hold, here I watch.
+            self.say(b, a, Say::Up { origin: b == 0 });
+            self.say(b, a, Say::Have(self.nodes[b].have.clone()));
+            let now = self.instant();
+            let place = self.nodes[b].place(now);
+            self.say(b, a, Say::Place(place));
+        }
+    }
+
+    fn say(&mut self, from: usize, to: usize, say: Say) {
+        let latency = Duration::from_secs_f64(self.options.latency / 1000.0);
+        self.at(self.now + latency, Event::Hear(to, from, say));
+    }
+
+    fn tell_neighbours(&mut self, node: usize, say: &Say) {
+        for other in self.nodes[node].neighbours.clone() {
+            self.say(node, other, say.clone());
+        }
+    }
+
+    fn hear(&mut self, to: usize, from: usize, say: Say) {
+        if !self.nodes[to].alive {
+            return;
+        }
+        let now = self.instant();
+        let peer = self.nodes[from].id;
+        let chunk = match &say {
+            Say::Request(chunk, _) | Say::Chunk(chunk) => Some(*chunk),
+            _ => None,
+        };
+        let bytes = chunk.map_or(0, |chunk| self.geometry.chunk_len(chunk));
+        let arrived = matches!(say, Say::Chunk(_));
+        if arrived {
+            *self.nodes[to].supplied.entry(from).or_default() += u64::from(bytes);
+        }
+        if let Some(answer) = self.nodes[to].hear(now, peer, bytes, say) {
+            self.say(to, from, answer);
+        }
+        if arrived {
+            self.nodes[to].watch(self.now, now);
+        }
+        self.perform(to);
+        self.serve(to);
+    }
+
+    fn perform(&mut self, node: usize) {
+        for (peer, say) in self.nodes[node].effects() {
+            if let Some(to) = self.index.get(&peer).copied() {
+                self.say(node, to, say);
+            }
+        }
+    }
+
+    /// Sends what the upload queue chooses: one chunk after another.
+    fn serve(&mut self, node: usize) {
+        let now = self.instant();
+        let latency = Duration::from_secs_f64(self.options.latency / 1000.0);
+        while let Some((peer, upload)) = self.nodes[node].uploads.next(now) {
+            let to = self.index[&peer];
+            let on_line = |rate: f64| Duration::from_secs_f64(f64::from(upload.bytes) / rate);
+            let sender = &mut self.nodes[node];
+            let written = sender.up_free.max(self.now) + on_line(sender.up);
+            sender.up_free = written;
+            sender.sent_bytes += u64::from(upload.bytes);
+            let second = written.as_secs() as usize;
+            if self.sent.len() <= second {
+                self.sent.resize(second + 1, 0);
+            }
+            self.sent[second] += u64::from(upload.bytes);
+            self.at(written, Event::Written(node, peer, upload.bytes));
+            let receiver = &mut self.nodes[to];
+            let arrived = (written + latency).max(receiver.down_free + on_line(receiver.down));
+            receiver.down_free = arrived;
+            self.at(arrived, Event::Hear(to, node, Say::Chunk(upload.chunk)));
+        }
+    }
+
+    fn tick(&mut self, viewer: usize) -> bool {
+        if !self.nodes[viewer].alive {
+            return false;
+        }
+        let now = self.instant();
+        self.nodes[viewer].watch(self.now, now);
+        if let Some(core) = &mut self.nodes[viewer].core {
+            core.tick(now);
+        }
+        self.perform(viewer);
+        self.serve(viewer);
+        let fresh = std::mem::take(&mut self.nodes[viewer].fresh);
+        if !fresh.is_empty() {
+            self.tell_neighbours(viewer, &Say::Have(fresh));
+        }
+        self.at(self.now + TICK, Event::Tick(viewer));
+        let node = &mut self.nodes[viewer];
+        let complete = node.have.len() == u64::from(self.geometry.chunk_count());
+        let watched = node.player.as_ref().is_none_or(Player::is_done);
+        if complete {
+            self.first_complete.get_or_insert(self.now);
+        }
+        if node.done_at.is_none() && complete && watched {
+            node.done_at = Some(self.now);
+            return true;
+        }
+        false
+    }
+}
+
+/// Different for each node, and without a pattern.
+fn peer_id(node: usize) -> PeerId {
+    let mut rng = StdRng::seed_from_u64(node as u64 + 1000);
+    PeerId(rng.random())
+}

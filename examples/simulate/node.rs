@@ -1,0 +1,142 @@
+//! One program of the swarm: what its actors do, without the actors.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use roaring::RoaringBitmap;
+use swarmplay::ids::{ChunkIndex, FileId, PeerId};
+use swarmplay::scheduler::ReaderId;
+use swarmplay::scheduler::core::{Core, Effect};
+use swarmplay::swarm::Place;
+use swarmplay::swarm::upload::{Upload, Uploads};
+use swarmplay::wire::RejectReason;
+
+use crate::player::Player;
+
+pub const FILE: FileId = FileId([1; 32]);
+const READER: ReaderId = ReaderId(1);
+
+/// What nodes say to each other.
+#[derive(Debug, Clone)]
+pub enum Say {
+    Up { origin: bool },
+    Request(ChunkIndex, Duration),
+    Cancel(ChunkIndex),
+    Busy(ChunkIndex, Duration),
+    Chunk(ChunkIndex),
+    Have(RoaringBitmap),
+    Place(Place),
+}
+
+/// Uplink told to others while it is not measured, in bytes a second.
+const ASSUMED_UPLINK: u64 = 500_000;
+
+/// One program.
+pub struct Node {
+    pub id: PeerId,
+    pub up: f64,
+    pub down: f64,
+    pub uploads: Uploads,
+    /// None for the source.
+    pub core: Option<Core>,
+    pub player: Option<Player>,
+    pub have: RoaringBitmap,
+    pub fresh: RoaringBitmap,
+    pub neighbours: Vec<usize>,
+    pub sent_bytes: u64,
+    pub alive: bool,
+    pub done_at: Option<Duration>,
+    /// When the uplink and the downlink are free again.
+    pub up_free: Duration,
+    pub down_free: Duration,
+    pub supplied: BTreeMap<usize, u64>,
+}
+
+impl Node {
+    /// Performs what the core decided: messages to neighbours.
+    pub fn effects(&mut self) -> Vec<(PeerId, Say)> {
+        let Some(core) = &mut self.core else {
+            return Vec::new();
+        };
+        let effects = core.take_effects().into_iter();
+        let says = effects.map(|effect| match effect {
+            Effect::Request(peer, chunk, deadline) => (peer, Say::Request(chunk, deadline)),
+            Effect::Cancel(peer, chunk) => (peer, Say::Cancel(chunk)),
+        });
+        says.collect()
+    }
+
+    /// What a neighbour said; the answer, if there is one at once.
+    pub fn hear(&mut self, now: Instant, from: PeerId, bytes: u32, say: Say) -> Option<Say> {
+        match say {
+            Say::Request(chunk, deadline) => {
+                if !self.have.contains(chunk.0) {
+                    return None;
+                }
+                let upload = Upload {
+                    file: FILE,
+                    chunk,
+                    bytes,
+                    deadline: now + deadline,
+                };
+                let busy = self.uploads.ask(from, upload).err();
+                return busy.map(|wait| Say::Busy(chunk, wait));
+            }
+            Say::Cancel(chunk) => {
+                self.uploads.cancel(from, FILE, chunk);
+                return None;
+            }
+            _ => {}
+        }
+        let core = self.core.as_mut()?;
+        match say {
+            Say::Up { origin } => core.peer_up(now, from, String::new(), origin),
+            Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
+            Say::Have(chunks) => core.peer_has(now, from, chunks),
+            Say::Place(place) => core.with_peer(now, from, |peer| peer.place = place),
+            Say::Chunk(chunk) => {
+                core.stored(now, from, chunk, bytes);
+                if self.have.insert(chunk.0) {
+                    self.fresh.insert(chunk.0);
+                }
+            }
+            Say::Request(..) | Say::Cancel(..) => {}
+        }
+        None
+    }
+
+    /// Plays on, and asks for the next chunk.
+    pub fn watch(&mut self, at: Duration, now: Instant) {
+        let (Some(player), Some(core)) = (&mut self.player, &mut self.core) else {
+            return;
+        };
+        let asked = player.asks();
+        let read = player.update(at, &self.have);
+        let asks = player.asks();
+        if let Some(chunk) = asks.filter(|_| read || asked.is_none()) {
+            core.set_reader(now, READER, chunk);
+        } else if player.is_done() {
+            core.remove_reader(now, READER);
+        }
+    }
+
+    /// Presses play.
+    pub fn open(&mut self, now: Instant) {
+        if let Some(core) = &mut self.core {
+            core.set_reader(now, READER, ChunkIndex(0));
+        }
+    }
+
+    /// What the others are told of our place.
+    pub fn place(&mut self, now: Instant) -> Place {
+        let uplink = self.uploads.uplink().unwrap_or(ASSUMED_UPLINK);
+        let Some(core) = &mut self.core else {
+            return Place::default();
+        };
+        core.set_uplink(uplink);
+        Place {
+            window: core.window(now),
+            uplink,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+"""One system through one scenario: hosts up, play pressed, figures taken."""
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Callable
+
+from .events import Events
+from .network import LabError, Network
+from .processes import Process, Processes
+from .scenario import Host, Scenario
+
+VIEWER = Path(__file__).resolve().with_name("viewer.py")
+ENOUGH = 2.0
+AHEAD = 30.0
+SAMPLE = 0.25
+# Time from the last preparation to the first pressing of play.
+SETTLE = 1.0
+# A fetch as fast as possible gets this long.
+FETCH_LIMIT = 600.0
+
+MakeEngine = Callable[[Network, Processes, Path], object]
+
+
+class Run:
+    """The run's figures while it goes on."""
+
+    def __init__(self, scenario: Scenario, network: Network, processes: Processes,
+                 engine: object) -> None:
+        self.scenario = scenario
+        self.network = network
+        self.processes = processes
+        self.engine = engine
+        self.clock = 0.0
+        self.cpu_before: dict[str, float] = {}
+        self.sent_before: dict[str, tuple[int, int]] = {}
+        self.traffic: list[dict] = []
+
+    def viewer(self, host: Host) -> Process:
+        """Starts the model of a viewer; it waits for its time."""
+        film = self.scenario.films[host.watches]
+        paced = self.scenario.kind == "watch"
+        if paced:
+            path, size = self.engine.stream_path(film.name), film.size
+            limit = self.scenario.limit * film.length
+        else:
+            path, size = self.engine.whole_path(film)
+            limit = FETCH_LIMIT
+        spec = {"port": self.engine.stream_port, "path": path, "size": size, "paced": paced,
+                "bitrate": film.bitrate, "limit": limit, "enough": ENOUGH, "ahead": AHEAD,
+                "sample": SAMPLE, "seeks": host.seeks}
+        words = [sys.executable, "-B", VIEWER, json.dumps(spec)]
+        namespace = self.network.namespace(host.name)
+        return self.processes.start(f"{host.name}.viewer", namespace, words)
+
+    def begin(self) -> None:
+        """The clock starts: what was used before does not count."""
+        self.cpu_before = {name: p.cpu() for name, p in self.engine.engines.items()}
+        self.sent_before = self.network.counters()
+        self.clock = time.monotonic() + SETTLE
+
+    def note_traffic(self) -> None:
+        """Once a second, what each host has sent and received."""
+        now = time.monotonic() - self.clock
+        if now < len(self.traffic):
+            return
+        counters = self.network.counters()
+        since = {host: [a - b for a, b in zip(counters[host], self.sent_before[host])]
+                 for host in self.sent_before}
+        self.traffic.append({"at": now, "bytes": since})
+
+    def watch(self) -> dict:
+        """Runs until every viewer has ended; their results."""
+        viewers = {host.name: self.viewer(host) for host in self.scenario.viewers}
+        for process in viewers.values():
+            process.first_line(30)
+        events = Events(self.scenario, self.engine, self.network, viewers)
+        self.begin()
+        for host in self.scenario.viewers:
+            viewers[host.name].tell(repr(self.clock + host.arrives))
+        while not all(process.ended() for process in viewers.values()):
+            events.step(self.clock)
+            self.note_traffic()
+            time.sleep(0.02)
+        results = {name: process.last_json() for name, process in viewers.items()}
+        missing = [name for name, result in results.items() if not result]
+        if missing:
+            raise LabError(f"no result of {', '.join(missing)}; see its log")
+        arrived = {host.name: host.arrives for host in self.scenario.viewers}
+        results = {name: result | {"arrives": arrived[name]} for name, result in results.items()}
+        dead = [name for name, engine in self.engine.engines.items()
+                if engine.ended() and name not in events.gone]
+        return {"viewers": results, "events": events.happened, "gone": sorted(events.gone),
+                "died": dead}
+
+    def get(self, target: Path) -> dict:
+        """Times the command that fetches a whole file, from its start to its end."""
+        (host,) = self.scenario.viewers
+        self.begin()
+        self.clock = time.monotonic()
+        process = self.engine.get(host, target)
+        while not process.ended():
+            if time.monotonic() > self.clock + FETCH_LIMIT:
+                raise LabError(f"{host.name} is not done after {FETCH_LIMIT:.0f} s")
+            time.sleep(0.002)
+        end = time.monotonic() - self.clock
+        if process.popen.returncode:
+            raise LabError(f"{host.name} failed; see {process.log}")
+        result = {"finished": True, "killed": False, "end": end, "errors": []}
+        return {"viewers": {host.name: result}, "events": [], "gone": [], "died": []}
+
+    def totals(self) -> dict:
+        """What the engines used and sent since the clock started."""
+        used = {name: p.cpu() - self.cpu_before.get(name, 0.0)
+                for name, p in self.engine.engines.items()}
+        counters = self.network.counters()
+        sources = self.scenario.sources
+        sent = sum(counters[h.name][0] - self.sent_before[h.name][0] for h in sources)
+        size = sum(film.size for film in self.scenario.films.values())
+        figures = {h.name: self.engine.figures(h.name) for h in self.scenario.hosts}
+        known = [f for f in figures.values() if f]
+        payload = [figures[h.name]["sent"] for h in sources if figures[h.name]]
+        received = sum(f["received"] for f in known)
+        duplicates = sum(f["duplicates"] for f in known)
+        return {
+            "cpu": sum(used.values()),
+            "cpu_of": used,
+            "copies": sent / size,
+            "payload_copies": sum(payload) / size if payload else None,
+            "duplicates": duplicates / received if received else None,
+            "engine_figures": figures,
+            "traffic": self.traffic,
+        }
+
+
+def run(scenario: Scenario, make_engine: MakeEngine, files: dict[str, Path],
+        logs: Path, work: Path) -> dict:
+    """Runs one system once; everything it started is gone afterwards."""
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True)
+    work.mkdir(parents=True)
+    try:
+        with Network() as network, Processes(logs) as processes:
+            for host in scenario.hosts:
+                network.add(host.name, host.up, host.down)
+            engine = make_engine(network, processes, work)
+            for host in scenario.hosts:
+                if host.firewall:
+                    network.firewall(host.name, engine.peer_port)
+            engine.start(scenario, files)
+            this = Run(scenario, network, processes, engine)
+            if scenario.kind == "copy" and hasattr(engine, "get"):
+                result = this.get(work / "received")
+            else:
+                result = this.watch()
+            return result | this.totals()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,375 @@
+//! Whose request is served next: one queue for all peers, no clock of its own.
+//!
+//! The uplink is the scarcest thing in a swarm, so that what waits for it is
+//! ordered ([`Uploads::next`]):
+//!
+//! 1. What is needed within [`UploadTuning::pressing`], the earliest deadline first.
+//! 2. Then the chunk we sent least often: a second copy can come from whoever
+//!    got the first ("least copies first"). Then the earliest deadline.
+//!
+//! Within either, a peer that has more on its way than another waits for it.
+//! Nothing waits for long: a request that would not be served within
+//! [`UploadTuning::longest_wait`] is refused, with the time after which asking again makes sense,
+//! so that the peer asks elsewhere. Each peer may have one request waiting
+//! whatever the queue, so that nobody starves.
+//!
+//! Only so much is handed to the sockets at once ([`Uploads::room`]) that a
+//! choice remains, and enough that the line never idles. The uplink's rate is
+//! measured while something waits.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::ids::{ChunkIndex, FileId, PeerId};
+
+/// What decides whose request is served.
+#[derive(Debug, Clone, Copy)]
+pub struct UploadTuning {
+    /// A deadline so near that it goes before anything else.
+    pub pressing: Duration,
+    /// Longest time a request may expect to wait.
+    pub longest_wait: Duration,
+}
+
+impl Default for UploadTuning {
+    /// Decided by simulation, see `docs/benchmarks.md`.
+    fn default() -> Self {
+        Self {
+            pressing: Duration::from_millis(1000),
+            longest_wait: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How long a refused peer should wait at least.
+const MIN_BUSY: Duration = Duration::from_millis(100);
+
+/// Requests of one peer that may wait at all.
+pub const MAX_PER_PEER: usize = 128;
+
+/// Time of the uplink handed to the sockets at once.
+const HANDED_OUT: Duration = Duration::from_millis(60);
+
+/// Bytes handed out at once, at least: two chunks of the largest size, so that
+/// one is always ready.
+const MIN_HANDED_OUT: u64 = 128 << 10;
+
+/// Bytes handed out at once, at most: the memory that serving takes.
+const MAX_HANDED_OUT: u64 = 8 << 20;
+
+/// What was handed out longer ago no longer keeps others waiting: that peer
+/// does not read.
+const STUCK: Duration = Duration::from_millis(800);
+
+/// Interval over which the uplink's rate is measured.
+const SAMPLE: Duration = Duration::from_millis(500);
+
+/// Chunks whose copies are counted; the oldest are forgotten beyond it.
+const MAX_COUNTED: usize = 1 << 16;
+
+/// A request of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upload {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+    /// Its bytes.
+    pub bytes: u32,
+    /// When the peer needs it.
+    pub deadline: Instant,
+}
+
+#[derive(Debug)]
+struct Handed {
+    peer: PeerId,
+    bytes: u64,
+    at: Instant,
+}
+
+/// All requests that wait, of all peers.
+#[derive(Debug)]
+pub struct Uploads {
+    tuning: UploadTuning,
+    waiting: Vec<(PeerId, Upload)>,
+    waiting_bytes: u64,
+    handed: Vec<Handed>,
+    copies: HashMap<(FileId, ChunkIndex), u16>,
+    counted: VecDeque<(FileId, ChunkIndex)>,
+    limit: Option<u64>,
+    /// Bytes a second while something waited; 0 until measured.
+    capacity: f64,
+    sample_start: Instant,
+    sample_bytes: u64,
+    /// Whether something waited all through the sample.
+    sample_full: bool,
+}
+
+impl Uploads {
+    /// An empty queue; `limit` is the configured uplink in bytes a second.
+    pub fn new(now: Instant, limit: Option<u64>, tuning: UploadTuning) -> Self {
+        Self {
+            tuning,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            handed: Vec::new(),
+            copies: HashMap::new(),
+            counted: VecDeque::new(),
+            limit,
+            capacity: 0.0,
+            sample_start: now,
+            sample_bytes: 0,
+            sample_full: false,
+        }
+    }
+
+    /// A request comes in.
+    ///
+    /// # Errors
+    /// The time after which asking again makes sense, if the queue is too long.
+    pub fn ask(&mut self, peer: PeerId, upload: Upload) -> Result<(), Duration> {
+        let own = self.waiting.iter().filter(|(id, _)| *id == peer).count();
+        let wait = self.wait_for(self.waiting_bytes + u64::from(upload.bytes));
+        if own >= MAX_PER_PEER || (own > 0 && wait > self.tuning.longest_wait) {
+            return Err((wait / 2).clamp(MIN_BUSY, self.tuning.longest_wait));
+        }
+        self.waiting.push((peer, upload));
+        self.waiting_bytes += u64::from(upload.bytes);
+        Ok(())
+    }
+
+    /// Time that sending so many bytes takes; nothing until it is measured.
+    fn wait_for(&self, bytes: u64) -> Duration {
+        match self.uplink() {
+            Some(uplink) => Duration::from_secs_f64(bytes as f64 / uplink.max(1) as f64),
+            None => Duration::ZERO,
+        }
+    }
+
+    /// A request is taken back. Returns whether it still waited.
+    pub fn cancel(&mut self, peer: PeerId, file: FileId, chunk: ChunkIndex) -> bool {
+        let before = self.waiting.len();
+        self.retain(|id, up| (*id, up.file, up.chunk) != (peer, file, chunk));
+        before != self.waiting.len()
+    }
+
+    /// A peer is gone, or is no longer served. Returns what it waited for.
+    pub fn forget(&mut self, peer: PeerId) -> Vec<Upload> {
+        let own = self.waiting.iter().filter(|(id, _)| *id == peer);
+        let own = own.map(|(_, upload)| *upload).collect();
+        self.retain(|id, _| *id != peer);
+        own
+    }
+
+    /// A link is gone, with what was on its way.
+    pub fn gone(&mut self, peer: PeerId) {
+        self.forget(peer);
+        self.handed.retain(|handed| handed.peer != peer);
+    }
+
+    /// A peer no longer wants a file.
+    pub fn forget_file(&mut self, peer: PeerId, file: FileId) {
+        self.retain(|id, upload| (*id, upload.file) != (peer, file));
+    }
+
+    fn retain(&mut self, keep: impl Fn(&PeerId, &Upload) -> bool) {
+        self.waiting.retain(|(id, upload)| keep(id, upload));
+        let bytes = self.waiting.iter().map(|(_, up)| u64::from(up.bytes));
+        self.waiting_bytes = bytes.sum();
+    }
+
+    /// The request to serve now, if the line has room for it.
+    pub fn next(&mut self, now: Instant) -> Option<(PeerId, Upload)> {
+        if self.waiting.is_empty() || !self.has_room(now) {
+            return None;
+        }
+        let pressing = now + self.tuning.pressing;
+        let rank = |(peer, upload): &(PeerId, Upload)| {
+            let copies = self.copies.get(&(upload.file, upload.chunk)).copied();
+            let least = match upload.deadline < pressing {
+                true => None,
+                false => Some(copies.unwrap_or(0)),
+            };
+            let busy = self.handed.iter().filter(|h| h.peer == *peer).count();
+            (least, busy, upload.deadline)
+        };
+        let ranked = self.waiting.iter().enumerate();
+        let (index, _) = ranked.min_by_key(|(_, waiting)| rank(waiting))?;
+        let (peer, upload) = self.waiting.swap_remove(index);
+        self.waiting_bytes -= u64::from(upload.bytes);
+        self.handed.push(Handed {
+            peer,
+            bytes: upload.bytes.into(),
+            at: now,
+        });
+        self.count(upload.file, upload.chunk);
+        Some((peer, upload))
+    }
+
+    fn has_room(&self, now: Instant) -> bool {
+        let fresh = |handed: &&Handed| now.saturating_duration_since(handed.at) < STUCK;
+        let handed = self.handed.iter().filter(fresh).map(|handed| handed.bytes);
+        handed.sum::<u64>() < self.room()
+    }
+
+    /// Bytes that may be on their way into the sockets at once.
+    fn room(&self) -> u64 {
+        let time = self.capacity * HANDED_OUT.as_secs_f64();
+        (time as u64).clamp(MIN_HANDED_OUT, MAX_HANDED_OUT)
+    }
+
+    fn count(&mut self, file: FileId, chunk: ChunkIndex) {
+        let copies = self.copies.entry((file, chunk)).or_insert(0);
+        if *copies == 0 {
+            self.counted.push_back((file, chunk));
+        }
+        *copies = copies.saturating_add(1);
+        if self.counted.len() > MAX_COUNTED
+            && let Some(oldest) = self.counted.pop_front()
+        {
+            self.copies.remove(&oldest);
+        }
+    }
+
+    /// A chunk was written to its socket, or could not be read (0 bytes).
+    pub fn finished(&mut self, now: Instant, peer: PeerId, bytes: u64) {
+        if let Some(index) = self.handed.iter().position(|handed| handed.peer == peer) {
+            self.handed.remove(index);
+        }
+        self.sample_bytes += bytes;
+        self.measure(now);
+    }
+
+    /// Samples count only if something waited from their beginning to their end:
+    /// then the line was the limit, and not what peers asked for.
+    fn measure(&mut self, now: Instant) {
+        let length = now.saturating_duration_since(self.sample_start);
+        let waits = !self.waiting.is_empty();
+        self.sample_full &= waits;
+        if length < SAMPLE {
+            return;
+        }
+        let rate = self.sample_bytes as f64 / length.as_secs_f64();
+        // Faster is believed at once (kernel buffers flatter, but briefly);
+        // slower only bit by bit.
+        if self.sample_full {
+            let weight = if self.capacity == 0.0 { 1.0 } else { 0.25 };
+            self.capacity += (rate - self.capacity) * weight;
+        } else if rate > self.capacity && self.capacity > 0.0 {
+            self.capacity = rate;
+        }
+        self.sample_start = now;
+        self.sample_bytes = 0;
+        self.sample_full = waits;
+    }
+
+    /// Bytes a second this uplink carries: as measured, within the configured
+    /// limit; `None` while neither is known.
+    pub fn uplink(&self) -> Option<u64> {
+        let measured = (self.capacity > 0.0).then_some(self.capacity as u64);
+        match (measured, self.limit) {
+            (Some(measured), Some(limit)) => Some(measured.min(limit)),
+            (measured, limit) => measured.or(limit),
+        }
+    }
+
+    /// Time until what waits now will have been sent.
+    pub fn backlog(&self) -> Duration {
+        self.wait_for(self.waiting_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: FileId = FileId([7; 32]);
+    const CHUNK: u32 = 64 << 10;
+
+    fn id(number: u8) -> PeerId {
+        PeerId([number; 16])
+    }
+
+    fn upload(now: Instant, chunk: u32, seconds: u64) -> Upload {
+        Upload {
+            file: FILE,
+            chunk: ChunkIndex(chunk),
+            bytes: CHUNK,
+            deadline: now + Duration::from_secs(seconds),
+        }
+    }
+
+    /// Serves all that waits, one after another; the chunks in that order.
+    fn order(uploads: &mut Uploads, now: Instant) -> Vec<u32> {
+        let mut served = Vec::new();
+        while let Some((peer, upload)) = uploads.next(now) {
+            uploads.finished(now, peer, CHUNK.into());
+            served.push(upload.chunk.0);
+        }
+        served
+    }
+
+    #[test]
+    fn the_pressing_by_deadline_the_rest_by_copies() {
+        let now = Instant::now();
+        let mut uploads = Uploads::new(now, None, UploadTuning::default());
+        let ask = |uploads: &mut Uploads, peer, chunk, seconds| {
+            uploads.ask(id(peer), upload(now, chunk, seconds)).expect("room");
+        };
+        ask(&mut uploads, 1, 10, 20);
+        assert_eq!(order(&mut uploads, now), [10]);
+        ask(&mut uploads, 2, 10, 18);
+        ask(&mut uploads, 2, 11, 19);
+        ask(&mut uploads, 3, 12, 2);
+        ask(&mut uploads, 3, 13, 1);
+        assert_eq!(order(&mut uploads, now), [13, 12, 11, 10]);
+    }
+
+    #[test]
+    fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
+        let now = Instant::now();
+        let mut uploads = Uploads::new(now, None, UploadTuning::default());
+        for chunk in 0..4 {
+            let asked = uploads.ask(id(1), upload(now, chunk, 9));
+            asked.expect("room");
+        }
+        assert!(uploads.next(now).is_some() && uploads.next(now).is_some());
+        assert_eq!(uploads.next(now), None, "two are on their way");
+        assert!(uploads.next(now + STUCK).is_some());
+        uploads.gone(id(1));
+        assert_eq!(uploads.next(now), None);
+    }
+
+    /// Serves for `seconds` at a megabyte a second with requests always waiting.
+    fn saturated(seconds: u64) -> (Uploads, Instant) {
+        let start = Instant::now();
+        let mut now = start;
+        let mut uploads = Uploads::new(now, None, UploadTuning::default());
+        let mut chunk = 0;
+        while now < start + Duration::from_secs(seconds) {
+            while uploads.waiting.len() < 4 {
+                chunk += 1;
+                let asked = uploads.ask(id(1), upload(now, chunk, 9));
+                asked.expect("room");
+            }
+            let (peer, _) = uploads.next(now).expect("waits");
+            now += Duration::from_secs_f64(f64::from(CHUNK) / 1e6);
+            uploads.finished(now, peer, CHUNK.into());
+        }
+        (uploads, now)
+    }
+
+    #[test]
+    fn the_uplink_is_measured_and_a_long_queue_refuses() {
+        let (mut uploads, now) = saturated(10);
+        let uplink = uploads.uplink().expect("measured");
+        assert!((900_000..1_100_000).contains(&uplink), "{uplink}");
+        let asked = (100..200).map(|chunk| uploads.ask(id(2), upload(now, chunk, 30)));
+        let refused = asked.filter(Result::is_err).count();
+        assert!((70..80).contains(&refused), "2 s fit, {refused} do not");
+        assert!(uploads.ask(id(3), upload(now, 1, 30)).is_ok(), "a first one");
+        assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)));
+        assert!(!uploads.cancel(id(3), FILE, ChunkIndex(1)));
+        assert_eq!(uploads.forget(id(2)).len(), 100 - refused);
+    }
+}

@@ -1,0 +1,136 @@
+//! The upload queue's mailbox: requests of all connections in, whose turn it is
+//! out.
+//!
+//! Above it: the connections, which read from the store and write to their
+//! sockets; and the swarm, which tells the tracker what the uplink carries. It
+//! never sees payload.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use super::upload::{Upload, UploadTuning, Uploads};
+use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::wire::RejectReason;
+
+/// How often it is looked whether a peer that does not read keeps others waiting.
+const TICK: Duration = Duration::from_millis(200);
+
+/// What a connection tells.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum UploadEvent {
+    /// A connection that may ask begins.
+    Joined(PeerId, Recipient<UploadTurn>),
+    /// The peer asks for a chunk.
+    Asked(PeerId, Upload),
+    /// It takes a request back.
+    TookBack(PeerId, FileId, ChunkIndex),
+    /// It no longer wants a file.
+    LostInterest(PeerId, FileId),
+    /// It is no longer served: what it waits for is refused.
+    Choked(PeerId),
+    /// So many bytes were written to its socket; none if it came to nothing.
+    Finished(PeerId, u64),
+    /// The connection ends.
+    Gone(PeerId, Recipient<UploadTurn>),
+}
+
+/// What a connection is told of a request.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum UploadTurn {
+    /// Send it now; answer with [`UploadEvent::Finished`].
+    Serve(Upload),
+    /// Refuse it.
+    Refuse(Upload, RejectReason),
+}
+
+/// Asks what the uplink carries, in bytes a second, if that is known.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<u64>")]
+pub struct Uplink;
+
+/// The actor.
+#[derive(Debug)]
+pub struct Uploader {
+    uploads: Uploads,
+    connections: HashMap<PeerId, Recipient<UploadTurn>>,
+}
+
+impl Uploader {
+    /// Nobody asks yet; `limit` is the configured uplink in bytes a second.
+    pub fn new(limit: Option<u64>) -> Self {
+        Self {
+            uploads: Uploads::new(Instant::now(), limit, UploadTuning::default()),
+            connections: HashMap::new(),
+        }
+    }
+
+    fn serve(&mut self) {
+        while let Some((peer, upload)) = self.uploads.next(Instant::now()) {
+            self.tell(peer, UploadTurn::Serve(upload));
+        }
+    }
+
+    fn tell(&self, peer: PeerId, turn: UploadTurn) {
+        if let Some(connection) = self.connections.get(&peer) {
+            connection.do_send(turn);
+        }
+    }
+}
+
+impl Actor for Uploader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(TICK, |actor, _| actor.serve());
+    }
+}
+
+impl Handler<UploadEvent> for Uploader {
+    type Result = ();
+
+    fn handle(&mut self, event: UploadEvent, _: &mut Context<Self>) {
+        match event {
+            UploadEvent::Joined(peer, connection) => {
+                self.connections.insert(peer, connection);
+            }
+            UploadEvent::Asked(peer, upload) => {
+                if let Err(wait) = self.uploads.ask(peer, upload) {
+                    let reason = RejectReason::Busy(wait);
+                    self.tell(peer, UploadTurn::Refuse(upload, reason));
+                }
+            }
+            UploadEvent::TookBack(peer, file, chunk) => {
+                self.uploads.cancel(peer, file, chunk);
+            }
+            UploadEvent::LostInterest(peer, file) => self.uploads.forget_file(peer, file),
+            UploadEvent::Choked(peer) => {
+                for upload in self.uploads.forget(peer) {
+                    self.tell(peer, UploadTurn::Refuse(upload, RejectReason::Choked));
+                }
+            }
+            UploadEvent::Finished(peer, bytes) => {
+                self.uploads.finished(Instant::now(), peer, bytes);
+            }
+            UploadEvent::Gone(peer, connection) => {
+                // Another link to the same peer may have taken its place.
+                if self.connections.get(&peer) == Some(&connection) {
+                    self.uploads.gone(peer);
+                    self.connections.remove(&peer);
+                }
+            }
+        }
+        self.serve();
+    }
+}
+
+impl Handler<Uplink> for Uploader {
+    type Result = Option<u64>;
+
+    fn handle(&mut self, _: Uplink, _: &mut Context<Self>) -> Self::Result {
+        self.uploads.uplink()
+    }
+}
