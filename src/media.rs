@@ -2,8 +2,8 @@
 //!
 //! * [`geometry`]: bytes ↔ chunks ↔ time.
 //! * [`facts`]: what is known of a file: kind, duration, codecs, tags.
-//! * [`mod@probe`]: those facts, read by ffprobe.
-//! * [`timeline`]: which bytes belong to which time.
+//! * [`timeline`]: which bytes belong to which time, as bitrates vary.
+//! * [`mod@probe`]: facts and timeline, read by ffprobe.
 
 pub mod facts;
 pub mod geometry;
@@ -11,6 +11,6 @@ pub mod probe;
 pub mod timeline;
 
 pub use facts::{AudioTrack, FileEntry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
-pub use timeline::Timeline;
 pub use geometry::{ChunkSize, Geometry};
-pub use probe::{ProbeError, probe};
+pub use probe::{ProbeError, probe, probe_timeline};
+pub use timeline::Timeline;

@@ -5,6 +5,7 @@
 //! * [`roster`]: pure: known peers, whom to dial and when, who is banned.
 //! * [`slots`]: pure: whom we serve when more want than we can.
 //! * [`upload`]: pure: whose request is served next.
+//! * [`dial`]: reaching a peer.
 //! * [`connection`]: actor: one link and its session.
 //! * [`uploader`]: actor: the upload queue of all connections.
 //! * [`actor`]: actor: owns the connections.
@@ -17,6 +18,7 @@
 
 pub mod actor;
 pub mod connection;
+pub mod dial;
 pub mod rate;
 pub mod roster;
 pub mod session;
@@ -80,6 +82,8 @@ pub struct Place {
     /// Bytes a second it can send, as far as it knows; 0 if it does not fetch
     /// from sources.
     pub uplink: u64,
+    /// Media time that plays at present.
+    pub playhead: Duration,
 }
 
 /// What a scheduler wants the tracker and other viewers to know of its file.
@@ -90,6 +94,8 @@ pub struct ReportFile {
     pub report: FileReport,
     /// Chunks fetched at present, for other viewers.
     pub window: Range<u32>,
+    /// Media time that plays at present.
+    pub playhead: Duration,
 }
 
 /// Asks a connection for a chunk. Answered by [`SwarmEventKind::Arrived`],
@@ -141,6 +147,8 @@ pub enum SwarmEventKind {
     Has(RoaringBitmap),
     /// The peer no longer has these.
     Lost(RoaringBitmap),
+    /// Time it takes the peer to serve all that waits there.
+    Backlog(Duration),
     /// Where the peer is in the file.
     Place(Place),
     /// What we can send ourselves, as the others are told.

@@ -26,7 +26,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// Program and version, for the other side's log.
 pub const AGENT: &str = concat!("swarmplay/", env!("CARGO_PKG_VERSION"));
 
-/// Largest envelope: [`MAX_ENTRIES`] file entries of the longest texts fit.
+/// Largest envelope: [`MAX_ENTRIES`] file entries of the longest texts and
+/// timelines (12 KiB each) fit beside [`MAX_REMOVED`] ids (34 KB).
 pub const MAX_ENVELOPE: usize = 256 << 10;
 
 /// Largest payload: one chunk of the largest size.
@@ -36,7 +37,7 @@ pub const MAX_PAYLOAD: usize = 256 << 10;
 pub const MAX_FRAME: usize = MAX_PAYLOAD + (80 << 10);
 
 /// Entries in one message that lists files.
-pub const MAX_ENTRIES: usize = 32;
+pub const MAX_ENTRIES: usize = 16;
 
 /// Ranges in one [`Message::Have`].
 pub const MAX_RANGES: usize = 8192;

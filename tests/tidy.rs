@@ -94,11 +94,12 @@ fn borders_are_kept() {
 }
 
 /// Files that decide and do nothing: no actor, no runtime, no clock, no chance.
-const PURE: [&str; 18] = [
+const PURE: [&str; 21] = [
     "src/integrity/shape.rs",
     "src/integrity/tree.rs",
     "src/media/geometry.rs",
     "src/media/facts.rs",
+    "src/media/timeline.rs",
     "src/store/ledger.rs",
     "src/swarm/session.rs",
     "src/swarm/rate.rs",
@@ -106,6 +107,8 @@ const PURE: [&str; 18] = [
     "src/swarm/slots.rs",
     "src/scheduler/core.rs",
     "src/scheduler/core/fill.rs",
+    "src/scheduler/core/dispersal.rs",
+    "src/swarm/upload.rs",
     "src/scheduler/peer.rs",
     "src/scheduler/window.rs",
     "src/tracker/registry.rs",

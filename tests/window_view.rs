@@ -101,6 +101,7 @@ fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) -> Fil
             artist: artist.into(),
             album: album.into(),
             has_cover: false,
+            timeline: Default::default(),
         },
         sources: u32::from(id) - 1,
     }

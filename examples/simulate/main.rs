@@ -15,6 +15,8 @@
 //! and parameters and shows how they grow; what it says of one is no promise
 //! about a network, which is what `scripts/lab` is for.
 
+#![allow(clippy::print_stdout, reason = "what it prints is its result")]
+
 mod network;
 mod node;
 mod player;
@@ -75,14 +77,21 @@ struct Options {
     #[arg(long)]
     share_lapses: Option<f64>,
     #[arg(long)]
+    duty_within: Option<f64>,
+    #[arg(long)]
     urgent: Option<f64>,
     #[arg(long)]
     pressing: Option<f64>,
+    #[arg(long)]
+    copy_costs: Option<f64>,
     #[arg(long)]
     longest_wait: Option<f64>,
     /// Choose chunks in order, as a comparison.
     #[arg(long)]
     in_order: bool,
+    /// Print each stall.
+    #[arg(long)]
+    events: bool,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -99,6 +108,7 @@ impl Options {
         let mut tuning = Tuning::default();
         set(&mut tuning.rarest_within, self.rarest_within);
         set(&mut tuning.share_lapses, self.share_lapses);
+        set(&mut tuning.duty_within, self.duty_within);
         if self.in_order {
             tuning.picker = Picker::InOrder;
         }
@@ -107,6 +117,7 @@ impl Options {
 
     fn upload_tuning(&self) -> UploadTuning {
         let mut tuning = UploadTuning::default();
+        set(&mut tuning.copy_costs, self.copy_costs);
         set(&mut tuning.pressing, self.pressing);
         set(&mut tuning.longest_wait, self.longest_wait);
         tuning
@@ -145,6 +156,9 @@ fn main() {
         let mut swarm = network::Network::new(&options);
         swarm.run();
         let report = report::Report::new(&options, &swarm);
+        if options.events {
+            swarm.print_stalls();
+        }
         if options.json {
             println!("{}", report.json());
         } else {

@@ -124,6 +124,7 @@ impl Network {
             core,
             player: None,
             have,
+            told_backlog: Duration::ZERO,
             fresh: RoaringBitmap::new(),
             neighbours: Vec::new(),
             sent_bytes: 0,
@@ -185,6 +186,17 @@ impl Network {
             Event::Hear(to, from, say) => self.hear(to, from, say),
         }
         false
+    }
+
+    pub fn print_stalls(&self) {
+        for (number, node) in self.nodes.iter().enumerate() {
+            for (at, chunk) in node.player.iter().flat_map(|player| &player.stalls) {
+                println!(
+                    "viewer {number} at {:.2} s: no chunk {chunk}",
+                    at.as_secs_f64()
+                );
+            }
+        }
     }
 
     /// Share of all uplinks used while everybody is here and wants something.
@@ -323,6 +335,11 @@ impl Network {
         }
         self.perform(viewer);
         self.serve(viewer);
+        let backlog = self.nodes[viewer].uploads.backlog();
+        if backlog.abs_diff(self.nodes[viewer].told_backlog) > Duration::from_millis(100) {
+            self.nodes[viewer].told_backlog = backlog;
+            self.tell_neighbours(viewer, &Say::Backlog(backlog));
+        }
         let fresh = std::mem::take(&mut self.nodes[viewer].fresh);
         if !fresh.is_empty() {
             self.tell_neighbours(viewer, &Say::Have(fresh));

@@ -25,6 +25,7 @@ pub enum Say {
     Busy(ChunkIndex, Duration),
     Chunk(ChunkIndex),
     Have(RoaringBitmap),
+    Backlog(Duration),
     Place(Place),
 }
 
@@ -42,6 +43,7 @@ pub struct Node {
     pub player: Option<Player>,
     pub have: RoaringBitmap,
     pub fresh: RoaringBitmap,
+    pub told_backlog: Duration,
     pub neighbours: Vec<usize>,
     pub sent_bytes: u64,
     pub alive: bool,
@@ -93,7 +95,8 @@ impl Node {
             Say::Up { origin } => core.peer_up(now, from, String::new(), origin),
             Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
             Say::Have(chunks) => core.peer_has(now, from, chunks),
-            Say::Place(place) => core.with_peer(now, from, |peer| peer.place = place),
+            Say::Backlog(backlog) => core.with_peer(now, from, |peer| peer.backlog = backlog),
+            Say::Place(place) => core.with_peer(now, from, |peer| peer.set_place(now, place)),
             Say::Chunk(chunk) => {
                 core.stored(now, from, chunk, bytes);
                 if self.have.insert(chunk.0) {
@@ -110,11 +113,12 @@ impl Node {
         let (Some(player), Some(core)) = (&mut self.player, &mut self.core) else {
             return;
         };
-        let asked = player.asks();
-        let read = player.update(at, &self.have);
-        let asks = player.asks();
-        if let Some(chunk) = asks.filter(|_| read || asked.is_none()) {
-            core.set_reader(now, READER, chunk);
+        let before = player.asks();
+        player.update(at, &self.have);
+        if let Some(asks) = player.asks() {
+            // One after another, as they are asked for over HTTP.
+            let first = before.map_or(asks.0, |asked| asked.0 + 1);
+            (first..=asks.0).for_each(|chunk| core.set_reader(now, READER, ChunkIndex(chunk)));
         } else if player.is_done() {
             core.remove_reader(now, READER);
         }
@@ -137,6 +141,7 @@ impl Node {
         Place {
             window: core.window(now),
             uplink,
+            playhead: core.playhead(now),
         }
     }
 }

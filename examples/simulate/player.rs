@@ -24,9 +24,10 @@ pub struct Player {
     playing: bool,
     /// From pressing play to the first picture.
     pub start: Option<Duration>,
-    /// Time it stood still, and how often.
+    /// Time it stood still.
     pub stalled: Duration,
-    pub stalls: u32,
+    /// When it stopped, and for want of which chunk.
+    pub stalls: Vec<(Duration, u32)>,
 }
 
 impl Player {
@@ -42,7 +43,7 @@ impl Player {
             playing: false,
             start: None,
             stalled: Duration::ZERO,
-            stalls: 0,
+            stalls: Vec::new(),
         }
     }
 
@@ -75,7 +76,7 @@ impl Player {
             self.playhead = until;
             if !short.is_zero() && !self.is_done() {
                 self.playing = false;
-                self.stalls += 1;
+                self.stalls.push((now, self.next));
                 self.stalled += short;
             }
         } else if self.start.is_some() {

@@ -28,7 +28,9 @@ impl Report {
     pub fn new(options: &Options, network: &Network) -> Self {
         let film = options.film_bytes() as f64;
         let viewers = &network.nodes[1..];
-        let watched = viewers.iter().filter(|node| node.alive || node.done_at.is_some());
+        let watched = viewers
+            .iter()
+            .filter(|node| node.alive || node.done_at.is_some());
         let watched: Vec<_> = watched.collect();
         let players = || watched.iter().filter_map(|node| node.player.as_ref());
         let mut starts: Vec<f64> = players()

@@ -78,6 +78,8 @@ class Lab:
     def run(self, name: str) -> bool:
         """One scenario; whether the expectations were met."""
         path = Path(name) if name.endswith(".toml") else scenario.FOLDER / f"{name}.toml"
+        if not path.exists():
+            raise LabError(f"no scenario {name}; there are: {', '.join(scenario.names())}")
         chosen = scenario.load(path)
         sides = self.only or chosen.sides
         out = self.options.out or TARGET / "lab"

@@ -27,6 +27,7 @@ from .scenario import Scenario
 AT_LEAST = ("smooth", "mb_per_s")
 LABELS = {
     "smooth": "smooth viewers",
+    "stalls": "stalls",
     "stall_total": "stalls of all, s",
     "stalls_each": "most stalls of one",
     "stall_longest": "longest stall, s",
@@ -42,8 +43,8 @@ LABELS = {
     "duplicates": "duplicates, %",
 }
 COLUMNS = {
-    "watch": ["smooth", "stall_total", "stall_longest", "startup_median", "startup_max",
-              "copies", "payload_copies", "cpu", "duplicates"],
+    "watch": ["smooth", "stalls", "stall_total", "stall_longest", "startup_median",
+              "startup_max", "copies", "payload_copies", "cpu", "duplicates"],
     "spread": ["last", "limit_ratio", "copies", "payload_copies", "cpu", "duplicates"],
     "copy": ["mb_per_s", "last", "cpu"],
 }
@@ -85,6 +86,7 @@ def watched(result: dict) -> dict[str, float | None]:
     return {
         "viewers": len(viewers),
         "smooth": sum(smooth),
+        "stalls": sum(map(len, lengths)),
         "stall_total": sum(map(sum, lengths)),
         "stalls_each": max(map(len, lengths)),
         "stall_longest": max((max(stalls, default=0.0) for stalls in lengths), default=0.0),
@@ -98,15 +100,16 @@ def brief(scenario: Scenario, result: dict) -> str:
     """One run in one line."""
     numbers = figures(scenario, result)
     died = f"; died: {', '.join(result['died'])}" if result["died"] else ""
+    undone = f"; never: {', '.join(result['undone'])}" if result["undone"] else ""
     shown = [key for key in columns(scenario) if numbers.get(key) is not None]
-    return ", ".join(f"{LABELS[key]} {show(key, numbers[key])}" for key in shown) + died
+    return ", ".join(f"{LABELS[key]} {show(key, numbers[key])}" for key in shown) + died + undone
 
 
 def columns(scenario: Scenario) -> list[str]:
     """What the table shows."""
     chosen = list(COLUMNS[scenario.kind])
     if any(host.seeks for host in scenario.hosts):
-        chosen.insert(5, "seek_max")
+        chosen.insert(6, "seek_max")
     return chosen
 
 
@@ -114,9 +117,10 @@ def show(key: str, value: float | None) -> str:
     """A number as text."""
     if value is None:
         return "–"
-    if key in ("smooth", "stalls_each", "mb_per_s"):
+    if key in ("smooth", "stalls", "stalls_each", "mb_per_s"):
         return f"{value:.0f}"
-    return f"{value:.1f}" if key in ("cpu", "duplicates", "last", "stall_total") else f"{value:.2f}"
+    digits = 1 if key in ("cpu", "duplicates", "last", "stall_total") else 2
+    return f"{value:.{digits}f}"
 
 
 def cell(key: str, runs: list[dict]) -> str:
@@ -150,6 +154,7 @@ def misses(scenario: Scenario, results: dict[str, list[dict]]) -> list[str]:
     for number, result in enumerate(results.get("ours", []), 1):
         run_misses = misses_of(scenario, figures(scenario, result))
         run_misses += [f"{name} died" for name in result["died"]]
+        run_misses += [f"it never came to: {event}" for event in result["undone"]]
         missed += [f"ours, run {number}: {miss}" for miss in run_misses]
     if scenario.expect.get("control_fails"):
         for number, result in enumerate(results.get("control", []), 1):

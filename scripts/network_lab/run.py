@@ -1,6 +1,7 @@
 """One system through one scenario: hosts up, play pressed, figures taken."""
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -56,7 +57,9 @@ class Run:
         return self.processes.start(f"{host.name}.viewer", namespace, words)
 
     def begin(self) -> None:
-        """The clock starts: what was used before does not count."""
+        """The clock starts: what was used before does not count, nor is the
+        disk busy with it."""
+        os.sync()
         self.cpu_before = {name: p.cpu() for name, p in self.engine.engines.items()}
         self.sent_before = self.network.counters()
         self.clock = time.monotonic() + SETTLE
@@ -92,8 +95,8 @@ class Run:
         results = {name: result | {"arrives": arrived[name]} for name, result in results.items()}
         dead = [name for name, engine in self.engine.engines.items()
                 if engine.ended() and name not in events.gone]
-        return {"viewers": results, "events": events.happened, "gone": sorted(events.gone),
-                "died": dead}
+        return {"viewers": results, "events": events.happened, "died": dead,
+                "undone": [f"{event.does} {', '.join(event.hosts)}" for event in events.todo]}
 
     def get(self, target: Path) -> dict:
         """Times the command that fetches a whole file, from its start to its end."""
@@ -106,10 +109,11 @@ class Run:
                 raise LabError(f"{host.name} is not done after {FETCH_LIMIT:.0f} s")
             time.sleep(0.002)
         end = time.monotonic() - self.clock
-        if process.popen.returncode:
+        size = self.scenario.films[host.watches].size
+        if process.popen.returncode or target.stat().st_size != size:
             raise LabError(f"{host.name} failed; see {process.log}")
         result = {"finished": True, "killed": False, "end": end, "errors": []}
-        return {"viewers": {host.name: result}, "events": [], "gone": [], "died": []}
+        return {"viewers": {host.name: result}, "events": [], "undone": [], "died": []}
 
     def totals(self) -> dict:
         """What the engines used and sent since the clock started."""

@@ -123,8 +123,7 @@ def _hosts(table: dict[str, Any]) -> list[Host]:
     if count is None:
         return [Host(**table)]
     name, arrives = table.pop("name"), table.pop("arrives", 0.0)
-    first = table.pop("first", 1)
-    return [Host(name=f"{name}-{first + i}", arrives=arrives + i * spacing, **table)
+    return [Host(name=f"{name}-{i + 1}", arrives=arrives + i * spacing, **table)
             for i in range(count)]
 
 

@@ -106,6 +106,7 @@ mod tests {
                 artist: String::new(),
                 album: String::new(),
                 has_cover: false,
+                timeline: Default::default(),
             },
             sources: 1,
         }

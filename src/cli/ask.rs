@@ -41,8 +41,11 @@ pub(super) fn ls(
     json: bool,
 ) -> anyhow::Result<()> {
     let runner = actix_rt::System::new();
-    let entries = runner.block_on(query(config, kind, search))?;
+    let mut entries = runner.block_on(query(config, kind, search))?;
     if json {
+        // Hundreds of numbers that nobody reads.
+        let timelines = entries.iter_mut().map(|entry| &mut entry.facts.timeline);
+        timelines.for_each(|timeline| *timeline = Default::default());
         return print(&format!("{}\n", serde_json::to_string_pretty(&entries)?));
     }
     print(&table(&entries))?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::index::{Index, IndexError, Record, Verdict};
 use super::scan::Stamp;
 use crate::integrity::{HashTree, Hasher};
-use crate::media::{ChunkSize, FileEntry, Geometry, ProbeError, probe};
+use crate::media::{ChunkSize, FileEntry, Geometry, ProbeError, probe, probe_timeline};
 
 /// Progress and cancellation, shared with the thread that hashes.
 #[derive(Debug, Default)]
@@ -70,16 +70,21 @@ pub fn inspect(
     if let Err(error) = File::open(path) {
         return Ok(Outcome::Skip(format!("cannot be read: {error}")));
     }
-    let facts = match probe(ffprobe, path) {
+    let mut facts = match probe(ffprobe, path, &progress.cancelled) {
         Ok(facts) => facts,
-        // The program may be installed later: not remembered.
-        Err(error @ ProbeError::NoProgram { .. }) => return Ok(Outcome::Skip(error.to_string())),
+        Err(_) if progress.cancelled.load(Ordering::Relaxed) => return Ok(Outcome::Cancelled),
+        // The program may be installed, the disk be faster later: not remembered.
+        Err(error @ (ProbeError::NoProgram { .. } | ProbeError::TooSlow)) => {
+            return Ok(Outcome::Skip(error.to_string()));
+        }
         Err(error) => return skip(index, path, stamp, error.to_string()),
     };
     let chunk_size = ChunkSize::for_media(stamp.size, facts.duration());
     let Some(geometry) = Geometry::checked(stamp.size, chunk_size.bytes()) else {
         return skip(index, path, stamp, "larger than 512 GiB".into());
     };
+    let (size, duration) = (stamp.size, facts.duration());
+    facts.timeline = probe_timeline(ffprobe, path, size, duration, &progress.cancelled).into();
     let hashed = hash(path, geometry, progress);
     let (id, tree) = match hashed {
         Ok(Some(hashed)) => hashed,
@@ -115,9 +120,18 @@ fn recall(
     stamp: Stamp,
     verdict: Verdict,
 ) -> Result<Option<Outcome>, IndexError> {
-    let Verdict::Shared { id, chunk_size, .. } = &verdict else {
+    let Verdict::Shared {
+        id,
+        chunk_size,
+        facts,
+    } = &verdict
+    else {
         return Ok(None);
     };
+    // Remembered by a version that made no timelines.
+    if !facts.timeline.fits(stamp.size, facts.duration()) {
+        return Ok(None);
+    }
     let Some(chunk_size) = ChunkSize::checked(*chunk_size) else {
         return Ok(None);
     };

@@ -1,5 +1,6 @@
 //! What is known of a media file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,10 @@ pub struct MediaFacts {
     pub album: String,
     /// Whether a cover picture is embedded.
     pub has_cover: bool,
+    /// Which bytes belong to which time; the default one if that is unknown.
+    /// Shared, as entries are copied freely.
+    #[serde(default)]
+    pub timeline: Arc<Timeline>,
 }
 
 impl MediaFacts {
@@ -146,9 +151,13 @@ impl FileEntry {
         Geometry::checked(self.size, self.chunk_size)
     }
 
-    /// Which bytes belong to which time.
-    pub fn timeline(&self) -> Timeline {
-        Timeline::constant(self.size, self.facts.duration())
+    /// Which bytes belong to which time; a constant bitrate where it is unknown.
+    pub fn timeline(&self) -> Arc<Timeline> {
+        let (known, duration) = (&self.facts.timeline, self.facts.duration());
+        if known.fits(self.size, duration) {
+            return known.clone();
+        }
+        Arc::new(Timeline::constant(self.size, duration))
     }
 
     /// Bytes of media a second, averaged over the file.

@@ -4,7 +4,6 @@
 //! and the store (what is here). It never sees payload.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -88,7 +87,7 @@ impl Scheduler {
         let now = Instant::now();
         let windows = Windows::new(
             opened.geometry,
-            Arc::new(entry.timeline()),
+            entry.timeline(),
             config.read_ahead.0,
             config.urgent.0,
             opened.room,
@@ -195,8 +194,13 @@ impl Scheduler {
             position: self.position(),
             buffer: self.buffer(),
         };
-        let window = self.core.window(Instant::now());
-        self.swarm.do_send(ReportFile { report, window });
+        let now = Instant::now();
+        let (window, playhead) = (self.core.window(now), self.core.playhead(now));
+        self.swarm.do_send(ReportFile {
+            report,
+            window,
+            playhead,
+        });
         self.tell_playheads();
     }
 
@@ -337,11 +341,17 @@ impl Handler<SwarmEvent> for Scheduler {
                 self.core.with_peer(now, peer, |peer| peer.has -= chunks);
             }
             SwarmEventKind::Place(place) => {
-                self.core.with_peer(now, peer, |peer| peer.place = place);
+                self.core
+                    .with_peer(now, peer, |peer| peer.set_place(now, place));
+            }
+            SwarmEventKind::Backlog(backlog) => {
+                self.core
+                    .with_peer(now, peer, |peer| peer.backlog = backlog);
             }
             SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),
             SwarmEventKind::Reserve(reserve) => {
-                self.core.with_peer(now, peer, |peer| peer.reserve = reserve);
+                self.core
+                    .with_peer(now, peer, |peer| peer.reserve = reserve);
             }
             SwarmEventKind::Choked(choked) => self.core.choked(now, peer, choked),
             SwarmEventKind::Rtt(rtt) => self.core.with_peer(now, peer, |peer| peer.set_rtt(rtt)),

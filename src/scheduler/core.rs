@@ -19,6 +19,7 @@
 
 pub mod dispersal;
 mod fill;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,7 +27,8 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use roaring::RoaringBitmap;
-use serde::{Deserialize, Serialize};
+
+pub use tuning::{Picker, Tuning};
 
 use super::peer::Peer;
 use super::window::Windows;
@@ -61,48 +63,6 @@ pub enum Effect {
 struct Flight {
     peer: PeerId,
     sent: Instant,
-}
-
-/// How chunks are chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Picker {
-    /// As the head of this module says.
-    #[default]
-    Swarm,
-    /// In order, from whoever has credits left: what a client without a swarm in
-    /// mind does. For comparison.
-    InOrder,
-}
-
-/// Bounds on requests.
-#[derive(Debug, Clone, Copy)]
-pub struct Tuning {
-    /// Silence after which a peer loses its requests.
-    pub request_timeout: Duration,
-    /// Requests at one peer, whatever its rate.
-    pub requests_per_peer: u32,
-    /// How chunks are chosen.
-    pub picker: Picker,
-    /// What is needed within this time comes before what is needed later, however
-    /// rare that is; within it, the rarest comes first.
-    pub rarest_within: Duration,
-    /// A chunk that no viewer holds and that is needed within this time is fetched
-    /// from a source by whoever needs it, whosever share it is.
-    pub share_lapses: Duration,
-}
-
-impl Default for Tuning {
-    /// Decided by simulation, see `docs/benchmarks.md`.
-    fn default() -> Self {
-        Self {
-            request_timeout: Duration::from_secs(2),
-            requests_per_peer: 64,
-            picker: Picker::Swarm,
-            rarest_within: Duration::from_secs(6),
-            share_lapses: Duration::from_millis(1000),
-        }
-    }
 }
 
 /// The decisions for one file.
@@ -321,6 +281,12 @@ impl Core {
         self.windows.first_window(now).unwrap_or(0..0)
     }
 
+    /// Media time that plays at present, at the first reader; the beginning if
+    /// nobody reads.
+    pub fn playhead(&self, now: Instant) -> Duration {
+        self.windows.playhead(now).unwrap_or_default()
+    }
+
     /// Why a chunk that is needed now is not here.
     pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
         let held = |peer: &Peer| peer.has.contains(chunk.0) && !peer.choking;
@@ -336,6 +302,7 @@ impl Core {
     /// A chunk is held, wherever it came from. Requests for it are taken back.
     pub fn now_held(&mut self, chunk: ChunkIndex) {
         self.have.insert(chunk.0);
+        self.windows.arrived(chunk);
         for flight in self.flights.remove(&chunk).unwrap_or_default() {
             self.effects.push(Effect::Cancel(flight.peer, chunk));
             if let Some(peer) = self.peers.get_mut(&flight.peer) {
@@ -445,6 +412,11 @@ impl Core {
 
     fn request(&mut self, now: Instant, id: PeerId, chunk: ChunkIndex) {
         let deadline = self.windows.time_until(now, chunk);
+        let source = self.peers.get(&id).is_some_and(|peer| self.is_source(peer));
+        let deadline = match source {
+            true => deadline.min(self.needed_by_others(now, chunk)),
+            false => deadline,
+        };
         self.effects.push(Effect::Request(id, chunk, deadline));
         self.in_flight.insert(chunk.0);
         let flight = Flight {

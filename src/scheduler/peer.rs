@@ -18,6 +18,9 @@ const QUEUE_TARGET: Duration = Duration::from_millis(1000);
 /// Rate assumed of a peer that has not delivered yet, in bytes a second.
 const ASSUMED_RATE: f64 = 500_000.0;
 
+/// A peer that says nothing of its place for longer may have stopped playing.
+const PLACE_HOLDS: Duration = Duration::from_secs(3);
+
 /// A peer that owes chunks is not suspected before this time of silence: chunks
 /// of one uplink that serves many come in bursts.
 const MIN_SILENCE: Duration = Duration::from_millis(600);
@@ -44,6 +47,9 @@ pub struct Peer {
     pub wait_until: Instant,
     /// What it said last of its own place.
     pub place: Place,
+    placed: Instant,
+    /// Time it takes to send what waits there, of all who ask, as it said last.
+    pub backlog: Duration,
     /// Whether it is asked only for what would come too late otherwise: the
     /// tracker keeps a source's uplink for others.
     pub reserve: bool,
@@ -66,6 +72,8 @@ impl Peer {
             supplied: 0,
             wait_until: now,
             place: Place::default(),
+            placed: now,
+            backlog: Duration::ZERO,
             reserve: false,
             window: FIRST_WINDOW,
             gap: Gap::default(),
@@ -73,6 +81,18 @@ impl Peer {
             rate: RateMeter::new(now),
             progress: now,
         }
+    }
+
+    /// It says where it is.
+    pub fn set_place(&mut self, now: Instant, place: Place) {
+        self.place = place;
+        self.placed = now;
+    }
+
+    /// Media time that plays at the peer, if it plays on since it told.
+    pub fn playhead(&self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.placed);
+        self.place.playhead + since.min(PLACE_HOLDS)
     }
 
     /// A new round-trip time.
@@ -143,7 +163,8 @@ impl Peer {
             _ => self.rate.rate(now).max(1000.0),
         };
         let queued = f64::from(self.outstanding + 1) * f64::from(chunk_bytes);
-        self.rtt + Duration::from_secs_f64((queued / rate).min(3600.0))
+        let queued = Duration::from_secs_f64((queued / rate).min(3600.0));
+        self.rtt + queued.max(self.backlog)
     }
 }
 

@@ -28,6 +28,10 @@ const MAX_URGENT: u32 = 256;
 /// players take, so that deadlines are early rather than late.
 pub const START: Duration = Duration::from_secs(1);
 
+/// Nothing stands still where playing has not begun: who plays comes first by this
+/// time.
+const GRACE: Duration = Duration::from_millis(400);
+
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);
 
@@ -77,14 +81,16 @@ impl Windows {
             let last = geometry.chunk_at(bytes.end.saturating_sub(1));
             geometry.chunk_at(bytes.start).0..last.0 + 1
         };
-        let index = timeline.index_ranges().iter().flat_map(chunks).collect();
+        let room = (room / 2).max(2);
+        let index = timeline.index_ranges().iter().flat_map(chunks);
+        let index = index.take(room as usize / 2).collect();
         Self {
             geometry,
             timeline,
             index,
             ahead: read_ahead,
             urgent,
-            room: (room / 2).max(2),
+            room,
             readers: BTreeMap::new(),
         }
     }
@@ -118,6 +124,12 @@ impl Windows {
         }
         self.readers.insert(reader, state);
         jumped
+    }
+
+    /// A chunk came. As a part of the index it is not wanted again: a player that
+    /// reads it once more asks for it.
+    pub fn arrived(&mut self, chunk: ChunkIndex) {
+        self.index.remove(chunk.0);
     }
 
     /// A reader is gone.
@@ -174,9 +186,14 @@ impl Windows {
         playheads.min()
     }
 
-    /// Chunks from where a reader is to `length` of media after its playhead.
+    /// Chunks from where a reader is to `length` of media after its playhead, and
+    /// to a fourth of that after the place it reads at: not every reader plays.
     fn range(&self, reader: &Reader, now: Instant, length: Duration) -> Range<u32> {
         let until = self.playhead_of(reader, now) + length;
+        let until = match length > self.urgent.max(START * 2) {
+            true => until.max(self.time_of(reader.at) + length / 4),
+            false => until,
+        };
         let last = self.geometry.chunk_at(self.timeline.byte_at(until)).0;
         let end = (last + 1).clamp(reader.at.0 + 2, reader.at.0.saturating_add(self.room));
         reader.at.0..end.min(self.geometry.chunk_count())
@@ -232,7 +249,11 @@ impl Windows {
         }
         let time = self.time_of(chunk);
         let coming = self.readers.values().filter(|reader| reader.at <= chunk);
-        let until = coming.map(|reader| time.saturating_sub(self.playhead_of(reader, now)));
+        let until = coming.map(|reader| {
+            let starting = reader.since.is_none() && !reader.stalled;
+            let grace = if starting { GRACE } else { Duration::ZERO };
+            time.saturating_sub(self.playhead_of(reader, now)) + grace
+        });
         until.min().unwrap_or(NEVER)
     }
 }
@@ -322,8 +343,8 @@ mod tests {
         let mut windows = windows(1000);
         windows.set(now, ONE, ChunkIndex(0), false);
         windows.set(now, ReaderId(2), ChunkIndex(50), false);
-        assert_eq!(windows.time_until(now, ChunkIndex(51)), SECOND);
-        assert_eq!(windows.time_until(now, ChunkIndex(49)), SECOND * 49);
+        assert_eq!(windows.time_until(now, ChunkIndex(51)), SECOND + GRACE);
+        assert_eq!(windows.time_until(now, ChunkIndex(49)), SECOND * 49 + GRACE);
         assert_eq!(chunks(windows.urgent(now)), [0, 50, 1, 51, 2, 52]);
         windows.remove(ONE);
         assert_eq!(windows.time_until(now, ChunkIndex(0)), NEVER);

@@ -13,11 +13,12 @@ use roaring::RoaringBitmap;
 use super::connection::{
     CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking, TellPosition,
 };
+use super::dial::dial;
 use super::roster::{Admission, Roster};
 use super::slots::{Change, Slots};
 use super::uploader::{Uplink, Uploader};
 use super::{
-    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, ReportFile, SwarmEvent,
+    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, Place, ReportFile, SwarmEvent,
     SwarmEventKind, SwarmSnapshot, SwarmState,
 };
 use crate::announcer::{Announcer, ForgetPeers, SendReport, WantPeers};
@@ -26,9 +27,7 @@ use crate::lifecycle::Close;
 use crate::media::Geometry;
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
 use crate::wire::link::LinkLimits;
-use crate::wire::{
-    ByeReason, FileReport, Hello, Link, Message, PROTOCOL_VERSION, PathReason, Report, WireError,
-};
+use crate::wire::{ByeReason, FileReport, Hello, Link, Message, PathReason, Report};
 
 /// How often dials are looked for, choke turns passed on and stored chunks told
 /// to peers. Peers wait for haves, so this is short.
@@ -39,9 +38,6 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often peers are asked for again while a file is wanted.
 const ASK_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Time for a dial, and for the hello after it.
-pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A link over which nobody wants anything is closed after this time.
 const MAX_IDLE: Duration = Duration::from_secs(60);
@@ -295,27 +291,6 @@ impl Swarm {
     }
 }
 
-/// Dials, says hello, and checks that the right peer answers.
-async fn dial(
-    address: SocketAddr,
-    peer: PeerId,
-    settings: &SwarmSettings,
-) -> Result<(Link, Hello), WireError> {
-    let mut link = Link::dial(&address.to_string(), HELLO_TIMEOUT, &settings.limits).await?;
-    link.writer.send(Message::Hello(settings.hello.clone()))?;
-    match link.reader.next_within(HELLO_TIMEOUT).await? {
-        Message::Hello(hello) if hello.version != PROTOCOL_VERSION => {
-            Err(WireError::Violation("another protocol version"))
-        }
-        Message::Hello(hello) if hello.peer != peer => {
-            Err(WireError::Violation("somebody else lives at this address"))
-        }
-        Message::Hello(hello) => Ok((link, hello)),
-        Message::Bye { .. } => Err(WireError::Closed),
-        _ => Err(WireError::Violation("no hello")),
-    }
-}
-
 impl Actor for Swarm {
     type Context = Context<Self>;
 
@@ -399,7 +374,11 @@ impl Handler<ReportFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, report: ReportFile, _: &mut Context<Self>) {
-        let ReportFile { report, window } = report;
+        let ReportFile {
+            report,
+            window,
+            playhead,
+        } = report;
         let file = report.file;
         self.reports.retain(|report| report.file != file);
         self.reports.push_front(report);
@@ -411,11 +390,12 @@ impl Handler<ReportFile> for Swarm {
                 kind: SwarmEventKind::OwnUplink(uplink),
             });
         }
-        let position = TellPosition {
-            file,
+        let place = Place {
             window,
             uplink,
+            playhead,
         };
+        let position = TellPosition { file, place };
         for connection in self.connections.values() {
             connection.do_send(position.clone());
         }

@@ -9,7 +9,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -61,10 +60,8 @@ pub enum HoldingsChanged {
 pub struct TellPosition {
     /// Content id.
     pub file: FileId,
-    /// Chunks we fetch at present.
-    pub window: Range<u32>,
-    /// Bytes a second we can send; 0 if we fetch nothing from sources.
-    pub uplink: u64,
+    /// Where.
+    pub place: Place,
 }
 
 /// Serve, or stop serving.
@@ -194,9 +191,8 @@ impl Connection {
             Effect::LostInterest(file) => {
                 self.tell_uploader(UploadEvent::LostInterest(self.peer, file));
             }
-            Effect::Position(file, window, uplink) => {
-                self.tell(file, SwarmEventKind::Place(Place { window, uplink }));
-            }
+            Effect::Backlog(backlog) => self.tell_all(&SwarmEventKind::Backlog(backlog)),
+            Effect::Position(file, place) => self.tell(file, SwarmEventKind::Place(place)),
             Effect::Bye(reason, text) => {
                 tracing::info!(peer = %self.name, ?reason, text, "closed by the peer");
                 ctx.stop();
@@ -494,6 +490,11 @@ impl Handler<UploadTurn> for Connection {
     fn handle(&mut self, turn: UploadTurn, ctx: &mut Context<Self>) {
         match turn {
             UploadTurn::Serve(upload) => self.serve(ctx, upload),
+            UploadTurn::Backlog(backlog) => {
+                if self.session.is_wanted() {
+                    self.send(ctx, Message::Backlog(backlog));
+                }
+            }
             UploadTurn::Refuse(upload, reason) => {
                 if self.session.answer(upload.file, upload.chunk) {
                     self.refuse(ctx, upload, reason);
@@ -510,8 +511,9 @@ impl Handler<TellPosition> for Connection {
         if self.session.is_interested(tell.file) {
             let message = Message::Position {
                 file: tell.file,
-                window: tell.window,
-                uplink: tell.uplink,
+                window: tell.place.window,
+                uplink: tell.place.uplink,
+                playhead: tell.place.playhead,
             };
             self.send(ctx, message);
         }

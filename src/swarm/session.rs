@@ -11,12 +11,12 @@
 //!    peers that cut the file as we do.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use roaring::RoaringBitmap;
 
+use super::Place;
 use super::rate::RateMeter;
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
@@ -93,8 +93,10 @@ pub enum Effect {
     TookBack(FileId, ChunkIndex),
     /// The peer no longer wants a file.
     LostInterest(FileId),
-    /// Where the peer is in a file: what it fetches, what it can send.
-    Position(FileId, Range<u32>, u64),
+    /// Time it takes the peer to serve all that waits.
+    Backlog(Duration),
+    /// Where the peer is in a file.
+    Position(FileId, Place),
     /// A round trip was measured.
     Rtt(Duration),
     /// The peer closes the link.
@@ -157,6 +159,11 @@ impl Session {
     pub fn unwant(&mut self, file: FileId) -> Message {
         self.wants.remove(&file);
         Message::Interested { file, want: false }
+    }
+
+    /// Whether the peer wants anything.
+    pub fn is_wanted(&self) -> bool {
+        !self.interests.is_empty()
     }
 
     /// Whether the peer wants to know about a file.
@@ -267,7 +274,15 @@ impl Session {
                 file,
                 window,
                 uplink,
-            } if self.wants.contains_key(&file) => vec![Effect::Position(file, window, uplink)],
+                playhead,
+            } if self.wants.contains_key(&file) => {
+                let place = Place {
+                    window,
+                    uplink,
+                    playhead,
+                };
+                vec![Effect::Position(file, place)]
+            }
             Message::Chunk {
                 file,
                 chunk,
@@ -303,6 +318,7 @@ impl Session {
                     reason,
                 }]
             }
+            Message::Backlog(backlog) => vec![Effect::Backlog(backlog)],
             Message::Ping(number) => vec![Effect::Send(Message::Pong(number))],
             Message::Pong(number) => self.pong(now, number),
             Message::Bye { reason, text } => vec![Effect::Bye(reason, text)],

@@ -25,8 +25,10 @@ use crate::ids::{ChunkIndex, FileId, PeerId};
 /// What decides whose request is served.
 #[derive(Debug, Clone, Copy)]
 pub struct UploadTuning {
-    /// A deadline so near that it goes before anything else.
+    /// A deadline so near that only it counts.
     pub pressing: Duration,
+    /// How much later a chunk's deadline counts for each copy sent of it.
+    pub copy_costs: Duration,
     /// Longest time a request may expect to wait.
     pub longest_wait: Duration,
 }
@@ -35,7 +37,8 @@ impl Default for UploadTuning {
     /// Decided by simulation, see `docs/benchmarks.md`.
     fn default() -> Self {
         Self {
-            pressing: Duration::from_millis(1000),
+            pressing: Duration::from_millis(500),
+            copy_costs: Duration::from_secs(1),
             longest_wait: Duration::from_secs(2),
         }
     }
@@ -186,12 +189,12 @@ impl Uploads {
         let pressing = now + self.tuning.pressing;
         let rank = |(peer, upload): &(PeerId, Upload)| {
             let copies = self.copies.get(&(upload.file, upload.chunk)).copied();
-            let least = match upload.deadline < pressing {
-                true => None,
-                false => Some(copies.unwrap_or(0)),
-            };
+            let mut later = self.tuning.copy_costs * u32::from(copies.unwrap_or(0));
+            if upload.deadline < pressing {
+                later = Duration::ZERO;
+            }
             let busy = self.handed.iter().filter(|h| h.peer == *peer).count();
-            (least, busy, upload.deadline)
+            (upload.deadline + later, busy)
         };
         let ranked = self.waiting.iter().enumerate();
         let (index, _) = ranked.min_by_key(|(_, waiting)| rank(waiting))?;
@@ -314,12 +317,14 @@ mod tests {
         let now = Instant::now();
         let mut uploads = Uploads::new(now, None, UploadTuning::default());
         let ask = |uploads: &mut Uploads, peer, chunk, seconds| {
-            uploads.ask(id(peer), upload(now, chunk, seconds)).expect("room");
+            uploads
+                .ask(id(peer), upload(now, chunk, seconds))
+                .expect("room");
         };
         ask(&mut uploads, 1, 10, 20);
         assert_eq!(order(&mut uploads, now), [10]);
         ask(&mut uploads, 2, 10, 18);
-        ask(&mut uploads, 2, 11, 19);
+        ask(&mut uploads, 2, 11, 18);
         ask(&mut uploads, 3, 12, 2);
         ask(&mut uploads, 3, 13, 1);
         assert_eq!(order(&mut uploads, now), [13, 12, 11, 10]);
@@ -367,7 +372,10 @@ mod tests {
         let asked = (100..200).map(|chunk| uploads.ask(id(2), upload(now, chunk, 30)));
         let refused = asked.filter(Result::is_err).count();
         assert!((70..80).contains(&refused), "2 s fit, {refused} do not");
-        assert!(uploads.ask(id(3), upload(now, 1, 30)).is_ok(), "a first one");
+        assert!(
+            uploads.ask(id(3), upload(now, 1, 30)).is_ok(),
+            "a first one"
+        );
         assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)));
         assert!(!uploads.cancel(id(3), FILE, ChunkIndex(1)));
         assert_eq!(uploads.forget(id(2)).len(), 100 - refused);

@@ -14,8 +14,12 @@ use super::upload::{Upload, UploadTuning, Uploads};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::wire::RejectReason;
 
-/// How often it is looked whether a peer that does not read keeps others waiting.
+/// How often peers are told the backlog, and it is looked whether one that does
+/// not read keeps others waiting.
 const TICK: Duration = Duration::from_millis(200);
+
+/// A change of the backlog that peers are told.
+const NEWS: Duration = Duration::from_millis(100);
 
 /// What a connection tells.
 #[derive(Debug, Message)]
@@ -43,6 +47,8 @@ pub enum UploadEvent {
 pub enum UploadTurn {
     /// Send it now; answer with [`UploadEvent::Finished`].
     Serve(Upload),
+    /// Time it takes to serve all that waits; for the peer to know.
+    Backlog(Duration),
     /// Refuse it.
     Refuse(Upload, RejectReason),
 }
@@ -57,6 +63,7 @@ pub struct Uplink;
 pub struct Uploader {
     uploads: Uploads,
     connections: HashMap<PeerId, Recipient<UploadTurn>>,
+    told_backlog: Duration,
 }
 
 impl Uploader {
@@ -65,12 +72,24 @@ impl Uploader {
         Self {
             uploads: Uploads::new(Instant::now(), limit, UploadTuning::default()),
             connections: HashMap::new(),
+            told_backlog: Duration::ZERO,
         }
     }
 
     fn serve(&mut self) {
         while let Some((peer, upload)) = self.uploads.next(Instant::now()) {
             self.tell(peer, UploadTurn::Serve(upload));
+        }
+    }
+
+    fn tell_backlog(&mut self) {
+        let backlog = self.uploads.backlog();
+        if backlog.abs_diff(self.told_backlog) < NEWS {
+            return;
+        }
+        self.told_backlog = backlog;
+        for connection in self.connections.values() {
+            connection.do_send(UploadTurn::Backlog(backlog));
         }
     }
 
@@ -85,7 +104,10 @@ impl Actor for Uploader {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(TICK, |actor, _| actor.serve());
+        ctx.run_interval(TICK, |actor, _| {
+            actor.serve();
+            actor.tell_backlog();
+        });
     }
 }
 

@@ -353,7 +353,9 @@ impl Buf for Batch {
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let filled = slices.iter_mut().zip(&self.parts);
-        filled.map(|(slice, part)| *slice = IoSlice::new(part)).count()
+        filled
+            .map(|(slice, part)| *slice = IoSlice::new(part))
+            .count()
     }
 
     fn advance(&mut self, mut count: usize) {

@@ -255,7 +255,11 @@ pub enum Message {
         window: Range<u32>,
         /// Bytes a second it can send; 0 if it fetches nothing from sources.
         uplink: u64,
+        /// Media time that plays at present.
+        playhead: Duration,
     },
+    /// Time it takes the sender to serve all that waits.
+    Backlog(Duration),
     /// Requests will not be served.
     Choke,
     /// Requests are served again.

@@ -26,6 +26,7 @@ fn entry(id: u8, title: &str, size: u64) -> FileEntry {
             artist: String::new(),
             album: String::new(),
             has_cover: false,
+            timeline: Default::default(),
         },
         sources: u32::from(id),
     }

@@ -85,7 +85,8 @@ fn padding_is_no_index_and_a_long_one_is_cut() {
     let padded = built(&[(1000, 0), (1000, 1000)], 63, SECOND * 2);
     assert!(padded.index_ranges().is_empty());
     let long = built(&[(1000, 0), (1000, 1000)], 1 << 30, SECOND * 2);
-    assert_eq!(long.index_ranges(), [2000..2000 + MAX_INDEX_BYTES]);
+    let index = 2000..2000 + MAX_INDEX_BYTES;
+    assert_eq!(long.index_ranges(), std::slice::from_ref(&index));
 }
 
 #[test]
@@ -99,6 +100,7 @@ fn what_ffmpeg_reads_at_the_end_of_an_ogg_is_an_index_and_its_pages_are_filled()
     lines.iter().for_each(|line| builder.line(line));
     let page = builder.media.clone();
     assert_eq!(page, Some(199..199 + 356 + 207 + 182));
+    builder.packet(packet(0, 290_660, 390, 23_993));
     builder.line("format|format_name=ogg|start_time=0.000000");
     let timeline = builder.finish(SECOND * 24);
     assert_eq!(timeline.index_ranges(), [0..199, 225_772..291_079]);
@@ -160,16 +162,16 @@ fn a_list_that_breaks_off_tells_what_it_told() {
     let timeline = builder.finish(SECOND * 100);
     assert!(near(timeline.time_at(25_499), SECOND * 24), "{timeline:?}");
     assert!(timeline.time_at(500_000) > SECOND * 60, "{timeline:?}");
-    assert_eq!(timeline.index_ranges(), [0..500]);
+    assert_eq!(timeline.index_ranges(), std::slice::from_ref(&(0..500)));
 }
 
 #[test]
 fn a_wild_film_is_told_to_within_seconds() {
     let mut packets = Vec::new();
     for frame in 0..7200 * 4 {
-        // Scenes of nine seconds, the busiest with 40 times the bytes of the
+        // Scenes of two seconds, the busiest with 40 times the bytes of the
         // quietest.
-        let scene = frame / 36;
+        let scene = frame / 8;
         packets.push((1000 + (scene * 7919 % 40) * 1000, frame as i64 * 250));
     }
     let timeline = built(&packets, 4 << 20, SECOND * 7200);
@@ -178,7 +180,7 @@ fn a_wild_film_is_told_to_within_seconds() {
         byte += size;
         let needed = Duration::from_millis(time_ms as u64);
         let said = timeline.time_at(byte - 1);
-        assert!(said <= needed && said + SECOND * 15 > needed, "{byte}");
+        assert!(said <= needed && said + SECOND * 5 > needed, "{byte}");
     }
     assert_eq!(timeline.points().len(), MAX_POINTS);
 }
@@ -252,6 +254,8 @@ fn packets() -> impl Strategy<Value = Vec<(u32, u64, u64, i64)>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn nothing_is_needed_before_its_time(
         mut packets in packets(),

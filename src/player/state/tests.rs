@@ -22,6 +22,7 @@ fn entry(id: u8) -> FileEntry {
             artist: String::new(),
             album: String::new(),
             has_cover: false,
+            timeline: Default::default(),
         },
         sources: 1,
     }

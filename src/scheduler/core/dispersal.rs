@@ -17,7 +17,11 @@ pub fn score(chunk: ChunkIndex, viewer: PeerId, uplink: u64) -> f64 {
         return 0.0;
     }
     let (low, high) = viewer.0.split_at(8);
-    let word = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let word = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
     let mixed = mix(mix(mix(word(low)) ^ word(high)) ^ u64::from(chunk.0));
     // 53 bits, never 0 nor 1.
     let uniform = ((mixed >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;

@@ -18,7 +18,7 @@ const MAX_CANDIDATES: usize = 512;
 const MIN_HEDGE_AGE: Duration = Duration::from_millis(250);
 
 /// A share of a peer's estimate for a chunk that must fit before its deadline.
-const SAFETY: f64 = 1.5;
+const SAFETY: f64 = 0.7;
 
 impl Core {
     /// Asks a second peer for chunks that will miss their deadline.
@@ -124,10 +124,34 @@ impl Core {
         if self.tuning.picker == Picker::InOrder {
             return self.fill_in_order(now);
         }
+        self.fill_duties(now);
         self.fill_urgent(now);
         let mut missing = self.missing(now);
         self.fill_from_viewers(now, &mut missing);
         self.fill_from_sources(now, missing);
+    }
+
+    /// Our share of what no viewer holds and somebody needs soon: others wait for
+    /// us to pass it on, so it goes before what only we need.
+    fn fill_duties(&mut self, now: Instant) {
+        let until = self.tuning.duty_within;
+        let mut fresh = self.missing(now);
+        for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
+            fresh -= &peer.has;
+        }
+        for chunk in fresh.iter().take(MAX_CANDIDATES).map(ChunkIndex) {
+            let due = self.windows.time_until(now, chunk);
+            if due.min(self.needed_by_others(now, chunk)) > until {
+                return;
+            }
+            if self.is_ours(chunk) {
+                let open = |_: PeerId, peer: &Peer| self.is_source(peer) && !peer.reserve;
+                match self.soonest(now, chunk, open) {
+                    Some((_, id)) => self.request(now, id, chunk),
+                    None => return,
+                }
+            }
+        }
     }
 
     /// By deadline, from whoever delivers soonest; from viewers if in time.
@@ -202,7 +226,8 @@ impl Core {
         let mut keyed: Vec<(u64, usize, u32, ChunkIndex)> = near
             .map(|chunk| {
                 let due = self.windows.time_until(now, ChunkIndex(chunk));
-                let distance = due.as_millis() as u64 / self.tuning.rarest_within.as_millis() as u64;
+                let distance =
+                    due.as_millis() as u64 / self.tuning.rarest_within.as_millis() as u64;
                 let holders = self.peers.values().filter(|peer| peer.has.contains(chunk));
                 let tie = self.rng.random();
                 (distance, holders.count(), tie, ChunkIndex(chunk))
@@ -229,7 +254,8 @@ impl Core {
             if !lapsed && !self.is_ours(chunk) {
                 continue;
             }
-            let allowed = |_: PeerId, peer: &Peer| self.is_source(peer) && (lapsed || !peer.reserve);
+            let allowed =
+                |_: PeerId, peer: &Peer| self.is_source(peer) && (lapsed || !peer.reserve);
             let Some((_, id)) = self.soonest(now, chunk, allowed) else {
                 continue;
             };
@@ -241,11 +267,24 @@ impl Core {
         }
     }
 
+    /// Time until the first of the other viewers needs a chunk that we fetch for
+    /// all.
+    pub(super) fn needed_by_others(&self, now: Instant, chunk: ChunkIndex) -> Duration {
+        let time = self.windows.time_of(chunk);
+        let waiting = self
+            .peers
+            .values()
+            .filter(|peer| peer.place.window.contains(&chunk.0) && !peer.has.contains(chunk.0));
+        let until = waiting.map(|peer| time.saturating_sub(peer.playhead(now)));
+        until.min().unwrap_or(Duration::MAX)
+    }
+
     /// Whether a chunk falls to us, of all viewers that fetch at that place.
     fn is_ours(&self, chunk: ChunkIndex) -> bool {
-        let others = self.peers.iter().filter(|(_, peer)| {
-            peer.place.window.contains(&chunk.0) && !self.is_source(peer)
-        });
+        let others = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.place.window.contains(&chunk.0) && !self.is_source(peer));
         let best = others
             .map(|(id, peer)| score(chunk, *id, peer.place.uplink))
             .fold(0.0, f64::max);

@@ -3,7 +3,10 @@
 use rand::SeedableRng;
 
 use super::*;
-use crate::media::ChunkSize;
+use std::sync::Arc;
+
+use crate::media::{ChunkSize, Timeline};
+use crate::swarm::Place;
 
 const CHUNK: u32 = 16 << 10;
 const MS: Duration = Duration::from_millis(1);
@@ -25,17 +28,25 @@ impl Film {
         let geometry = Geometry::new(1000 * u64::from(CHUNK), ChunkSize::MIN);
         let windows = Windows::new(
             geometry,
-            u64::from(CHUNK) * 10,
+            Arc::new(Timeline::constant(
+                geometry.size(),
+                Duration::from_secs(100),
+            )),
             Duration::from_secs(30),
             Duration::from_millis(1500),
             10_000,
         );
-        let tuning = Tuning {
-            request_timeout: Duration::from_secs(2),
-            requests_per_peer: 64,
-        };
+        let tuning = Tuning::default();
         let rng = StdRng::seed_from_u64(7);
-        let core = Core::new(now, tuning, windows, geometry, RoaringBitmap::new(), rng);
+        let core = Core::new(
+            now,
+            id(99),
+            tuning,
+            windows,
+            geometry,
+            RoaringBitmap::new(),
+            rng,
+        );
         Self { core, now }
     }
 
@@ -48,6 +59,17 @@ impl Film {
             .peer_up(self.now, id(number), String::new(), origin);
         self.core
             .with_peer(self.now, id(number), |peer| peer.has = has);
+    }
+
+    fn place(&mut self, number: u8, window: Range<u32>, uplink: u64) {
+        let place = Place {
+            window,
+            uplink,
+            playhead: Duration::ZERO,
+        };
+        let now = self.now;
+        let change = |peer: &mut Peer| peer.set_place(now, place);
+        self.core.with_peer(self.now, id(number), change);
     }
 
     fn play_at(&mut self, chunk: u32) {
@@ -208,27 +230,123 @@ fn a_rejection_is_taken_at_its_word() {
     assert_eq!(film.requests(), [(id(1), 1)]);
 }
 
-#[test]
-fn viewers_that_trade_fetch_different_chunks() {
-    let mut orders = Vec::new();
-    for seed in 0..2 {
-        let mut film = Film::new();
-        film.core.rng = StdRng::seed_from_u64(seed);
-        film.full_peer(1, true);
-        film.peer(2, false, (0..1).collect());
-        film.play_at(100);
-        let mut ahead = Vec::new();
-        for _ in 0..5 {
-            for (peer, chunk) in film.requests() {
-                film.deliver(peer, chunk);
-                ahead.push(chunk);
-            }
+/// What viewer `me` of two asks the source for, both at the beginning.
+fn share(me: u8, other: u8) -> Vec<u32> {
+    let mut film = Film::new();
+    film.core.me = id(me);
+    film.core.set_uplink(1000);
+    film.full_peer(1, true);
+    film.peer(other, false, RoaringBitmap::new());
+    film.place(other, 0..1000, 1000);
+    film.play_at(0);
+    let mut asked = Vec::new();
+    for _ in 0..100 {
+        film.now += 10 * MS;
+        for (peer, chunk) in film.requests() {
+            film.deliver(peer, chunk);
+            asked.push(chunk);
         }
-        ahead.retain(|chunk| *chunk > 120);
-        assert!(!ahead.is_empty());
-        orders.push(ahead);
     }
-    assert_ne!(orders[0], orders[1]);
+    asked.retain(|chunk| *chunk > 30);
+    asked
+}
+
+#[test]
+fn viewers_fetch_different_chunks_from_the_source() {
+    let (one, two) = (share(10, 20), share(20, 10));
+    assert!(one.len() > 50 && two.len() > 50, "both fetch");
+    assert!(
+        !one.iter().any(|chunk| two.contains(chunk)),
+        "no chunk twice"
+    );
+}
+
+#[test]
+fn what_a_viewer_holds_is_not_asked_of_the_source() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.peer(2, false, (100..200).collect());
+    film.play_at(0);
+    let of_source = film
+        .requests()
+        .into_iter()
+        .filter(|(peer, _)| *peer == id(1));
+    let held: Vec<u32> = of_source
+        .map(|(_, chunk)| chunk)
+        .filter(|c| *c >= 100)
+        .collect();
+    assert!(held.is_empty(), "{held:?}");
+}
+
+#[test]
+fn a_request_that_waits_at_the_source_moves_to_a_viewer_that_has_it() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    let (_, far) = *film.requests().last().expect("requests");
+    film.peer(2, false, RoaringBitmap::new());
+    film.core
+        .peer_has(film.now, id(2), [far].into_iter().collect());
+    let effects = film.core.take_effects();
+    let chunk = ChunkIndex(far);
+    assert!(effects.contains(&Effect::Cancel(id(1), chunk)));
+    let moved = |e: &Effect| matches!(e, Effect::Request(to, c, _) if (*to, *c) == (id(2), chunk));
+    assert!(effects.iter().any(moved));
+}
+
+#[test]
+fn a_share_is_fetched_in_time_for_the_first_who_needs_it() {
+    let mut film = Film::new();
+    film.core.set_uplink(1000);
+    film.full_peer(1, true);
+    film.peer(2, false, RoaringBitmap::new());
+    // The other is four seconds ahead of us and fetches nothing itself.
+    film.place(2, 0..1000, 0);
+    film.core.with_peer(film.now, id(2), |peer| {
+        let mut place = peer.place.clone();
+        place.playhead = Duration::from_secs(4);
+        peer.set_place(Instant::now(), place);
+    });
+    film.play_at(0);
+    for effect in film.core.take_effects() {
+        let Effect::Request(_, chunk, deadline) = effect else {
+            continue;
+        };
+        let ours = MS * 100 * chunk.0;
+        assert!(
+            deadline <= ours.saturating_sub(Duration::from_secs(3)),
+            "{chunk:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stall_is_told_with_its_cause() {
+    let mut film = Film::new();
+    film.peer(1, false, (0..20).collect());
+    film.play_at(0);
+    for chunk in 0..20 {
+        film.deliver(id(1), chunk);
+        film.play_at(chunk + 1);
+    }
+    assert_eq!(film.core.stalled(film.now), None);
+    film.now += Duration::from_secs(3);
+    let stalls = film.core.tick(film.now);
+    assert_eq!(stalls, [(ChunkIndex(20), StallCause::NoSource)]);
+    film.full_peer(2, false);
+    assert_eq!(film.core.stalled(film.now), Some(StallCause::SlowSource));
+    assert_eq!(film.core.stalls().get(&StallCause::NoSource), Some(&1));
+}
+
+#[test]
+fn in_order_is_in_order() {
+    let mut film = Film::new();
+    film.core.tuning.picker = Picker::InOrder;
+    film.full_peer(1, true);
+    film.full_peer(2, false);
+    film.play_at(5);
+    let asked: Vec<u32> = film.requests().iter().map(|(_, chunk)| *chunk).collect();
+    assert_eq!(asked, (5..13).collect::<Vec<u32>>());
 }
 
 #[test]

@@ -83,50 +83,57 @@ fn files_the_peer_is_not_interested_in_are_not_served() {
 }
 
 #[test]
-fn the_earliest_deadline_is_served_first_and_cancelled_requests_never() {
+fn each_request_is_answered_once_or_taken_back() {
     let (mut session, now) = session();
-    for (chunk, deadline) in [(1, 900), (2, 100), (3, 500)] {
-        let effects = session.handle(now, request(chunk, deadline)).expect("fits");
-        assert_eq!(effects, [Effect::Serve]);
-    }
-    let cancel = Message::Cancel {
-        file: FILE,
-        chunk: ChunkIndex(3),
-    };
-    session.handle(now, cancel).expect("allowed");
-    let served: Vec<u32> = std::iter::from_fn(|| session.next_upload())
-        .map(|upload| upload.chunk.0)
-        .collect();
-    assert_eq!(served, [2, 1]);
+    let file_chunk = |chunk| (FILE, ChunkIndex(chunk));
+    let effects = session.handle(now, request(1, 900)).expect("fits");
+    let due = now + Duration::from_millis(900);
+    assert_eq!(effects, [Effect::Asked(FILE, ChunkIndex(1), due)]);
+    let again = session.handle(now, request(1, 900)).expect("fits");
+    assert_eq!(again, [], "still to be answered");
+    session.handle(now, request(2, 900)).expect("fits");
+    let (file, chunk) = file_chunk(2);
+    let cancel = session.handle(now, Message::Cancel { file, chunk });
+    assert_eq!(cancel, Ok(vec![Effect::TookBack(file, chunk)]));
+    assert!(!session.answer(file, chunk), "taken back");
+    assert!(session.answer(FILE, ChunkIndex(1)));
+    assert!(!session.answer(FILE, ChunkIndex(1)), "answered");
 }
 
 #[test]
-fn a_full_queue_says_busy_instead_of_growing() {
+fn more_requests_than_allowed_close_the_link() {
     let (mut session, now) = session();
-    for chunk in 0..MAX_QUEUE as u32 {
+    for chunk in 0..MAX_REQUESTS as u32 {
         session.handle(now, request(chunk, 0)).expect("fits");
     }
-    let effects = session.handle(now, request(9999, 0)).expect("no offence");
-    let busy = |effect: &Effect| {
-        matches!(effect, Effect::Send(Message::Reject { reason: RejectReason::Busy(wait), .. })
-            if !wait.is_zero())
-    };
-    assert!(effects.iter().all(busy), "{effects:?}");
+    let offence = session.handle(now, request(9999, 0)).expect_err("too many");
+    assert_eq!(offence.reason, ByeReason::Protocol);
 }
 
 #[test]
-fn choking_rejects_what_waits_and_what_comes() {
+fn who_is_choked_is_refused() {
     let (mut session, now) = session();
-    session.handle(now, request(1, 0)).expect("fits");
-    let messages = session.set_choking(true);
-    assert_eq!(messages.len(), 2);
-    assert!(session.next_upload().is_none());
+    assert_eq!(session.set_choking(true), Some(Message::Choke));
+    assert_eq!(session.set_choking(true), None);
     let effects = session.handle(now, request(2, 0)).expect("no offence");
     assert!(matches!(
         effects[..],
         [Effect::Send(Message::Reject { .. })]
     ));
-    assert_eq!(session.set_choking(false), [Message::Unchoke]);
+    assert_eq!(session.set_choking(false), Some(Message::Unchoke));
+}
+
+#[test]
+fn who_loses_interest_waits_for_nothing() {
+    let (mut session, now) = session();
+    session.handle(now, request(1, 0)).expect("fits");
+    let lost = Message::Interested {
+        file: FILE,
+        want: false,
+    };
+    let effects = session.handle(now, lost).expect("allowed");
+    assert_eq!(effects, [Effect::LostInterest(FILE), Effect::Wants(false)]);
+    assert!(!session.answer(FILE, ChunkIndex(1)));
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn entry(id: u8, name: &str, kind: MediaKind) -> FileEntry {
             artist: "Quartet".into(),
             album: String::new(),
             has_cover: false,
+            timeline: Default::default(),
         },
         sources: 0,
     }
@@ -140,8 +141,8 @@ fn search_needs_every_word_and_pages_are_bounded() {
     assert_eq!(registry.query(None, "SONG 11", 0).0, 11);
     assert_eq!(registry.query(None, "quartet 119", 0).0, 1);
     assert_eq!(registry.query(Some(MediaKind::Video), "", 0).0, 0);
-    let (total, last) = registry.query(None, "", 3);
-    assert_eq!((total, last.len()), (120, 24));
+    let (total, last) = registry.query(None, "", 7);
+    assert_eq!((total, last.len()), (120, 8));
     assert!(registry.query(None, "", u32::MAX).1.is_empty());
 }
 

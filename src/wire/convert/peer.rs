@@ -42,6 +42,7 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             file,
             window,
             uplink,
+            playhead,
         } => Kind::Position(proto::Position {
             file: id_bytes(file),
             window: Some(proto::ChunkRange {
@@ -49,6 +50,10 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
                 end: window.end,
             }),
             uplink,
+            playhead_ms: playhead.as_millis() as u64,
+        }),
+        Message::Backlog(backlog) => Kind::Backlog(proto::Backlog {
+            millis: millis(backlog),
         }),
         Message::Choke => Kind::Choke(proto::Choke {}),
         Message::Unchoke => Kind::Unchoke(proto::Unchoke {}),
@@ -118,8 +123,10 @@ pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, K
                 file: file_id(&position.file)?,
                 window: window.start..window.end,
                 uplink: position.uplink,
+                playhead: Duration::from_millis(position.playhead_ms),
             }
         }
+        Kind::Backlog(backlog) => Message::Backlog(Duration::from_millis(backlog.millis.into())),
         Kind::Choke(_) => Message::Choke,
         Kind::Unchoke(_) => Message::Unchoke,
         Kind::Request(request) => Message::Request {

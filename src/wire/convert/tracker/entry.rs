@@ -1,5 +1,7 @@
 //! Files of the catalogue.
 
+mod timeline;
+
 use super::super::proto;
 use super::super::{MAX_TEXT, file_id, id_bytes, text};
 use crate::media::{
@@ -64,6 +66,7 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
         album: text(facts.album.clone(), MAX_TEXT),
         has_cover: facts.has_cover,
         sources: entry.sources,
+        timeline: timeline::to_proto(&facts.timeline),
     }
 }
 
@@ -122,6 +125,7 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
             artist: tag(&entry.artist),
             album: tag(&entry.album),
             has_cover: entry.has_cover,
+            timeline: timeline::from_proto(entry)?.into(),
         },
         sources: entry.sources,
     })
