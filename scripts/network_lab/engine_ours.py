@@ -5,6 +5,7 @@ peer that has the film. Every peer is up, registered and knows the catalogue
 before the clock starts.
 """
 
+import os
 import http.client
 import json
 import time
@@ -76,7 +77,7 @@ class Ours:
             f"[library]\nfolders = [{listed}]\n")
         sets = [word for pair in settings.items() for word in ("--set", "=".join(pair))]
         command = [self.binary, words[0], "--config", config, *sets, *words[1:]]
-        log = {"RUST_LOG": "info"}
+        log = {"RUST_LOG": os.environ.get("RUST_LOG", "info")}
         namespace = self.network.namespace(host)
         self.engines[host] = self.processes.start(host, namespace, command, log)
         return self.engines[host]

@@ -439,7 +439,7 @@ impl Core {
             tracing::debug!(peer = ?id, "silent; its requests go to others");
             self.release_all(id, true);
             if let Some(peer) = self.peers.get_mut(&id) {
-                peer.snub(now, timeout);
+                peer.snub(now);
             }
         }
         self.hedge_late(now);

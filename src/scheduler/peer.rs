@@ -23,7 +23,10 @@ const PLACE_HOLDS: Duration = Duration::from_secs(3);
 
 /// A peer that owes chunks is not suspected before this time of silence: chunks
 /// of one uplink that serves many come in bursts.
-const MIN_SILENCE: Duration = Duration::from_millis(600);
+const MIN_SILENCE: Duration = Duration::from_millis(1000);
+
+/// How long a silent peer rests before it is tried again with one request.
+const SNUB_PAUSE: Duration = Duration::from_millis(500);
 
 /// Deliveries after which the time between them is trusted.
 const KNOWN_GAPS: u32 = 8;
@@ -151,9 +154,9 @@ impl Peer {
     }
 
     /// It lost its requests: it must prove itself again.
-    pub fn snub(&mut self, now: Instant, pause: Duration) {
+    pub fn snub(&mut self, now: Instant) {
         self.window = 1;
-        self.wait_until = now + pause;
+        self.wait_until = now + SNUB_PAUSE;
     }
 
     /// Time until a chunk asked for now would be here.
@@ -229,7 +232,7 @@ mod tests {
         peer.requested(later);
         assert!(!peer.is_silent(later, timeout));
         assert!(peer.is_silent(later + timeout * 2, timeout));
-        peer.snub(later, timeout);
+        peer.snub(later);
         assert_eq!(peer.free_credits(later, 64), 0);
     }
 }

@@ -97,7 +97,7 @@ impl Swarm {
         Self {
             roster: Roster::new(settings.hello.peer, settings.max_peers),
             slots: Slots::new(settings.upload_slots, now),
-            uploader: Uploader::new(settings.upload_limit).start(),
+            uploader: Uploader::new(settings.upload_limit, settings.limits.clone()).start(),
             uplink: settings.upload_limit,
             settings,
             store,

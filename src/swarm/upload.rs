@@ -53,16 +53,22 @@ pub const MAX_PER_PEER: usize = 128;
 /// Time of the uplink handed to the sockets at once.
 const HANDED_OUT: Duration = Duration::from_millis(60);
 
-/// Bytes handed out at once, at least: two chunks of the largest size, so that
-/// one is always ready.
-const MIN_HANDED_OUT: u64 = 128 << 10;
+/// Bytes handed out at once while the uplink is not measured.
+const FIRST_HANDED_OUT: u64 = 128 << 10;
 
 /// Bytes handed out at once, at most: the memory that serving takes.
 const MAX_HANDED_OUT: u64 = 8 << 20;
 
-/// What was handed out longer ago no longer keeps others waiting: that peer
-/// does not read.
-const STUCK: Duration = Duration::from_millis(800);
+/// What was handed out this much longer ago than it takes the uplink no longer
+/// keeps others waiting: that peer reads slowly, or not at all.
+const STUCK: u32 = 3;
+
+/// Bounds of the time after which a peer counts as stuck.
+const MIN_STUCK: Duration = Duration::from_millis(100);
+const MAX_STUCK: Duration = Duration::from_millis(800);
+
+/// Pace of one connection over the uplink's rate.
+const PACE: f64 = 1.2;
 
 /// Interval over which the uplink's rate is measured.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -210,15 +216,34 @@ impl Uploads {
     }
 
     fn has_room(&self, now: Instant) -> bool {
-        let fresh = |handed: &&Handed| now.saturating_duration_since(handed.at) < STUCK;
+        let fresh = |handed: &&Handed| {
+            let usual = match self.capacity > 0.0 {
+                true => self.wait_for(handed.bytes) * STUCK,
+                false => MAX_STUCK,
+            };
+            let age = now.saturating_duration_since(handed.at);
+            age < usual.clamp(MIN_STUCK, MAX_STUCK)
+        };
         let handed = self.handed.iter().filter(fresh).map(|handed| handed.bytes);
         handed.sum::<u64>() < self.room()
     }
 
-    /// Bytes that may be on their way into the sockets at once.
+    /// Bytes on their way into the sockets below which one more chunk may go.
     fn room(&self) -> u64 {
+        if self.capacity == 0.0 {
+            return FIRST_HANDED_OUT;
+        }
         let time = self.capacity * HANDED_OUT.as_secs_f64();
-        (time as u64).clamp(MIN_HANDED_OUT, MAX_HANDED_OUT)
+        (time as u64).clamp(1, MAX_HANDED_OUT)
+    }
+
+    /// Bytes a second that one connection may send at: a little more than the
+    /// whole uplink carries, so that what it can is still found out, and so that
+    /// no queue builds up in front of the line, where acknowledgements and
+    /// requests would wait. `None` while that is not known.
+    pub fn pace(&self) -> Option<u64> {
+        let pace = self.capacity * PACE;
+        (pace > 0.0).then_some(pace as u64)
     }
 
     fn count(&mut self, file: FileId, chunk: ChunkIndex) {
@@ -340,7 +365,7 @@ mod tests {
         }
         assert!(uploads.next(now).is_some() && uploads.next(now).is_some());
         assert_eq!(uploads.next(now), None, "two are on their way");
-        assert!(uploads.next(now + STUCK).is_some());
+        assert!(uploads.next(now + MAX_STUCK).is_some());
         uploads.gone(id(1));
         assert_eq!(uploads.next(now), None);
     }

@@ -13,6 +13,7 @@ use actix::prelude::*;
 use super::upload::{Upload, UploadTuning, Uploads};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::wire::RejectReason;
+use crate::wire::link::LinkLimits;
 
 /// How often peers are told the backlog, and it is looked whether one that does
 /// not read keeps others waiting.
@@ -64,15 +65,18 @@ pub struct Uploader {
     uploads: Uploads,
     connections: HashMap<PeerId, Recipient<UploadTurn>>,
     told_backlog: Duration,
+    limits: LinkLimits,
 }
 
 impl Uploader {
-    /// Nobody asks yet; `limit` is the configured uplink in bytes a second.
-    pub fn new(limit: Option<u64>) -> Self {
+    /// Nobody asks yet; `limit` is the configured uplink in bytes a second,
+    /// `limits` those of all links.
+    pub fn new(limit: Option<u64>, limits: LinkLimits) -> Self {
         Self {
             uploads: Uploads::new(Instant::now(), limit, UploadTuning::default()),
             connections: HashMap::new(),
             told_backlog: Duration::ZERO,
+            limits,
         }
     }
 
@@ -107,6 +111,7 @@ impl Actor for Uploader {
         ctx.run_interval(TICK, |actor, _| {
             actor.serve();
             actor.tell_backlog();
+            actor.limits.set_pace(actor.uploads.pace());
         });
     }
 }

@@ -6,6 +6,9 @@
 //! a short head and the payload as it lies in memory; both go out in one
 //! vectored write ([`super::link`]).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
@@ -51,6 +54,9 @@ impl Frame {
 #[derive(Debug)]
 pub struct WireCodec {
     frames: LengthDelimitedCodec,
+    /// Length of the frame that has begun.
+    begun: Option<usize>,
+    missing: Arc<AtomicUsize>,
 }
 
 impl Default for WireCodec {
@@ -59,7 +65,19 @@ impl Default for WireCodec {
             .length_field_type::<u32>()
             .max_frame_length(MAX_FRAME)
             .new_codec();
-        Self { frames }
+        Self {
+            frames,
+            begun: None,
+            missing: Arc::default(),
+        }
+    }
+}
+
+impl WireCodec {
+    /// Bytes of a begun frame that have not come yet; kept up to date. Nothing
+    /// can be done before they are here, so nobody need be woken.
+    pub fn missing(&self) -> Arc<AtomicUsize> {
+        self.missing.clone()
     }
 }
 
@@ -68,7 +86,19 @@ impl Decoder for WireCodec {
     type Error = WireError;
 
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, WireError> {
-        match self.frames.decode(buffer) {
+        if self.begun.is_none() {
+            let length = buffer.first_chunk().copied().map(u32::from_be_bytes);
+            self.begun = length.map(|length| length as usize);
+        }
+        let frame = self.frames.decode(buffer);
+        if matches!(frame, Ok(Some(_))) {
+            self.begun = None;
+        }
+        let missing = self
+            .begun
+            .map_or(0, |length| length.saturating_sub(buffer.len()));
+        self.missing.store(missing, Ordering::Relaxed);
+        match frame {
             Ok(Some(frame)) => parse(frame.freeze()).map(Some),
             Ok(None) => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {

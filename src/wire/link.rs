@@ -12,12 +12,14 @@ use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use leaky_bucket::{AcquireOwned, RateLimiter};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{mpsc, oneshot};
@@ -36,13 +38,19 @@ const PAYLOAD_QUEUE: usize = 512;
 
 /// Bytes the system may hold that are not yet on the line. What it holds, no
 /// deadline and no cancel can overtake.
-const UNSENT: libc::c_int = 64 << 10;
+const UNSENT: libc::c_int = 16 << 10;
 
 /// Bytes the reader's buffer begins with; it grows to a frame when needed.
 const READ_BUFFER: usize = 64 << 10;
 
 /// Bytes of payload gathered for one write; one more chunk may come on top.
 const MAX_BATCH: usize = 256 << 10;
+
+/// Less than this is not worth telling the system to wait for.
+const MIN_AWAITED: usize = 4 << 10;
+
+/// Bytes the system is told to wait for at most: its buffers have room for them.
+const MAX_AWAITED: usize = 32 << 10;
 
 /// Time a write may take before the other side counts as gone: a full batch at
 /// 140 kbit/s.
@@ -53,6 +61,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct LinkLimits {
     upload: Option<Arc<RateLimiter>>,
     download: Option<Arc<RateLimiter>>,
+    /// Bytes a second that one link may send at; 0 for any.
+    pace: Arc<AtomicU64>,
 }
 
 impl LinkLimits {
@@ -61,7 +71,14 @@ impl LinkLimits {
         Self {
             upload: limiter(upload),
             download: limiter(download),
+            pace: Arc::default(),
         }
+    }
+
+    /// From now on no link sends faster than this, in bytes a second, so that no
+    /// queue builds up in front of a slow line.
+    pub fn set_pace(&self, pace: Option<u64>) {
+        self.pace.store(pace.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -136,15 +153,17 @@ impl Link {
     pub fn new(stream: TcpStream, limits: &LinkLimits) -> Result<Self, WireError> {
         stream.set_nodelay(true)?;
         limit_unsent(&stream);
+        choose_congestion_control(&stream);
         let remote = stream.peer_addr()?;
         let (read, write) = stream.into_split();
         let (control, control_queue) = mpsc::channel(CONTROL_QUEUE);
         let (payload, payload_queue) = mpsc::channel(PAYLOAD_QUEUE);
-        let upload = limits.upload.clone();
-        actix_rt::spawn(write_frames(write, control_queue, payload_queue, upload));
+        let limits_of_writer = limits.clone();
+        let writing = write_frames(write, control_queue, payload_queue, limits_of_writer);
+        actix_rt::spawn(writing);
         Ok(Self {
             reader: LinkReader {
-                frames: FramedRead::with_capacity(read, WireCodec::default(), READ_BUFFER),
+                frames: patient_frames(read),
                 download: limits.download.clone(),
                 owed: 0,
             },
@@ -157,7 +176,7 @@ impl Link {
 /// Messages in.
 #[derive(Debug)]
 pub struct LinkReader {
-    frames: FramedRead<OwnedReadHalf, WireCodec>,
+    frames: FramedRead<PatientSocket, WireCodec>,
     download: Option<Arc<RateLimiter>>,
     /// Bytes of the last chunk, paid for before the next message is read.
     owed: usize,
@@ -187,6 +206,49 @@ impl LinkReader {
         tokio::time::timeout(timeout, self.next())
             .await
             .map_err(|_| WireError::Timeout)?
+    }
+}
+
+/// Frames of a socket that wakes us for a whole one, not for each packet of it.
+fn patient_frames(socket: OwnedReadHalf) -> FramedRead<PatientSocket, WireCodec> {
+    let codec = WireCodec::default();
+    let socket = PatientSocket {
+        missing: codec.missing(),
+        awaited: 1,
+        socket,
+    };
+    FramedRead::with_capacity(socket, codec, READ_BUFFER)
+}
+
+/// A socket that is readable when what is missing of a frame has come. A chunk
+/// is 50 packets; to be woken for each costs more than all else we do with it.
+#[derive(Debug)]
+struct PatientSocket {
+    socket: OwnedReadHalf,
+    missing: Arc<AtomicUsize>,
+    /// What the system was told last.
+    awaited: usize,
+}
+
+impl AsyncRead for PatientSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let this = self.get_mut();
+        let missing = this.missing.load(Ordering::Relaxed);
+        let awaited = match missing {
+            0..MIN_AWAITED => 1,
+            _ => missing.min(MAX_AWAITED),
+        };
+        if awaited != this.awaited {
+            this.awaited = awaited;
+            let stream: &TcpStream = this.socket.as_ref();
+            let bytes = awaited as libc::c_int;
+            set_option(stream, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes);
+        }
+        Pin::new(&mut this.socket).poll_read(cx, buffer)
     }
 }
 
@@ -268,8 +330,10 @@ async fn write_frames(
     mut socket: OwnedWriteHalf,
     mut control: mpsc::Receiver<Frame>,
     mut payload: mpsc::Receiver<Payload>,
-    limit: Option<Arc<RateLimiter>>,
+    limits: LinkLimits,
 ) {
+    let limit = limits.upload;
+    let mut pace = 0;
     let mut held_back: Option<(Payload, Pin<Box<AcquireOwned>>)> = None;
     let mut batch = Batch::default();
     loop {
@@ -295,6 +359,11 @@ async fn write_frames(
                 break;
             };
             batch.push_payload(next);
+        }
+        let wanted_pace = limits.pace.load(Ordering::Relaxed);
+        if wanted_pace != pace {
+            pace = wanted_pace;
+            set_pace(socket.as_ref(), pace);
         }
         let written = tokio::time::timeout(WRITE_TIMEOUT, socket.write_all_buf(&mut batch)).await;
         if !matches!(written, Ok(Ok(()))) {
@@ -373,18 +442,45 @@ impl Buf for Batch {
 /// Keeps what the system holds back small; without it, deadlines are only met
 /// less well, so a system that does not know it does no harm.
 fn limit_unsent(stream: &TcpStream) {
+    set_option(stream, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, UNSENT);
+}
+
+/// CUBIC, whatever the system prefers. BBR takes the shortest round trip it saw
+/// for the line's own; where our own uploads delay the acknowledgements of our
+/// downloads, as they do on every home line, it then keeps a few packets on the
+/// way and leaves most of a source's uplink idle.
+fn choose_congestion_control(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    set_option(stream, libc::IPPROTO_TCP, libc::TCP_CONGESTION, *b"cubic");
+}
+
+/// Spreads what is sent over time, at most so many bytes a second; 0 for any. A
+/// system that cannot only has longer queues in front of its line.
+fn set_pace(stream: &TcpStream, pace: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        let rate = match u32::try_from(pace) {
+            Ok(0) | Err(_) => u32::MAX,
+            Ok(rate) => rate,
+        };
+        set_option(stream, libc::SOL_SOCKET, libc::SO_MAX_PACING_RATE, rate);
+    }
+}
+
+fn set_option<T>(stream: &TcpStream, level: libc::c_int, option: libc::c_int, value: T) {
     use std::os::fd::AsRawFd;
-    // SAFETY: the descriptor is open, and the value is an int as the option wants.
+    // SAFETY: the descriptor is open, and the value lives through the call.
     let result = unsafe {
         libc::setsockopt(
             stream.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_NOTSENT_LOWAT,
-            std::ptr::from_ref(&UNSENT).cast(),
-            std::mem::size_of_val(&UNSENT) as libc::socklen_t,
+            level,
+            option,
+            std::ptr::from_ref(&value).cast(),
+            std::mem::size_of_val(&value) as libc::socklen_t,
         )
     };
     if result != 0 {
-        tracing::debug!("the system knows no bound on unsent bytes");
+        let error = std::io::Error::last_os_error();
+        tracing::debug!(%error, option, "a socket option is not known");
     }
 }
