@@ -149,6 +149,18 @@ pub struct HeldChunk {
 #[rtype(result = "Option<Holding>")]
 pub struct GetHolding(pub FileId);
 
+/// Gives a whole file away: it moves out of the cache to a name of its own, which
+/// copies nothing where both lie on one file system. A file in the user's folders
+/// stays where it is and is copied.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Export {
+    /// Content id; every chunk must be held.
+    pub file: FileId,
+    /// The new name; what bears it already is replaced.
+    pub path: PathBuf,
+}
+
 /// Answer to [`GetHolding`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Holding {

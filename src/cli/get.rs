@@ -1,6 +1,5 @@
 //! `swarmplay get`: one whole file, verified, with a progress bar.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,14 +8,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::{Node, Role};
 use crate::config::Config;
+use crate::ids::ChunkIndex;
 use crate::media::FileEntry;
-use crate::scheduler::{AwaitChunk, FetchWhole, OpenReader, OpenStream, OpenedStream, StreamError};
-use crate::store::ReadChunk;
+use crate::scheduler::{FetchWhole, OpenStream, OpenedStream, StreamError, StreamState};
+use crate::store::{Export, ReadChunk, StoreError};
 
 /// How long the catalogue may take to show the file.
 const FIND: Duration = Duration::from_secs(10);
-/// How often the catalogue is looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the catalogue, and then the progress, is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs the command. A temporary name is used until the last byte is written,
 /// so that a file of the right name is always whole.
@@ -106,26 +106,42 @@ async fn find(node: &Node, file: &str) -> anyhow::Result<OpenedStream> {
     }
 }
 
+/// Fetches all chunks, then gives the file its name. What an earlier run left in
+/// the cache is verified first; what has rotted there is fetched again.
 async fn copy(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::Result<()> {
-    let cannot_write = || format!("cannot write {}", path.display());
-    let mut out = std::fs::File::create(path).with_context(cannot_write)?;
     let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let bar = ProgressBar::new(stream.entry.size)
         .with_message(stream.entry.name.clone())
         .with_style(ProgressStyle::with_template(style)?);
-    stream.scheduler.send(FetchWhole(true)).await?;
-    let reader = stream.scheduler.send(OpenReader).await?;
     let file = stream.entry.id;
-    for chunk in stream.geometry.chunks() {
-        stream
-            .scheduler
-            .send(AwaitChunk { reader, chunk })
-            .await??;
-        let held = node.sources.store.send(ReadChunk { file, chunk }).await??;
-        out.write_all(&held.payload).with_context(cannot_write)?;
-        bar.inc(held.payload.len() as u64);
+    let store = &node.sources.store;
+    for chunk in stream.scheduler.send(StreamState).await?.have {
+        let chunk = ChunkIndex(chunk);
+        match store.send(ReadChunk { file, chunk }).await? {
+            Ok(_) | Err(StoreError::NotHeld) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    out.sync_all().with_context(cannot_write)?;
+    stream.scheduler.send(FetchWhole(true)).await?;
+    loop {
+        let state = stream.scheduler.send(StreamState).await?;
+        let held = u64::from(state.geometry.chunk_size().bytes()) * state.have.len();
+        bar.set_position(held.min(stream.entry.size));
+        if let Some(problem) = state.problem {
+            bail!("cannot keep {}: {problem}", stream.entry.name);
+        }
+        if state.have.len() == u64::from(state.geometry.chunk_count()) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    let named = store.send(Export {
+        file,
+        path: path.to_owned(),
+    });
+    named
+        .await?
+        .with_context(|| format!("cannot write {}", path.display()))?;
     bar.finish();
     Ok(())
 }

@@ -29,7 +29,7 @@ use crate::swarm::{
 use crate::wire::FileReport;
 
 /// How often silence and lateness are looked for.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(100);
 
 /// How often the tracker's report and the store's playheads are renewed.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);

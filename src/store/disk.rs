@@ -97,6 +97,20 @@ pub fn directory(root: &Path, file: FileId) -> PathBuf {
     root.join(file.to_string())
 }
 
+/// Moves a cached copy that is whole out of the cache, and what is known of it
+/// with it; blocks.
+///
+/// # Errors
+/// The new name cannot be written.
+pub fn give_away(directory: &Path, to: &Path) -> io::Result<()> {
+    let from = directory.join("data");
+    if std::fs::rename(&from, to).is_err() {
+        std::fs::copy(from, to)?;
+    }
+    forget(directory);
+    Ok(())
+}
+
 /// Removes a content's directory of which nothing is worth keeping. What cannot
 /// be removed is in nobody's way.
 pub fn forget(directory: &Path) {

@@ -67,6 +67,9 @@ const STUCK: u32 = 3;
 const MIN_STUCK: Duration = Duration::from_millis(100);
 const MAX_STUCK: Duration = Duration::from_millis(800);
 
+/// A line of so many bytes a second has no long queues: 100 Mbit/s.
+const FAST: f64 = 12_500_000.0;
+
 /// Pace of one connection over the uplink's rate.
 const PACE: f64 = 1.2;
 
@@ -240,10 +243,11 @@ impl Uploads {
     /// Bytes a second that one connection may send at: a little more than the
     /// whole uplink carries, so that what it can is still found out, and so that
     /// no queue builds up in front of the line, where acknowledgements and
-    /// requests would wait. `None` while that is not known.
+    /// requests would wait. `None` while that is
+    /// not known, and on fast lines.
     pub fn pace(&self) -> Option<u64> {
-        let pace = self.capacity * PACE;
-        (pace > 0.0).then_some(pace as u64)
+        let slow = (1.0..FAST).contains(&self.capacity);
+        slow.then_some((self.capacity * PACE) as u64)
     }
 
     fn count(&mut self, file: FileId, chunk: ChunkIndex) {

@@ -20,7 +20,7 @@ use crate::wire::link::LinkLimits;
 const TICK: Duration = Duration::from_millis(200);
 
 /// A change of the backlog that peers are told.
-const NEWS: Duration = Duration::from_millis(100);
+const NEWS: Duration = Duration::from_millis(250);
 
 /// What a connection tells.
 #[derive(Debug, Message)]
