@@ -111,6 +111,9 @@ enum Command {
         /// Where to; the default is its name in the present folder.
         #[arg(short, value_name = "PATH")]
         output: Option<PathBuf>,
+        /// Go on serving it to others when it is here, until interrupted.
+        #[arg(long)]
+        stay: bool,
     },
     /// Prints the content id of a file, as b3sum does.
     Id {
@@ -180,7 +183,8 @@ fn execute(command: Command) -> anyhow::Result<()> {
             config,
             file,
             output,
-        } => get::get(&prepare(&config)?, file, output),
+            stay,
+        } => get::get(&prepare(&config)?, file, output, stay),
         Command::Id { file } => ask::id(&file),
         Command::Config { action } => match action {
             ConfigAction::Default { program } => ask::print(program.text()),

@@ -106,7 +106,7 @@ impl<'de> serde::Deserialize<'de> for FileId {
 }
 
 /// Position of a chunk in its file, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ChunkIndex(pub u32);
 
 impl fmt::Display for ChunkIndex {

@@ -149,9 +149,9 @@ pub struct HeldChunk {
 #[rtype(result = "Option<Holding>")]
 pub struct GetHolding(pub FileId);
 
-/// Gives a whole file away: it moves out of the cache to a name of its own, which
-/// copies nothing where both lie on one file system. A file in the user's folders
-/// stays where it is and is copied.
+/// Gives a whole file a name of its own: it moves out of the cache, which copies
+/// nothing where both lie on one file system, and is served from there on. A file
+/// in the user's folders stays where it is and is copied.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Export {

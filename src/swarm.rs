@@ -62,7 +62,12 @@ pub struct LeaveFile(pub FileId);
 /// Peers the tracker named; those not connected yet are dialled.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct MeetPeers(pub Vec<PeerEntry>);
+pub struct MeetPeers {
+    /// For which file.
+    pub file: FileId,
+    /// Who.
+    pub peers: Vec<PeerEntry>,
+}
 
 /// A peer dialled us and said hello.
 #[derive(Debug, Message)]

@@ -1,7 +1,7 @@
 //! The tracker: who is online, who shares what, who should get what from whom.
 //!
 //! * [`registry`]: pure: clients, file lists, holdings, expiry.
-//! * [`ranking`]: pure: which peers to name for a file, and why.
+//! * [`planner`]: pure: from whom each viewer gets a film, and why.
 //! * [`actor`]: the registry's mailbox.
 //! * [`session`]: actor: one client's link.
 //!
@@ -10,7 +10,7 @@
 //! the origin.
 
 pub mod actor;
-pub mod ranking;
+pub mod planner;
 pub mod registry;
 pub mod session;
 

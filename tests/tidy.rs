@@ -112,7 +112,7 @@ const PURE: [&str; 21] = [
     "src/scheduler/peer.rs",
     "src/scheduler/window.rs",
     "src/tracker/registry.rs",
-    "src/tracker/ranking.rs",
+    "src/tracker/planner.rs",
     "src/player/state.rs",
     "src/player/clock.rs",
     "src/gui/view_model.rs",

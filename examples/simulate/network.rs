@@ -6,23 +6,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::seq::index;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringBitmap;
-use swarmplay::ids::PeerId;
+use swarmplay::ids::{ChunkIndex, PeerId};
 use swarmplay::media::{ChunkSize, Geometry, Timeline};
 use swarmplay::scheduler::core::Core;
 use swarmplay::scheduler::window::Windows;
 use swarmplay::swarm::upload::Uploads;
+use swarmplay::tracker::planner::{Asker, Candidate, Held, Planner};
 
 use crate::Options;
-use crate::node::{Node, Say};
+use crate::node::{FILE, Node, Say};
 use crate::player::Player;
 
 const TICK: Duration = Duration::from_millis(50);
 const PLACE_INTERVAL: Duration = Duration::from_secs(1);
-/// Neighbours of a viewer where a full mesh is too much.
-const DEGREE: usize = 10;
+/// How often a viewer asks the tracker for peers, as the program does.
+const PLAN_INTERVAL: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 enum Event {
@@ -30,6 +30,7 @@ enum Event {
     Vanish(usize),
     Tick(usize),
     Place(usize),
+    Plan(usize),
     Written(usize, PeerId, u32),
     Hear(usize, usize, Say),
 }
@@ -47,6 +48,10 @@ pub struct Network {
     pub nodes: Vec<Node>,
     index: HashMap<PeerId, usize>,
     rng: StdRng,
+    planner: Planner,
+    /// Time the planner took, and how often it was asked.
+    pub planning: Duration,
+    pub plans: u32,
     /// Bytes sent in each second by all uplinks.
     sent: Vec<u64>,
     /// When the last viewer came, and when the first held all.
@@ -70,6 +75,9 @@ impl Network {
             nodes: Vec::new(),
             index: HashMap::new(),
             rng: StdRng::seed_from_u64(options.seed),
+            planner: Planner::default(),
+            planning: Duration::ZERO,
+            plans: 0,
             sent: Vec::new(),
             all_here: Duration::ZERO,
             first_complete: None,
@@ -125,6 +133,7 @@ impl Network {
             player: None,
             have,
             told_backlog: Duration::ZERO,
+            reserved: false,
             fresh: RoaringBitmap::new(),
             neighbours: Vec::new(),
             sent_bytes: 0,
@@ -173,12 +182,14 @@ impl Network {
                 }
             }
             Event::Tick(viewer) => return self.tick(viewer),
+            Event::Plan(viewer) if self.nodes[viewer].alive => self.plan(viewer),
             Event::Place(viewer) if self.nodes[viewer].alive => {
                 let place = self.nodes[viewer].place(now);
                 self.tell_neighbours(viewer, &Say::Place(place));
+                self.report(viewer);
                 self.at(self.now + PLACE_INTERVAL, Event::Place(viewer));
             }
-            Event::Place(_) => {}
+            Event::Place(_) | Event::Plan(_) => {}
             Event::Written(node, peer, bytes) => {
                 self.nodes[node].uploads.finished(now, peer, bytes.into());
                 self.serve(node);
@@ -213,16 +224,7 @@ impl Network {
     fn arrive(&mut self, viewer: usize) {
         self.nodes[viewer].alive = true;
         self.all_here = self.now;
-        let present: Vec<usize> = (1..self.nodes.len())
-            .filter(|other| *other != viewer && self.nodes[*other].alive)
-            .collect();
-        let amount = present.len().min(DEGREE);
-        let chosen = index::sample(&mut self.rng, present.len(), amount);
-        let mut neighbours: Vec<usize> = chosen.iter().map(|at| present[at]).collect();
-        neighbours.push(0);
-        for other in neighbours {
-            self.connect(viewer, other);
-        }
+        self.plan(viewer);
         if self.options.bulk {
             let now = self.instant();
             let core = self.nodes[viewer].core.as_mut();
@@ -241,6 +243,71 @@ impl Network {
             let after = self.rng.random_range(0.1..0.9) * self.options.film;
             let when = self.now + Duration::from_secs_f64(after);
             self.at(when, Event::Vanish(viewer));
+        }
+    }
+
+    /// Asks the tracker's planner for suppliers, and connects to them.
+    fn plan(&mut self, viewer: usize) {
+        let node = &self.nodes[viewer];
+        let position = node
+            .core
+            .as_ref()
+            .map_or(0, |core| core.window(self.instant()).start);
+        let asker = Asker {
+            peer: node.id,
+            ip: address(viewer),
+            position: ChunkIndex(position),
+            byte_rate: (self.options.bitrate * 125_000.0) as u64,
+        };
+        let chunks = u64::from(self.geometry.chunk_count());
+        let complete = |node: &&Node| node.alive && node.have.len() == chunks;
+        let sources: Vec<PeerId> = self.nodes.iter().filter(complete).map(|n| n.id).collect();
+        let (nodes, index) = (&self.nodes, &self.index);
+        let look = |peer: PeerId| {
+            let number = *index.get(&peer)?;
+            let node = &nodes[number];
+            node.alive.then(|| Candidate {
+                peer,
+                ip: address(number),
+                origin: number == 0,
+                held: match node.have.len() == chunks {
+                    true => Held::All,
+                    false => Held::Part(&node.have),
+                },
+                rtt: None,
+                uplink: node.uploads.uplink().unwrap_or(0),
+            })
+        };
+        let began = Instant::now();
+        let named = self
+            .planner
+            .plan(FILE, asker, &sources, look, &mut self.rng);
+        self.planning += began.elapsed();
+        self.plans += 1;
+        let now = self.instant();
+        for supplier in named {
+            let other = self.index[&supplier.peer];
+            if let Some(core) = &mut self.nodes[viewer].core {
+                core.set_reserve(now, supplier.peer, supplier.is_reserve());
+            }
+            if other == 0 {
+                self.nodes[viewer].reserved = supplier.is_reserve();
+            }
+            if !self.nodes[viewer].neighbours.contains(&other) {
+                self.connect(viewer, other);
+            }
+        }
+        self.at(self.now + PLAN_INTERVAL, Event::Plan(viewer));
+    }
+
+    /// The tracker hears where a viewer is.
+    fn report(&mut self, viewer: usize) {
+        let node = &self.nodes[viewer];
+        if node.have.len() == u64::from(self.geometry.chunk_count()) {
+            self.planner.left(FILE, node.id);
+        } else if let Some(core) = &node.core {
+            let start = core.window(self.instant()).start;
+            self.planner.moved(FILE, node.id, ChunkIndex(start));
         }
     }
 
@@ -357,6 +424,11 @@ impl Network {
         }
         false
     }
+}
+
+/// Everybody in a network of their own.
+fn address(node: usize) -> std::net::IpAddr {
+    [10, (node >> 8) as u8, node as u8, 1].into()
 }
 
 /// Different for each node, and without a pattern.

@@ -43,6 +43,8 @@ pub struct Node {
     pub player: Option<Player>,
     pub have: RoaringBitmap,
     pub fresh: RoaringBitmap,
+    /// Whether others fetch from the source for it.
+    pub reserved: bool,
     pub told_backlog: Duration,
     pub neighbours: Vec<usize>,
     pub sent_bytes: u64,
@@ -95,8 +97,8 @@ impl Node {
             Say::Up { origin } => core.peer_up(now, from, String::new(), origin),
             Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
             Say::Have(chunks) => core.peer_has(now, from, chunks),
-            Say::Backlog(backlog) => core.with_peer(now, from, |peer| peer.backlog = backlog),
-            Say::Place(place) => core.with_peer(now, from, |peer| peer.set_place(now, place)),
+            Say::Backlog(backlog) => core.note(from, |peer| peer.backlog = backlog),
+            Say::Place(place) => core.note(from, |peer| peer.set_place(now, place)),
             Say::Chunk(chunk) => {
                 core.stored(now, from, chunk, bytes);
                 if self.have.insert(chunk.0) {
@@ -133,7 +135,10 @@ impl Node {
 
     /// What the others are told of our place.
     pub fn place(&mut self, now: Instant) -> Place {
-        let uplink = self.uploads.uplink().unwrap_or(ASSUMED_UPLINK);
+        let uplink = match self.reserved {
+            true => 0,
+            false => self.uploads.uplink().unwrap_or(ASSUMED_UPLINK),
+        };
         let Some(core) = &mut self.core else {
             return Place::default();
         };

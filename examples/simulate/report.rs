@@ -22,6 +22,7 @@ pub struct Report {
     spread: f64,
     fairness: f64,
     length: f64,
+    plan: Duration,
 }
 
 impl Report {
@@ -63,6 +64,7 @@ impl Report {
             spread: length / d_min,
             fairness: sum * sum / (square * used.len() as f64).max(f64::MIN_POSITIVE),
             length,
+            plan: network.planning / network.plans.max(1),
         }
     }
 
@@ -81,6 +83,7 @@ impl Report {
             "slack": self.limit,
             "efficiency": self.efficiency,
             "fairness": self.fairness,
+            "plan_us": self.plan.as_micros() as u64,
             "length_s": self.length,
             "length_over_d_min": self.spread,
         })
@@ -105,7 +108,7 @@ impl fmt::Display for Report {
             "seed {}: {} of {} smooth, stalled {total:.1} s (worst {worst:.1} s), \
              start median {:.2} p95 {:.2} max {:.2} s, source {:.2} copies, \
              duplicates {:.2} %, slack {:.2}, uplinks used {:.1} %, fairness {:.2}, \
-             {:.1} s = {:.2} D_min",
+             {:.1} s = {:.2} D_min, {:?} a plan",
             self.seed,
             self.smooth,
             self.viewers,
@@ -119,6 +122,7 @@ impl fmt::Display for Report {
             self.fairness,
             self.length,
             self.spread,
+            self.plan,
         )
     }
 }

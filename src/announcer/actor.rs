@@ -228,12 +228,12 @@ impl Announcer {
     }
 
     /// Hands peers to the swarm, with the tracker's host filled in.
-    fn meet(&self, mut peers: Vec<PeerEntry>) {
+    fn meet(&self, file: FileId, mut peers: Vec<PeerEntry>) {
         for peer in &mut peers {
             peer.host = peer.host.or(self.tracker_host);
         }
         if let Some(swarm) = &self.swarm {
-            swarm.do_send(MeetPeers(peers));
+            swarm.do_send(MeetPeers { file, peers });
         }
     }
 
@@ -243,13 +243,13 @@ impl Announcer {
                 self.link.clients = delta.clients;
                 self.catalogue.apply(delta);
             }
-            Message::PeerList { peers, .. } => self.meet(peers),
+            Message::PeerList { file, peers } => self.meet(file, peers),
             Message::PeersChanged(file) => {
                 if let Some(question) = self.questions.get(&file) {
                     self.ask(question);
                 }
             }
-            Message::Introduce { peer, .. } => self.meet(vec![peer]),
+            Message::Introduce { file, peer } => self.meet(file, vec![peer]),
             Message::Kick { reason, text } => {
                 tracing::warn!(?reason, text, "the tracker closed the link");
                 let temporary = reason == KickReason::Shutdown;

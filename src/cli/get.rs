@@ -18,17 +18,30 @@ const FIND: Duration = Duration::from_secs(10);
 /// How often the catalogue, and then the progress, is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs the command. A temporary name is used until the last byte is written,
-/// so that a file of the right name is always whole.
-pub(super) fn get(config: &Config, file: String, output: Option<PathBuf>) -> anyhow::Result<()> {
+/// Runs the command. The file gets its name when all of it is here, so that a file
+/// of the right name is always whole.
+pub(super) fn get(
+    config: &Config,
+    file: String,
+    output: Option<PathBuf>,
+    stay: bool,
+) -> anyhow::Result<()> {
     let mut config = config.clone();
     // Only a client with nothing to share: what it holds is shared while it runs.
     config.library.folders.clear();
     config.gateway.listen = "127.0.0.1:0".into();
     actix_rt::System::new().block_on(async {
         let node = Node::start(&config, Role::Client(None)).await?;
+        let fetched = async {
+            fetch(&node, &config, file, output).await?;
+            if stay {
+                tokio::signal::ctrl_c().await?;
+            }
+            Ok(())
+        };
         let result = tokio::select! {
-            result = fetch(&node, &config, file, output) => result,
+            biased;
+            result = fetched => result,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted; run it again to resume")),
         };
         node.stop().await;
@@ -55,17 +68,7 @@ async fn fetch(
         );
     }
     let target = output.unwrap_or_else(|| PathBuf::from(local_name(entry)));
-    let partial = partial_path(&target);
-    let result = copy(node, &stream, &partial).await;
-    match result {
-        Ok(()) => std::fs::rename(&partial, &target)
-            .with_context(|| format!("cannot write {}", target.display())),
-        Err(error) => {
-            // What arrived is kept in the cache; the half file is of no use.
-            let _ = std::fs::remove_file(&partial);
-            Err(error)
-        }
-    }
+    fetch_all(node, &stream, &target).await
 }
 
 /// A name from the network, made harmless: no folders, nothing hidden.
@@ -79,12 +82,6 @@ fn local_name(entry: &FileEntry) -> String {
         "" => entry.id.to_string(),
         name => name.to_owned(),
     }
-}
-
-fn partial_path(target: &Path) -> PathBuf {
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    target.with_file_name(name)
 }
 
 /// Waits for the catalogue to show the file.
@@ -108,7 +105,7 @@ async fn find(node: &Node, file: &str) -> anyhow::Result<OpenedStream> {
 
 /// Fetches all chunks, then gives the file its name. What an earlier run left in
 /// the cache is verified first; what has rotted there is fetched again.
-async fn copy(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::Result<()> {
+async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::Result<()> {
     let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let bar = ProgressBar::new(stream.entry.size)
         .with_message(stream.entry.name.clone())

@@ -341,20 +341,17 @@ impl Handler<SwarmEvent> for Scheduler {
                 self.core.with_peer(now, peer, |peer| peer.has -= chunks);
             }
             SwarmEventKind::Place(place) => {
-                self.core
-                    .with_peer(now, peer, |peer| peer.set_place(now, place));
+                self.core.note(peer, |peer| peer.set_place(now, place));
             }
             SwarmEventKind::Backlog(backlog) => {
-                self.core
-                    .with_peer(now, peer, |peer| peer.backlog = backlog);
+                self.core.note(peer, |peer| peer.backlog = backlog);
             }
             SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),
             SwarmEventKind::Reserve(reserve) => {
-                self.core
-                    .with_peer(now, peer, |peer| peer.reserve = reserve);
+                self.core.set_reserve(now, peer, reserve);
             }
             SwarmEventKind::Choked(choked) => self.core.choked(now, peer, choked),
-            SwarmEventKind::Rtt(rtt) => self.core.with_peer(now, peer, |peer| peer.set_rtt(rtt)),
+            SwarmEventKind::Rtt(rtt) => self.core.note(peer, |peer| peer.set_rtt(rtt)),
             SwarmEventKind::Arrived {
                 chunk,
                 bytes,

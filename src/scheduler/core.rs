@@ -21,7 +21,7 @@ pub mod dispersal;
 mod fill;
 mod tuning;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -79,6 +79,7 @@ pub struct Core {
     flights: BTreeMap<ChunkIndex, Vec<Flight>>,
     peers: BTreeMap<PeerId, Peer>,
     gone: BTreeMap<PeerId, Supply>,
+    reserved: BTreeSet<PeerId>,
     whole: bool,
     hedges: f64,
     duplicate_bytes: u64,
@@ -110,6 +111,7 @@ impl Core {
             flights: BTreeMap::new(),
             peers: BTreeMap::new(),
             gone: BTreeMap::new(),
+            reserved: BTreeSet::new(),
             whole: false,
             hedges: MAX_HEDGES,
             duplicate_bytes: 0,
@@ -191,7 +193,9 @@ impl Core {
     /// A peer connected.
     pub fn peer_up(&mut self, now: Instant, id: PeerId, name: String, origin: bool) {
         self.peer_down(now, id);
-        self.peers.insert(id, Peer::new(now, name, origin));
+        let mut peer = Peer::new(now, name, origin);
+        peer.reserve = self.reserved.contains(&id);
+        self.peers.insert(id, peer);
     }
 
     /// A peer is gone; its requests go to others.
@@ -224,6 +228,23 @@ impl Core {
             }
         }
         self.fill(now);
+    }
+
+    /// The tracker keeps a peer's uplink for others, or no longer does; whether the
+    /// peer is connected already or not.
+    pub fn set_reserve(&mut self, now: Instant, id: PeerId, reserve: bool) {
+        match reserve {
+            true => self.reserved.insert(id),
+            false => self.reserved.remove(&id),
+        };
+        self.with_peer(now, id, |peer| peer.reserve = reserve);
+    }
+
+    /// Learns of a peer what gives no occasion to ask for anything.
+    pub fn note(&mut self, id: PeerId, change: impl FnOnce(&mut Peer)) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            change(peer);
+        }
     }
 
     /// Changes what is known of a peer.

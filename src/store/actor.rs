@@ -4,6 +4,7 @@
 //! Talks to nobody below it; sends [`StoreEvent`]s to whoever asked.
 
 mod content;
+mod export;
 mod read;
 
 use std::collections::{HashMap, VecDeque};
@@ -18,7 +19,7 @@ use self::content::Content;
 use super::disk::{self, CacheFiles};
 use super::ledger::{Ledger, NoRoom};
 use super::{
-    CloseShared, CompleteFiles, Export, GetHolding, Holding, OpenCache, OpenShared, Opened, Put,
+    CloseShared, CompleteFiles, GetHolding, Holding, OpenCache, OpenShared, Opened, Put,
     SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
 };
 use crate::ids::{ChunkIndex, FileId};
@@ -319,30 +320,6 @@ impl Store {
             .map_err(|NoRoom| StoreError::QuotaFull)?;
         self.ledger.reserve(bytes.into());
         Ok((files, self.evict(victims)))
-    }
-}
-
-impl Handler<Export> for Store {
-    type Result = ResponseFuture<Result<(), StoreError>>;
-
-    fn handle(&mut self, export: Export, _: &mut Context<Self>) -> Self::Result {
-        let Export { file, path } = export;
-        let shared = self.contents.get(&file).and_then(Content::path).cloned();
-        if let Some(shared) = shared {
-            return Box::pin(blocking(move || Ok(std::fs::copy(shared, path).map(drop)?)));
-        }
-        if self.is_complete(file).is_none() {
-            return Box::pin(std::future::ready(Err(StoreError::NotHeld)));
-        }
-        // Nobody is served from it any more: who has the new name can write to it.
-        self.contents.remove(&file);
-        if let Some(all) = self.ledger.have(file).cloned() {
-            self.ledger.remove(file, &all);
-        }
-        self.open.retain(|open| *open != file);
-        self.emit(&StoreEvent::Withdrawn { file });
-        let directory = disk::directory(&self.root, file);
-        Box::pin(blocking(move || Ok(disk::give_away(&directory, &path)?)))
     }
 }
 

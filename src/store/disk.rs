@@ -97,15 +97,18 @@ pub fn directory(root: &Path, file: FileId) -> PathBuf {
     root.join(file.to_string())
 }
 
-/// Moves a cached copy that is whole out of the cache, and what is known of it
-/// with it; blocks.
+/// Moves a cached copy that is whole out of the cache, and forgets what else lay
+/// there; blocks. The new name appears when the file is whole under it.
 ///
 /// # Errors
 /// The new name cannot be written.
 pub fn give_away(directory: &Path, to: &Path) -> io::Result<()> {
     let from = directory.join("data");
     if std::fs::rename(&from, to).is_err() {
-        std::fs::copy(from, to)?;
+        let mut partial = to.as_os_str().to_owned();
+        partial.push(".part");
+        std::fs::copy(from, &partial)?;
+        std::fs::rename(partial, to)?;
     }
     forget(directory);
     Ok(())

@@ -3,7 +3,7 @@
 //! Below it: connections, the announcer (which asks the tracker for peers and
 //! carries reports) and the store, whose events it turns into announcements.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -84,6 +84,8 @@ pub struct Swarm {
     /// still want it.
     reports: VecDeque<FileReport>,
     fresh: HashMap<FileId, RoaringBitmap>,
+    /// Files whose sources others fetch from for us.
+    reserved: HashSet<FileId>,
     /// When each link was last of use to somebody.
     useful: HashMap<PeerId, Instant>,
     past_downloaded: u64,
@@ -107,6 +109,7 @@ impl Swarm {
             joined: HashMap::new(),
             reports: VecDeque::new(),
             fresh: HashMap::new(),
+            reserved: HashSet::new(),
             useful: HashMap::new(),
             past_downloaded: 0,
             past_uploaded: 0,
@@ -340,6 +343,7 @@ impl Handler<LeaveFile> for Swarm {
 
     fn handle(&mut self, leave: LeaveFile, _: &mut Context<Self>) {
         self.joined.remove(&leave.0);
+        self.reserved.remove(&leave.0);
         self.announcer.do_send(ForgetPeers(leave.0));
         for connection in self.connections.values() {
             connection.do_send(LeaveFile(leave.0));
@@ -352,7 +356,19 @@ impl Handler<MeetPeers> for Swarm {
 
     fn handle(&mut self, meet: MeetPeers, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        for entry in meet.0 {
+        for entry in meet.peers {
+            let reserve = entry.reasons.contains(&PathReason::Reserve);
+            if let Some(join) = self.joined.get(&meet.file) {
+                join.events.do_send(SwarmEvent {
+                    peer: entry.peer,
+                    kind: SwarmEventKind::Reserve(reserve),
+                });
+            }
+            if reserve {
+                self.reserved.insert(meet.file);
+            } else if entry.reasons.contains(&PathReason::HasAll) {
+                self.reserved.remove(&meet.file);
+            }
             let address = entry.host.zip(entry.port).map(SocketAddr::from);
             self.roster
                 .learn(now, entry.peer, address, entry.origin, entry.reasons);
@@ -383,7 +399,10 @@ impl Handler<ReportFile> for Swarm {
         self.reports.retain(|report| report.file != file);
         self.reports.push_front(report);
         self.reports.truncate(MAX_REPORTS);
-        let uplink = self.uplink.unwrap_or(ASSUMED_UPLINK);
+        let uplink = match self.reserved.contains(&file) {
+            true => 0,
+            false => self.uplink.unwrap_or(ASSUMED_UPLINK),
+        };
         if let Some(join) = self.joined.get(&file) {
             join.events.do_send(SwarmEvent {
                 peer: self.settings.hello.peer,

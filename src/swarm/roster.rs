@@ -23,7 +23,7 @@ pub struct Known {
     pub address: Option<SocketAddr>,
     /// Whether it is the server's library.
     pub origin: bool,
-    /// Why the tracker named it.
+    /// Why the tracker named it, last.
     pub reasons: Vec<PathReason>,
     failures: u32,
     next_dial: Instant,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::ranking::{Candidate, Held, rank};
+use super::planner::{Asker, Candidate, Held, Planner};
 use super::{ClientSnapshot, TrackerSnapshot};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::facts::search_words;
@@ -58,6 +58,8 @@ struct Client {
 struct SharedFile {
     /// As each sharer describes it; the one that came first counts.
     entries: Vec<(PeerId, FileEntry)>,
+    /// Viewers that have fetched all of it.
+    complete: BTreeSet<PeerId>,
 }
 
 impl SharedFile {
@@ -78,6 +80,7 @@ impl SharedFile {
 pub struct Registry {
     clients: BTreeMap<PeerId, Client>,
     files: HashMap<FileId, SharedFile>,
+    planner: Planner,
     dirty: HashSet<FileId>,
     told_clients: u32,
 }
@@ -115,11 +118,16 @@ impl Registry {
         let Some(client) = self.clients.remove(&peer) else {
             return;
         };
+        for file in client.questions.keys() {
+            self.planner.left(*file, peer);
+        }
+        for held in client.report.files {
+            self.gone_from(peer, held.file);
+            self.dirty.insert(held.file);
+        }
         for file in client.shared {
             self.unshare(peer, file);
         }
-        let held = client.report.files.into_iter().map(|report| report.file);
-        self.dirty.extend(held);
     }
 
     /// Number of a client's present link.
@@ -139,6 +147,14 @@ impl Registry {
         let silent = |client: &Client| now.saturating_duration_since(client.heard) > timeout;
         let silent = self.clients.iter().filter(|(_, client)| silent(client));
         silent.map(|(peer, _)| *peer).collect()
+    }
+
+    /// A client holds nothing of a file any more.
+    fn gone_from(&mut self, peer: PeerId, file: FileId) {
+        self.planner.left(file, peer);
+        if let Some(shared) = self.files.get_mut(&file) {
+            shared.complete.remove(&peer);
+        }
     }
 
     fn unshare(&mut self, peer: PeerId, file: FileId) {
@@ -190,7 +206,40 @@ impl Registry {
         };
         let news: Vec<FileId> = report.files.iter().filter(begun).map(|r| r.file).collect();
         self.dirty.extend(news);
-        client.report = report;
+        let now_held: HashSet<FileId> = report.files.iter().map(|report| report.file).collect();
+        let before = std::mem::replace(&mut client.report, report);
+        let asks: Vec<FileId> = client.questions.keys().copied().collect();
+        for old in before.files {
+            if !now_held.contains(&old.file) && !asks.contains(&old.file) {
+                self.gone_from(peer, old.file);
+            }
+        }
+        self.place(peer);
+    }
+
+    /// Enters where a client is in the files it holds parts of.
+    fn place(&mut self, peer: PeerId) {
+        let Some(client) = self.clients.get(&peer) else {
+            return;
+        };
+        for part in &client.report.files {
+            let shared = self.files.get_mut(&part.file);
+            let chunks = shared.as_ref().and_then(|shared| {
+                let geometry = shared.entries.first()?.1.geometry()?;
+                Some(u64::from(geometry.chunk_count()))
+            });
+            if chunks == Some(part.have.len()) {
+                self.planner.left(part.file, peer);
+                shared.into_iter().for_each(|shared| {
+                    shared.complete.insert(peer);
+                });
+            } else {
+                shared.into_iter().for_each(|shared| {
+                    shared.complete.remove(&peer);
+                });
+                self.planner.moved(part.file, peer, part.position);
+            }
+        }
     }
 
     /// Asks for the catalogue and its changes; returns the first answer.
@@ -254,66 +303,52 @@ impl Registry {
         };
         if count == 0 {
             client.questions.remove(&file);
+            if client.report.files.iter().all(|report| report.file != file) {
+                self.planner.left(file, asker);
+            }
             return Vec::new();
         }
         if client.questions.len() < MAX_QUESTIONS || client.questions.contains_key(&file) {
             client.questions.insert(file, position);
         }
         let client = &self.clients[&asker];
-        let nothing = roaring::RoaringBitmap::new();
-        let candidates = self.candidates(asker, client, file, &nothing);
         let address = client.info.address;
-        let ranked = rank(candidates, address.ip(), position, count as usize, rng);
+        let shared = self.files.get(&file);
+        let byte_rate = shared.and_then(|shared| Some(shared.entries.first()?.1.byte_rate()));
+        let who = Asker {
+            peer: asker,
+            ip: address.ip(),
+            position,
+            byte_rate: byte_rate.unwrap_or(0),
+        };
+        let sources: Vec<PeerId> = shared.map_or(Vec::new(), |shared| {
+            let sharers = shared.entries.iter().map(|(peer, _)| *peer);
+            sharers.chain(shared.complete.iter().copied()).collect()
+        });
+        let nothing = roaring::RoaringBitmap::new();
+        let clients = &self.clients;
+        let reachable = |other: &Client| other.info.address.port() != 0 || address.port() != 0;
+        let look = |peer: PeerId| {
+            let other = clients.get(&peer).filter(|other| reachable(other))?;
+            Some(candidate(other, peer, client, asker, file, &nothing))
+        };
+        let mut named = self.planner.plan(file, who, &sources, look, rng);
+        named.truncate(count as usize);
         let mut outgoing = Vec::new();
         let mut peers = Vec::new();
-        for ranked in ranked {
-            let found = &self.clients[&ranked.peer].info;
-            let mut entry = peer_entry(ranked.peer, found, address);
-            entry.reasons = ranked.reasons;
-            if entry.port.is_none() && address.port() != 0 {
+        for named in named {
+            let found = &self.clients[&named.peer].info;
+            let mut entry = peer_entry(named.peer, found, address);
+            entry.reasons = named.reasons;
+            if entry.port.is_none() {
+                let client = &self.clients[&asker];
                 let peer = peer_entry(asker, &client.info, found.address);
-                outgoing.push((ranked.peer, Message::Introduce { file, peer }));
+                outgoing.push((named.peer, Message::Introduce { file, peer }));
             }
             peers.push(entry);
         }
         outgoing.push((asker, Message::PeerList { file, peers }));
         outgoing
-    }
-
-    /// Sharers, holders of parts, and fellow viewers that will soon hold some.
-    fn candidates<'a>(
-        &'a self,
-        asker: PeerId,
-        client: &'a Client,
-        file: FileId,
-        nothing: &'a roaring::RoaringBitmap,
-    ) -> Vec<Candidate<'a>> {
-        let others = self.clients.iter().filter(|(peer, _)| **peer != asker);
-        others
-            .filter_map(|(peer, other)| {
-                let part = other.report.files.iter().find(|report| report.file == file);
-                let held = match part {
-                    _ if other.shared.contains(&file) => Held::All,
-                    Some(part) => Held::Part(&part.have),
-                    None if other.questions.contains_key(&file) => Held::Part(nothing),
-                    None => return None,
-                };
-                let measured = |from: &Client, to: PeerId| {
-                    let rtts = from.report.rtts.iter();
-                    rtts.clone()
-                        .find(|(peer, _)| *peer == to)
-                        .map(|(_, rtt)| *rtt)
-                };
-                Some(Candidate {
-                    peer: *peer,
-                    ip: other.info.address.ip(),
-                    origin: other.info.origin,
-                    held,
-                    rtt: measured(client, *peer).or_else(|| measured(other, asker)),
-                    free_upload: other.report.uplink.saturating_sub(other.report.upload_rate),
-                })
-            })
-            .collect()
     }
 
     /// Hands out what changed since the last flush: to subscribers the
@@ -358,6 +393,34 @@ impl Registry {
                 .collect(),
             files: self.files.len(),
         }
+    }
+}
+
+/// What is known of a client that may supply a file to another.
+fn candidate<'a>(
+    other: &'a Client,
+    peer: PeerId,
+    client: &Client,
+    asker: PeerId,
+    file: FileId,
+    nothing: &'a roaring::RoaringBitmap,
+) -> Candidate<'a> {
+    let part = other.report.files.iter().find(|report| report.file == file);
+    let measured = |from: &Client, to: PeerId| {
+        let mut rtts = from.report.rtts.iter();
+        rtts.find(|(peer, _)| *peer == to).map(|(_, rtt)| *rtt)
+    };
+    Candidate {
+        peer,
+        ip: other.info.address.ip(),
+        origin: other.info.origin,
+        held: match part {
+            _ if other.shared.contains(&file) => Held::All,
+            Some(part) => Held::Part(&part.have),
+            None => Held::Part(nothing),
+        },
+        rtt: measured(client, peer).or_else(|| measured(other, asker)),
+        uplink: other.report.uplink,
     }
 }
 

@@ -138,6 +138,12 @@ pub enum PathReason {
     FreeUplink,
     /// The server.
     Origin,
+    /// Watches the same part.
+    Together,
+    /// Is further on in the film.
+    Ahead,
+    /// Only for what would come too late otherwise: others need its uplink.
+    Reserve,
 }
 
 impl PathReason {
@@ -151,6 +157,9 @@ impl PathReason {
             Self::Near => "near",
             Self::FreeUplink => "free uplink",
             Self::Origin => "server",
+            Self::Together => "watches the same part",
+            Self::Ahead => "ahead of you",
+            Self::Reserve => "kept in reserve",
         }
     }
 }

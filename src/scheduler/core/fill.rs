@@ -135,6 +135,13 @@ impl Core {
     /// us to pass it on, so it goes before what only we need.
     fn fill_duties(&mut self, now: Instant) {
         let until = self.tuning.duty_within;
+        let limit = self.tuning.requests_per_peer;
+        let open = |peer: &Peer| {
+            self.is_source(peer) && !peer.reserve && peer.free_credits(now, limit) > 0
+        };
+        if !self.peers.values().any(open) {
+            return;
+        }
         let mut fresh = self.missing(now);
         for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
             fresh -= &peer.has;
@@ -181,6 +188,8 @@ impl Core {
         if self.whole {
             wanted.insert_range(0..self.geometry.chunk_count());
         }
+        // Taking single chunks out of runs costs a search each.
+        wanted.remove_run_compression();
         wanted - &self.have - &self.in_flight
     }
 
@@ -242,15 +251,21 @@ impl Core {
     fn fill_from_sources(&mut self, now: Instant, mut missing: RoaringBitmap) {
         let limit = self.tuning.requests_per_peer;
         let sources = self.peers.values().filter(|peer| self.is_source(peer));
-        let mut credits: u32 = sources.map(|peer| peer.free_credits(now, limit)).sum();
+        let free = |peer: &Peer| peer.free_credits(now, limit);
+        let mut credits: u32 = sources.clone().map(free).sum();
         if credits == 0 {
             return;
         }
+        let open = sources.clone().any(|peer| !peer.reserve && free(peer) > 0);
         for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
             missing -= &peer.has;
         }
         for chunk in missing.iter().take(MAX_CANDIDATES).map(ChunkIndex) {
             let lapsed = self.windows.time_until(now, chunk) < self.tuning.share_lapses;
+            if !lapsed && !open {
+                // In order, so those after it have not lapsed either.
+                return;
+            }
             if !lapsed && !self.is_ours(chunk) {
                 continue;
             }

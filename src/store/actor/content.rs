@@ -144,6 +144,13 @@ impl Content {
         self.reopen();
     }
 
+    /// The cached copy, which is whole, lies at a path of its own from now on.
+    pub(super) fn moved(&mut self, path: PathBuf) {
+        self.entry = None;
+        self.paths.push(path);
+        self.reopen();
+    }
+
     pub(super) fn remove_path(&mut self, path: &PathBuf) {
         self.paths.retain(|known| known != path);
         if self.paths.is_empty() {

@@ -204,6 +204,9 @@ fn peer_to_proto(peer: PeerEntry) -> proto::PeerEntry {
             PathReason::Near => proto::PathReason::Near,
             PathReason::FreeUplink => proto::PathReason::FreeUplink,
             PathReason::Origin => proto::PathReason::Origin,
+            PathReason::Together => proto::PathReason::Together,
+            PathReason::Ahead => proto::PathReason::Ahead,
+            PathReason::Reserve => proto::PathReason::Reserve,
         })
     });
     proto::PeerEntry {
@@ -226,6 +229,9 @@ fn peer_from_proto(peer: proto::PeerEntry) -> Result<PeerEntry, WireError> {
         proto::PathReason::Near => Some(PathReason::Near),
         proto::PathReason::FreeUplink => Some(PathReason::FreeUplink),
         proto::PathReason::Origin => Some(PathReason::Origin),
+        proto::PathReason::Together => Some(PathReason::Together),
+        proto::PathReason::Ahead => Some(PathReason::Ahead),
+        proto::PathReason::Reserve => Some(PathReason::Reserve),
         proto::PathReason::Unspecified => None,
     });
     let reasons = reasons.take(8).collect();
