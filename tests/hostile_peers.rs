@@ -3,18 +3,20 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use common::{client, eventually, fetch_whole, noise, open, run, tracker};
 use swarmplay::announcer::actor::dial;
 use swarmplay::announcer::{AnnouncerSettings, CatalogueState};
 use swarmplay::app::Node;
-use swarmplay::ids::PeerId;
+use swarmplay::ids::{ChunkIndex, PeerId};
 use swarmplay::media::FileEntry;
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;
 use swarmplay::wire::link::{LinkLimits, listen};
 use swarmplay::wire::{
-    ByeReason, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireCodec, WireError,
+    ByeReason, Frame, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireCodec, WireError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::Decoder;
@@ -271,5 +273,85 @@ fn another_version_is_told_so() {
         );
         assert!(told, "{answer:?}");
         server.stop().await;
+    });
+}
+
+#[test]
+fn what_a_stream_holds_in_memory_is_bounded_by_its_window_though_a_peer_never_answers() {
+    const REQUESTS: u32 = 8;
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 30, 12);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let entry = published(&server).await;
+        let _online = hostile(&server, entry, Habit::Silent).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
+            config.stream.requests_per_peer = REQUESTS;
+        })
+        .await;
+        let stream = open(&viewer, "noise.wav", 2).await;
+        let fetched = fetch_whole(&viewer, &stream);
+        let mut most = 0;
+        let watched = async {
+            loop {
+                let state = stream.scheduler.send(StreamState).await.expect("scheduler");
+                most = most.max(state.in_flight.len());
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            id = fetched => assert_eq!(id, stream.entry.id),
+            () = watched => {}
+        }
+        let window = u64::from(REQUESTS) * 2;
+        assert!(
+            (1..=window).contains(&most),
+            "{most} of two peers' {window}"
+        );
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_peer_that_never_reads_takes_little_memory_and_keeps_nobody_waiting() {
+    const ASKED: u32 = 250;
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 30, 13);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let entry = published(&server).await;
+        let socket = tokio::net::TcpSocket::new_v4().expect("socket");
+        socket.set_recv_buffer_size(4096).expect("a small buffer");
+        let mut deaf = socket.connect(server.listen).await.expect("connects");
+        let interested = Message::Interested {
+            file: entry.id,
+            want: true,
+        };
+        let requests = (0..ASKED).map(|chunk| Message::Request {
+            file: entry.id,
+            chunk: ChunkIndex(chunk),
+            deadline: Duration::from_secs(1),
+        });
+        let said = [Message::Hello(hello(1)), interested].into_iter();
+        for message in said.chain(requests) {
+            deaf.write_all(&Frame::new(message).head)
+                .await
+                .expect("heard");
+        }
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let id = fetch_whole(&viewer, &stream).await;
+        assert_eq!(id, stream.entry.id, "served all the same");
+        let state = server.sources.swarm.send(SwarmState).await.expect("swarm");
+        let to_deaf = state.peers.iter().find(|peer| peer.name == "hostile");
+        let handed = to_deaf.expect("still connected").uploaded;
+        let asked = u64::from(ASKED * entry.chunk_size);
+        assert!(handed > 0 && handed < asked / 4, "{handed} of {asked}");
+        viewer.stop().await;
+        server.stop().await;
+        drop(deaf);
     });
 }

@@ -164,6 +164,8 @@ fn overview(entries: Vec<FileEntry>) -> Overview {
         ],
         duplicate_bytes: 0,
         problem: None,
+        stalled: None,
+        stalls: Default::default(),
     };
     Overview {
         catalogue: CatalogueSnapshot {

@@ -143,6 +143,7 @@ impl Node {
         let streams = Streams::new(
             peer,
             config.stream.clone(),
+            config.limits.download.0,
             store.clone(),
             swarm.clone(),
             announcer.clone(),

@@ -1,5 +1,7 @@
 //! What can be played, and how the swarm does, as JSON and as a playlist.
 
+use std::collections::BTreeMap;
+
 use std::fmt::Write;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,7 +12,7 @@ use crate::announcer::{CatalogueState, TrackerLink};
 use crate::ids::FileId;
 use crate::library::{Hashing, LibraryState, Skipped};
 use crate::media::{FileEntry, MediaKind};
-use crate::scheduler::{StreamSnapshot, StreamsState, Supply};
+use crate::scheduler::{StallCause, StreamSnapshot, StreamsState, Supply};
 use crate::store::{StoreSnapshot, StoreState};
 use crate::swarm::{SwarmSnapshot, SwarmState};
 
@@ -68,6 +70,9 @@ struct StreamStatus {
     duplicate_bytes: u64,
     supplied: Vec<Supply>,
     problem: Option<String>,
+    /// Why playing stands still, if it does, and how often it did, by cause.
+    stalled: Option<StallCause>,
+    stalls: BTreeMap<StallCause, u32>,
 }
 
 impl From<StreamSnapshot> for StreamStatus {
@@ -84,6 +89,8 @@ impl From<StreamSnapshot> for StreamStatus {
             duplicate_bytes: stream.duplicate_bytes,
             supplied: stream.supplied,
             problem: stream.problem,
+            stalled: stream.stalled,
+            stalls: stream.stalls,
         }
     }
 }

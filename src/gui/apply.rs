@@ -17,7 +17,7 @@ use crate::ids::FileId;
 use crate::library::LibrarySnapshot;
 use crate::media::{FileEntry, MediaKind};
 use crate::player::{Phase, PlayerSnapshot};
-use crate::scheduler::StreamSnapshot;
+use crate::scheduler::{StallCause, StreamSnapshot};
 use crate::swarm::SwarmSnapshot;
 
 /// Pieces the seek bar can tell apart.
@@ -363,15 +363,16 @@ pub fn picture(app: &AppWindow, frame: SharedPixelBuffer<Rgb8Pixel>) {
 /// What is awaited, in words; the cause where it is known.
 fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
     let unshared = state.entry.as_ref().is_some_and(|entry| entry.sources == 0);
-    let verdict = stream.map(show::verdict);
-    match (&state.phase, verdict) {
-        (_, Some((why, true))) if why.starts_with("nobody") => {
+    let cause = stream.and_then(show::stall_cause);
+    match (&state.phase, cause) {
+        (Phase::Buffering | Phase::Loading, Some(StallCause::NoSource)) => {
             "Nobody online has this. It goes on when somebody does".into()
         }
         (Phase::Loading, None) if unshared => {
             "Nobody online has this. It starts when somebody does".into()
         }
-        (Phase::Buffering, _) => "Waiting for data".into(),
+        (Phase::Buffering, Some(cause)) => format!("Waiting: {}", cause.text()),
+        (Phase::Buffering, None) => "Waiting for data".into(),
         _ => "Loading".into(),
     }
 }

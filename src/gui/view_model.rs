@@ -9,7 +9,7 @@ use crate::ids::{ChunkIndex, FileId};
 pub use crate::media::facts::clock;
 use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind};
-use crate::scheduler::StreamSnapshot;
+use crate::scheduler::{StallCause, StreamSnapshot};
 use crate::swarm::PeerSnapshot;
 
 /// A state of a piece of a file. Each is also told by its place in words.
@@ -237,6 +237,24 @@ pub fn held_share(stream: Option<&StreamSnapshot>, file: FileId, own: &[FileId])
     }
     stream.map_or(0.0, |stream| {
         stream.have.len() as f32 / stream.geometry.chunk_count() as f32
+    })
+}
+
+/// Why a player that waits waits: as the scheduler says, else by what is here. A
+/// player that waits though media is here decodes too slowly.
+pub fn stall_cause(stream: &StreamSnapshot) -> Option<StallCause> {
+    if stream.stalled.is_some() {
+        return stream.stalled;
+    }
+    if stream.problem.is_some() {
+        return Some(StallCause::Disk);
+    }
+    let reachable = stream.available.contains(stream.position.0);
+    Some(match stream.buffer {
+        here if here >= Duration::from_secs(2) => StallCause::Decoder,
+        _ if stream.have.contains(stream.position.0) => return None,
+        _ if reachable => StallCause::SlowSource,
+        _ => StallCause::NoSource,
     })
 }
 

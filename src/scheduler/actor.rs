@@ -81,6 +81,7 @@ impl Scheduler {
         entry: &FileEntry,
         opened: Opened,
         config: &StreamConfig,
+        download_limit: Option<u64>,
         store: Addr<Store>,
         swarm: Addr<Swarm>,
     ) -> Self {
@@ -96,6 +97,7 @@ impl Scheduler {
             request_timeout: config.request_timeout.0,
             requests_per_peer: config.requests_per_peer,
             picker: config.picker,
+            download_limit,
             ..Tuning::default()
         };
         let (geometry, have) = (opened.geometry, opened.have);

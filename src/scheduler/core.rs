@@ -49,6 +49,9 @@ const MAX_BUSY: Duration = Duration::from_secs(5);
 /// How long a peer is left alone after a rejection that names no time.
 const REJECT_PAUSE: Duration = Duration::from_millis(250);
 
+/// Share of the configured downlink from which on it counts as the bottleneck.
+const AT_LIMIT: f64 = 0.8;
+
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -311,8 +314,12 @@ impl Core {
     /// Why a chunk that is needed now is not here.
     pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
         let held = |peer: &Peer| peer.has.contains(chunk.0) && !peer.choking;
+        let rate: f64 = self.peers.values().map(|peer| peer.rate(now)).sum();
+        let limit = self.tuning.download_limit.map(|limit| limit as f64);
         if now < self.paused_until {
             StallCause::Disk
+        } else if limit.is_some_and(|limit| rate >= limit * AT_LIMIT) {
+            StallCause::OwnLimit
         } else if self.peers.values().any(held) {
             StallCause::SlowSource
         } else {

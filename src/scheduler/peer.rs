@@ -103,6 +103,11 @@ impl Peer {
         self.rtt = rtt;
     }
 
+    /// Bytes a second that come from it.
+    pub fn rate(&self, now: Instant) -> f64 {
+        self.rate.rate(now)
+    }
+
     /// Smoothed round trip; zero until measured.
     pub fn rtt(&self) -> Duration {
         self.rtt

@@ -18,6 +18,7 @@ use crate::swarm::Swarm;
 pub struct Streams {
     me: PeerId,
     config: StreamConfig,
+    download_limit: Option<u64>,
     store: Addr<Store>,
     swarm: Addr<Swarm>,
     announcer: Addr<Announcer>,
@@ -29,6 +30,7 @@ impl Streams {
     pub fn new(
         me: PeerId,
         config: StreamConfig,
+        download_limit: Option<u64>,
         store: Addr<Store>,
         swarm: Addr<Swarm>,
         announcer: Addr<Announcer>,
@@ -36,6 +38,7 @@ impl Streams {
         Self {
             me,
             config,
+            download_limit,
             store,
             swarm,
             announcer,
@@ -55,7 +58,16 @@ impl Streams {
         }
         let geometry = opened.geometry;
         let (store, swarm) = (self.store.clone(), self.swarm.clone());
-        let scheduler = Scheduler::new(self.me, &entry, opened, &self.config, store, swarm).start();
+        let scheduler = Scheduler::new(
+            self.me,
+            &entry,
+            opened,
+            &self.config,
+            self.download_limit,
+            store,
+            swarm,
+        )
+        .start();
         let stream = OpenedStream {
             scheduler,
             geometry,

@@ -205,7 +205,11 @@ impl Uploads {
             let busy = self.handed.iter().filter(|h| h.peer == *peer).count();
             (upload.deadline + later, busy)
         };
-        let ranked = self.waiting.iter().enumerate();
+        // Who has not taken what it was handed gets no more until it has.
+        let stuck = self.handed.iter().filter(|h| self.is_stuck(now, h));
+        let stuck: Vec<PeerId> = stuck.map(|handed| handed.peer).collect();
+        let waiting = self.waiting.iter().enumerate();
+        let ranked = waiting.filter(|(_, (peer, _))| !stuck.contains(peer));
         let (index, _) = ranked.min_by_key(|(_, waiting)| rank(waiting))?;
         let (peer, upload) = self.waiting.swap_remove(index);
         self.waiting_bytes -= u64::from(upload.bytes);
@@ -219,16 +223,20 @@ impl Uploads {
     }
 
     fn has_room(&self, now: Instant) -> bool {
-        let fresh = |handed: &&Handed| {
-            let usual = match self.capacity > 0.0 {
-                true => self.wait_for(handed.bytes) * STUCK,
-                false => MAX_STUCK,
-            };
-            let age = now.saturating_duration_since(handed.at);
-            age < usual.clamp(MIN_STUCK, MAX_STUCK)
+        let fresh = self
+            .handed
+            .iter()
+            .filter(|handed| !self.is_stuck(now, handed));
+        fresh.map(|handed| handed.bytes).sum::<u64>() < self.room()
+    }
+
+    fn is_stuck(&self, now: Instant, handed: &Handed) -> bool {
+        let usual = match self.capacity > 0.0 {
+            true => self.wait_for(handed.bytes) * STUCK,
+            false => MAX_STUCK,
         };
-        let handed = self.handed.iter().filter(fresh).map(|handed| handed.bytes);
-        handed.sum::<u64>() < self.room()
+        let age = now.saturating_duration_since(handed.at);
+        age >= usual.clamp(MIN_STUCK, MAX_STUCK)
     }
 
     /// Bytes on their way into the sockets below which one more chunk may go.
@@ -369,9 +377,14 @@ mod tests {
         }
         assert!(uploads.next(now).is_some() && uploads.next(now).is_some());
         assert_eq!(uploads.next(now), None, "two are on their way");
-        assert!(uploads.next(now + MAX_STUCK).is_some());
+        let later = now + MAX_STUCK;
+        assert_eq!(uploads.next(later), None, "it does not take what it has");
+        let asked = uploads.ask(id(2), upload(now, 0, 9));
+        asked.expect("room");
+        let next = uploads.next(later).map(|(peer, _)| peer);
+        assert_eq!(next, Some(id(2)), "others do not wait for it");
         uploads.gone(id(1));
-        assert_eq!(uploads.next(now), None);
+        assert_eq!(uploads.next(later), None);
     }
 
     /// Serves for `seconds` at a megabyte a second with requests always waiting.

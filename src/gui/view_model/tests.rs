@@ -1,5 +1,7 @@
 //! What people read.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::ids::PeerId;
 use crate::media::{ChunkSize, Geometry, MediaFacts, VideoTrack};
@@ -44,6 +46,8 @@ fn stream(have: std::ops::Range<u32>, available: std::ops::Range<u32>) -> Stream
         supplied: Vec::new(),
         duplicate_bytes: 0,
         problem: None,
+        stalled: None,
+        stalls: BTreeMap::new(),
     }
 }
 
@@ -143,4 +147,20 @@ fn an_empty_list_says_why() {
     assert_eq!(text(true, 0, ""), "No songs yet");
     assert_eq!(text(false, 0, ""), "The tracker cannot be reached");
     assert_eq!(text(true, 3, "xyz"), "No songs match “xyz”");
+}
+
+#[test]
+fn a_stall_says_its_cause() {
+    let mut slow = stream(0..2, 0..100);
+    assert_eq!(stall_cause(&slow), Some(StallCause::Decoder), "it is here");
+    (slow.buffer, slow.position) = (Duration::ZERO, ChunkIndex(2));
+    assert_eq!(stall_cause(&slow), Some(StallCause::SlowSource));
+    slow.stalled = Some(StallCause::OwnLimit);
+    assert_eq!(stall_cause(&slow), Some(StallCause::OwnLimit));
+    let nobody = StreamSnapshot {
+        buffer: Duration::ZERO,
+        position: ChunkIndex(2),
+        ..stream(0..2, 0..1)
+    };
+    assert_eq!(stall_cause(&nobody), Some(StallCause::NoSource));
 }

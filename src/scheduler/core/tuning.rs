@@ -25,6 +25,8 @@ pub struct Tuning {
     pub requests_per_peer: u32,
     /// How chunks are chosen.
     pub picker: Picker,
+    /// The configured downlink in bytes a second, as a cause of stalls.
+    pub download_limit: Option<u64>,
     /// What is needed within this time comes before what is needed later, however
     /// rare that is; within it, the rarest comes first.
     pub rarest_within: Duration,
@@ -43,6 +45,7 @@ impl Default for Tuning {
             request_timeout: Duration::from_secs(2),
             requests_per_peer: 64,
             picker: Picker::Swarm,
+            download_limit: None,
             rarest_within: Duration::from_secs(6),
             share_lapses: Duration::from_millis(300),
             duty_within: Duration::from_secs(3),
