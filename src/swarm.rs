@@ -79,6 +79,10 @@ pub struct PeerArrived {
     pub hello: Hello,
 }
 
+/// Told as an uplink that is not measured yet. It counts as the highest of those
+/// that are, or who is never asked would never be measured.
+pub const UNKNOWN_UPLINK: u64 = 1;
+
 /// What a peer says of its own place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {

@@ -7,8 +7,8 @@ use roaring::RoaringBitmap;
 use swarmplay::ids::{ChunkIndex, FileId, PeerId};
 use swarmplay::scheduler::ReaderId;
 use swarmplay::scheduler::core::{Core, Effect};
-use swarmplay::swarm::Place;
 use swarmplay::swarm::upload::{Upload, Uploads};
+use swarmplay::swarm::{Place, UNKNOWN_UPLINK};
 use swarmplay::wire::RejectReason;
 
 use crate::player::Player;
@@ -28,9 +28,6 @@ pub enum Say {
     Backlog(Duration),
     Place(Place),
 }
-
-/// Uplink told to others while it is not measured, in bytes a second.
-const ASSUMED_UPLINK: u64 = 500_000;
 
 /// One program.
 pub struct Node {
@@ -137,7 +134,7 @@ impl Node {
     pub fn place(&mut self, now: Instant) -> Place {
         let uplink = match self.reserved {
             true => 0,
-            false => self.uploads.uplink().unwrap_or(ASSUMED_UPLINK),
+            false => self.uploads.uplink().unwrap_or(UNKNOWN_UPLINK),
         };
         let Some(core) = &mut self.core else {
             return Place::default();

@@ -19,7 +19,7 @@ use super::slots::{Change, Slots};
 use super::uploader::{Uplink, Uploader};
 use super::{
     JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, Place, ReportFile, SwarmEvent,
-    SwarmEventKind, SwarmSnapshot, SwarmState,
+    SwarmEventKind, SwarmSnapshot, SwarmState, UNKNOWN_UPLINK,
 };
 use crate::announcer::{Announcer, ForgetPeers, SendReport, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -41,10 +41,6 @@ const ASK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// A link over which nobody wants anything is closed after this time.
 const MAX_IDLE: Duration = Duration::from_secs(60);
-
-/// Uplink told to others while it is not known, in bytes a second: a slow home
-/// line's. What matters is only how it compares to theirs.
-const ASSUMED_UPLINK: u64 = 500_000;
 
 /// Files in one report, as the wire allows.
 const MAX_REPORTS: usize = 32;
@@ -401,7 +397,7 @@ impl Handler<ReportFile> for Swarm {
         self.reports.truncate(MAX_REPORTS);
         let uplink = match self.reserved.contains(&file) {
             true => 0,
-            false => self.uplink.unwrap_or(ASSUMED_UPLINK),
+            false => self.uplink.unwrap_or(UNKNOWN_UPLINK),
         };
         if let Some(join) = self.joined.get(&file) {
             join.events.do_send(SwarmEvent {

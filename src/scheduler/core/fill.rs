@@ -10,6 +10,7 @@ use super::dispersal::score;
 use super::{Core, Picker};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
+use crate::swarm::UNKNOWN_UPLINK;
 
 /// Missing chunks looked at for one decision; bounds its cost.
 const MAX_CANDIDATES: usize = 512;
@@ -300,10 +301,16 @@ impl Core {
             .peers
             .iter()
             .filter(|(_, peer)| peer.place.window.contains(&chunk.0) && !self.is_source(peer));
+        let uplinks = others.clone().map(|(_, peer)| peer.place.uplink);
+        let highest = uplinks.max().unwrap_or(0).max(self.uplink);
+        let known = |uplink: u64| match uplink {
+            UNKNOWN_UPLINK => highest,
+            uplink => uplink,
+        };
         let best = others
-            .map(|(id, peer)| score(chunk, *id, peer.place.uplink))
+            .map(|(id, peer)| score(chunk, *id, known(peer.place.uplink)))
             .fold(0.0, f64::max);
-        score(chunk, self.me, self.uplink.max(1)) >= best
+        score(chunk, self.me, known(self.uplink)) >= best
     }
 
     /// The first missing chunk from whoever has most credits left.
