@@ -3,7 +3,8 @@
 //! * [`core`]: pure: who has what, what is wanted until when, what is on its
 //!   way; decides requests, hedges and cancels.
 //! * [`window`]: pure: deadlines from the places where the file is read.
-//! * [`peer`]: pure: what one peer can be expected to deliver.
+//! * [`peer`], [`peers`]: pure: what one peer can be expected to deliver; who of
+//!   all holds what.
 //! * [`actor`]: one a file: mailbox; turns decisions into messages.
 //! * [`streams`]: actor: opens a scheduler for a file and lets it go.
 //!
@@ -14,6 +15,7 @@
 pub mod actor;
 pub mod core;
 pub mod peer;
+pub mod peers;
 pub mod streams;
 pub mod window;
 

@@ -110,6 +110,7 @@ const PURE: [&str; 21] = [
     "src/scheduler/core/dispersal.rs",
     "src/swarm/upload.rs",
     "src/scheduler/peer.rs",
+    "src/scheduler/peers.rs",
     "src/scheduler/window.rs",
     "src/tracker/registry.rs",
     "src/tracker/planner.rs",

@@ -1,7 +1,8 @@
 //! Clock, events and links.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ use crate::Options;
 use crate::node::{FILE, Node, Say};
 use crate::player::Player;
 
-const TICK: Duration = Duration::from_millis(50);
+/// How often the scheduler looks for trouble, as the program's does.
+const TICK: Duration = Duration::from_millis(100);
 const PLACE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often a viewer asks the tracker for peers, as the program does.
 const PLAN_INTERVAL: Duration = Duration::from_secs(15);
@@ -29,11 +31,40 @@ enum Event {
     Arrive(usize),
     Vanish(usize),
     Tick(usize),
+    Tell(usize),
     Place(usize),
     Plan(usize),
     Written(usize, PeerId, u32),
     Hear(usize, usize, Say),
 }
+
+/// An event and its time; of two at once, the one made first comes first.
+#[derive(Debug)]
+struct Timed {
+    when: Duration,
+    sequence: u64,
+    event: Event,
+}
+
+impl Ord for Timed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.when, self.sequence).cmp(&(other.when, other.sequence))
+    }
+}
+
+impl PartialOrd for Timed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Timed {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Timed {}
 
 /// The swarm and its clock.
 pub struct Network {
@@ -41,8 +72,7 @@ pub struct Network {
     pub geometry: Geometry,
     start: Instant,
     pub now: Duration,
-    events: BinaryHeap<Reverse<(Duration, u64)>>,
-    bodies: HashMap<u64, Event>,
+    events: BinaryHeap<Reverse<Timed>>,
     sequence: u64,
     /// The source first.
     pub nodes: Vec<Node>,
@@ -70,7 +100,6 @@ impl Network {
             start: Instant::now(),
             now: Duration::ZERO,
             events: BinaryHeap::new(),
-            bodies: HashMap::new(),
             sequence: 0,
             nodes: Vec::new(),
             index: HashMap::new(),
@@ -146,8 +175,11 @@ impl Network {
 
     fn at(&mut self, when: Duration, event: Event) {
         self.sequence += 1;
-        self.events.push(Reverse((when, self.sequence)));
-        self.bodies.insert(self.sequence, event);
+        self.events.push(Reverse(Timed {
+            when,
+            sequence: self.sequence,
+            event,
+        }));
     }
 
     fn instant(&self) -> Instant {
@@ -158,11 +190,8 @@ impl Network {
     pub fn run(&mut self) {
         let end = self.options.film_length() * 10;
         let mut left = self.options.viewers;
-        while let Some(Reverse((when, number))) = self.events.pop() {
+        while let Some(Reverse(Timed { when, event, .. })) = self.events.pop() {
             self.now = when;
-            let Some(event) = self.bodies.remove(&number) else {
-                continue;
-            };
             left -= usize::from(self.handle(event));
             if left == 0 || when > end {
                 return;
@@ -182,14 +211,15 @@ impl Network {
                 }
             }
             Event::Tick(viewer) => return self.tick(viewer),
+            Event::Tell(viewer) if self.nodes[viewer].alive => self.tell(viewer),
             Event::Plan(viewer) if self.nodes[viewer].alive => self.plan(viewer),
             Event::Place(viewer) if self.nodes[viewer].alive => {
                 let place = self.nodes[viewer].place(now);
-                self.tell_neighbours(viewer, &Say::Place(place));
+                self.tell_neighbours(viewer, &Say::Place(Rc::new(place)));
                 self.report(viewer);
                 self.at(self.now + PLACE_INTERVAL, Event::Place(viewer));
             }
-            Event::Place(_) | Event::Plan(_) => {}
+            Event::Tell(_) | Event::Place(_) | Event::Plan(_) => {}
             Event::Written(node, peer, bytes) => {
                 self.nodes[node].uploads.finished(now, peer, bytes.into());
                 self.serve(node);
@@ -239,6 +269,7 @@ impl Network {
         }
         self.at(self.now, Event::Place(viewer));
         self.at(self.now, Event::Tick(viewer));
+        self.at(self.now, Event::Tell(viewer));
         if self.rng.random_bool(self.options.vanish) {
             let after = self.rng.random_range(0.1..0.9) * self.options.film;
             let when = self.now + Duration::from_secs_f64(after);
@@ -316,10 +347,10 @@ impl Network {
             self.nodes[a].neighbours.push(b);
             // Said by b to a: here I am, this is what I hold, here I watch.
             self.say(b, a, Say::Up { origin: b == 0 });
-            self.say(b, a, Say::Have(self.nodes[b].have.clone()));
+            self.say(b, a, Say::Have(Rc::new(self.nodes[b].have.clone())));
             let now = self.instant();
             let place = self.nodes[b].place(now);
-            self.say(b, a, Say::Place(place));
+            self.say(b, a, Say::Place(Rc::new(place)));
         }
     }
 
@@ -391,6 +422,21 @@ impl Network {
         }
     }
 
+    /// What is new goes to all neighbours.
+    fn tell(&mut self, viewer: usize) {
+        let backlog = self.nodes[viewer].uploads.backlog();
+        if backlog.abs_diff(self.nodes[viewer].told_backlog) > Duration::from_millis(100) {
+            self.nodes[viewer].told_backlog = backlog;
+            self.tell_neighbours(viewer, &Say::Backlog(backlog));
+        }
+        let fresh = std::mem::take(&mut self.nodes[viewer].fresh);
+        if !fresh.is_empty() {
+            self.tell_neighbours(viewer, &Say::Have(Rc::new(fresh)));
+        }
+        let again = self.now + Duration::from_secs_f64(self.options.tell);
+        self.at(again, Event::Tell(viewer));
+    }
+
     fn tick(&mut self, viewer: usize) -> bool {
         if !self.nodes[viewer].alive {
             return false;
@@ -402,15 +448,6 @@ impl Network {
         }
         self.perform(viewer);
         self.serve(viewer);
-        let backlog = self.nodes[viewer].uploads.backlog();
-        if backlog.abs_diff(self.nodes[viewer].told_backlog) > Duration::from_millis(100) {
-            self.nodes[viewer].told_backlog = backlog;
-            self.tell_neighbours(viewer, &Say::Backlog(backlog));
-        }
-        let fresh = std::mem::take(&mut self.nodes[viewer].fresh);
-        if !fresh.is_empty() {
-            self.tell_neighbours(viewer, &Say::Have(fresh));
-        }
         self.at(self.now + TICK, Event::Tick(viewer));
         let node = &mut self.nodes[viewer];
         let complete = node.have.len() == u64::from(self.geometry.chunk_count());

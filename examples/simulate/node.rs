@@ -1,6 +1,7 @@
 //! One program of the swarm: what its actors do, without the actors.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
@@ -24,9 +25,9 @@ pub enum Say {
     Cancel(ChunkIndex),
     Busy(ChunkIndex, Duration),
     Chunk(ChunkIndex),
-    Have(RoaringBitmap),
+    Have(Rc<RoaringBitmap>),
     Backlog(Duration),
-    Place(Place),
+    Place(Rc<Place>),
 }
 
 /// One program.
@@ -93,9 +94,9 @@ impl Node {
         match say {
             Say::Up { origin } => core.peer_up(now, from, String::new(), origin),
             Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
-            Say::Have(chunks) => core.peer_has(now, from, chunks),
+            Say::Have(chunks) => core.peer_has(now, from, &chunks),
             Say::Backlog(backlog) => core.note(from, |peer| peer.backlog = backlog),
-            Say::Place(place) => core.note(from, |peer| peer.set_place(now, place)),
+            Say::Place(place) => core.note(from, |peer| peer.set_place(now, place.as_ref().clone())),
             Say::Chunk(chunk) => {
                 core.stored(now, from, chunk, bytes);
                 if self.have.insert(chunk.0) {

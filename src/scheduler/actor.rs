@@ -337,10 +337,10 @@ impl Handler<SwarmEvent> for Scheduler {
                 self.core.peer_up(now, peer, name, origin);
             }
             SwarmEventKind::Has(chunks) => {
-                self.core.peer_has(now, peer, chunks);
+                self.core.peer_has(now, peer, &chunks);
             }
             SwarmEventKind::Lost(chunks) => {
-                self.core.with_peer(now, peer, |peer| peer.has -= chunks);
+                self.core.peer_lost(peer, &chunks);
             }
             SwarmEventKind::Place(place) => {
                 self.core.note(peer, |peer| peer.set_place(now, place));

@@ -25,12 +25,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use fixedbitset::FixedBitSet;
 use rand::rngs::StdRng;
 use roaring::RoaringBitmap;
 
 pub use tuning::{Picker, Tuning};
 
 use super::peer::Peer;
+use super::peers::Peers;
 use super::window::Windows;
 use super::{ReaderId, StallCause, Supply};
 use crate::ids::{ChunkIndex, PeerId};
@@ -79,8 +81,10 @@ pub struct Core {
     windows: Windows,
     have: RoaringBitmap,
     in_flight: RoaringBitmap,
+    /// Held or in flight.
+    taken: FixedBitSet,
     flights: BTreeMap<ChunkIndex, Vec<Flight>>,
-    peers: BTreeMap<PeerId, Peer>,
+    peers: Peers,
     gone: BTreeMap<PeerId, Supply>,
     reserved: BTreeSet<PeerId>,
     whole: bool,
@@ -103,6 +107,9 @@ impl Core {
         have: RoaringBitmap,
         rng: StdRng,
     ) -> Self {
+        let chunk_count = geometry.chunk_count();
+        let mut taken = FixedBitSet::with_capacity(chunk_count as usize);
+        taken.extend(have.range(..chunk_count).map(|chunk| chunk as usize));
         Self {
             me,
             uplink: 0,
@@ -111,8 +118,9 @@ impl Core {
             windows,
             have,
             in_flight: RoaringBitmap::new(),
+            taken,
             flights: BTreeMap::new(),
-            peers: BTreeMap::new(),
+            peers: Peers::new(chunk_count),
             gone: BTreeMap::new(),
             reserved: BTreeSet::new(),
             whole: false,
@@ -162,17 +170,15 @@ impl Core {
 
     /// Chunks that connected peers hold.
     pub fn available(&self) -> RoaringBitmap {
-        let mut available = RoaringBitmap::new();
-        self.peers.values().for_each(|peer| available |= &peer.has);
-        available
+        self.peers.available()
     }
 
     /// What each peer supplied, gone ones too, most first.
     pub fn supplied(&self) -> Vec<Supply> {
         let mut supplied = self.gone.clone();
-        for (id, peer) in &self.peers {
-            let entry = supplied.entry(*id).or_insert(Supply {
-                peer: *id,
+        for (id, peer) in self.peers.iter() {
+            let entry = supplied.entry(id).or_insert(Supply {
+                peer: id,
                 name: peer.name.clone(),
                 origin: peer.origin,
                 bytes: 0,
@@ -204,7 +210,7 @@ impl Core {
     /// A peer is gone; its requests go to others.
     pub fn peer_down(&mut self, now: Instant, id: PeerId) {
         self.release_all(id, false);
-        if let Some(peer) = self.peers.remove(&id) {
+        if let Some(peer) = self.peers.remove(id) {
             let entry = self.gone.entry(id).or_insert(Supply {
                 peer: id,
                 name: peer.name,
@@ -219,18 +225,22 @@ impl Core {
     /// A peer has more chunks. What still waits at a source for us and can come
     /// from this viewer in time is taken from there: the source's uplink is
     /// everybody's.
-    pub fn peer_has(&mut self, now: Instant, id: PeerId, chunks: RoaringBitmap) {
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        peer.has |= &chunks;
-        let from_viewer = !self.is_source(&self.peers[&id]);
+    pub fn peer_has(&mut self, now: Instant, id: PeerId, chunks: &RoaringBitmap) {
+        let gained = self.peers.gain(id, chunks);
+        let from_viewer = self.peers.get(id).is_some_and(|p| !self.peers.is_source(p));
         if from_viewer && self.tuning.picker == Picker::Swarm {
-            for chunk in chunks & &self.in_flight {
-                self.move_from_source(now, id, ChunkIndex(chunk));
+            for chunk in &gained {
+                self.move_from_source(now, id, *chunk);
             }
         }
-        self.fill(now);
+        if gained.iter().any(|chunk| !self.taken.contains(chunk.index())) {
+            self.fill(now);
+        }
+    }
+
+    /// A peer no longer holds some chunks.
+    pub fn peer_lost(&mut self, id: PeerId, chunks: &RoaringBitmap) {
+        self.peers.lose(id, chunks);
     }
 
     /// The tracker keeps a peer's uplink for others, or no longer does; whether the
@@ -245,14 +255,14 @@ impl Core {
 
     /// Learns of a peer what gives no occasion to ask for anything.
     pub fn note(&mut self, id: PeerId, change: impl FnOnce(&mut Peer)) {
-        if let Some(peer) = self.peers.get_mut(&id) {
+        if let Some(peer) = self.peers.get_mut(id) {
             change(peer);
         }
     }
 
     /// Changes what is known of a peer.
     pub fn with_peer(&mut self, now: Instant, id: PeerId, change: impl FnOnce(&mut Peer)) {
-        if let Some(peer) = self.peers.get_mut(&id) {
+        if let Some(peer) = self.peers.get_mut(id) {
             change(peer);
             self.fill(now);
         }
@@ -272,7 +282,7 @@ impl Core {
             self.duplicate_bytes += u64::from(bytes);
         }
         self.answered(from, chunk);
-        if let Some(peer) = self.peers.get_mut(&from) {
+        if let Some(peer) = self.peers.get_mut(from) {
             peer.delivered(now, bytes);
         }
         self.hedges = (self.hedges + 1.0 / HEDGE_COST).min(MAX_HEDGES);
@@ -313,14 +323,14 @@ impl Core {
 
     /// Why a chunk that is needed now is not here.
     pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
-        let held = |peer: &Peer| peer.has.contains(chunk.0) && !peer.choking;
-        let rate: f64 = self.peers.values().map(|peer| peer.rate(now)).sum();
+        let held = |(_, peer): (PeerId, &Peer)| peer.holds(chunk) && !peer.choking;
+        let rate: f64 = self.peers.iter().map(|(_, peer)| peer.rate(now)).sum();
         let limit = self.tuning.download_limit.map(|limit| limit as f64);
         if now < self.paused_until {
             StallCause::Disk
         } else if limit.is_some_and(|limit| rate >= limit * AT_LIMIT) {
             StallCause::OwnLimit
-        } else if self.peers.values().any(held) {
+        } else if self.peers.iter().any(held) {
             StallCause::SlowSource
         } else {
             StallCause::NoSource
@@ -330,10 +340,11 @@ impl Core {
     /// A chunk is held, wherever it came from. Requests for it are taken back.
     pub fn now_held(&mut self, chunk: ChunkIndex) {
         self.have.insert(chunk.0);
+        self.taken.insert(chunk.index());
         self.windows.arrived(chunk);
         for flight in self.flights.remove(&chunk).unwrap_or_default() {
             self.effects.push(Effect::Cancel(flight.peer, chunk));
-            if let Some(peer) = self.peers.get_mut(&flight.peer) {
+            if let Some(peer) = self.peers.get_mut(flight.peer) {
                 peer.released();
             }
         }
@@ -343,6 +354,9 @@ impl Core {
     /// Chunks are no longer held.
     pub fn evicted(&mut self, chunks: &RoaringBitmap) {
         self.have -= chunks;
+        let gone = chunks - &self.in_flight;
+        let gone = gone.range(..self.geometry.chunk_count());
+        gone.for_each(|chunk| self.taken.remove(chunk as usize));
     }
 
     /// A chunk came in but could not be stored. If the disk or the quota is the
@@ -356,13 +370,13 @@ impl Core {
     /// A peer does not serve a request.
     pub fn rejected(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, why: RejectReason) {
         self.answered(from, chunk);
-        if let Some(peer) = self.peers.get_mut(&from) {
+        if let Some(peer) = self.peers.get_mut(from) {
             match why {
                 RejectReason::Busy(wait) => peer.wait_until = now + wait.min(MAX_BUSY),
                 RejectReason::Choked => peer.wait_until = now + REJECT_PAUSE,
                 RejectReason::Disk => peer.wait_until = now + MAX_BUSY,
                 RejectReason::NotHeld => {
-                    peer.has.remove(chunk.0);
+                    self.peers.lose(from, &RoaringBitmap::from_iter([chunk.0]));
                 }
             }
         }
@@ -396,7 +410,9 @@ impl Core {
         if self.whole {
             return;
         }
-        let unwanted = &self.in_flight - self.windows.wanted(now);
+        let wanted = self.windows.wanted(now);
+        let unwanted = |chunk: &u32| !wanted.contains(*chunk as usize);
+        let unwanted: Vec<u32> = self.in_flight.iter().filter(unwanted).collect();
         for chunk in unwanted {
             self.release(ChunkIndex(chunk), None, true);
         }
@@ -418,12 +434,13 @@ impl Core {
         if flights.is_empty() {
             self.flights.remove(&chunk);
             self.in_flight.remove(chunk.0);
+            self.taken.set(chunk.index(), self.have.contains(chunk.0));
         }
         for flight in ended {
             if cancel {
                 self.effects.push(Effect::Cancel(flight.peer, chunk));
             }
-            if let Some(peer) = self.peers.get_mut(&flight.peer) {
+            if let Some(peer) = self.peers.get_mut(flight.peer) {
                 peer.released();
             }
         }
@@ -440,19 +457,20 @@ impl Core {
 
     fn request(&mut self, now: Instant, id: PeerId, chunk: ChunkIndex) {
         let deadline = self.windows.time_until(now, chunk);
-        let source = self.peers.get(&id).is_some_and(|peer| self.is_source(peer));
+        let source = self.peers.get(id).is_some_and(|p| self.peers.is_source(p));
         let deadline = match source {
             true => deadline.min(self.needed_by_others(now, chunk)),
             false => deadline,
         };
         self.effects.push(Effect::Request(id, chunk, deadline));
         self.in_flight.insert(chunk.0);
+        self.taken.insert(chunk.index());
         let flight = Flight {
             peer: id,
             sent: now,
         };
         self.flights.entry(chunk).or_default().push(flight);
-        if let Some(peer) = self.peers.get_mut(&id) {
+        if let Some(peer) = self.peers.get_mut(id) {
             peer.requested(now);
         }
     }
@@ -462,11 +480,11 @@ impl Core {
     pub fn tick(&mut self, now: Instant) -> Vec<(ChunkIndex, StallCause)> {
         let timeout = self.tuning.request_timeout;
         let silent = self.peers.iter().filter(|(_, p)| p.is_silent(now, timeout));
-        let silent: Vec<PeerId> = silent.map(|(id, _)| *id).collect();
+        let silent: Vec<PeerId> = silent.map(|(id, _)| id).collect();
         for id in silent {
             tracing::debug!(peer = ?id, "silent; its requests go to others");
             self.release_all(id, true);
-            if let Some(peer) = self.peers.get_mut(&id) {
+            if let Some(peer) = self.peers.get_mut(id) {
                 peer.snub(now);
             }
         }

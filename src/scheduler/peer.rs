@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use roaring::RoaringBitmap;
+use fixedbitset::FixedBitSet;
 
+use crate::ids::ChunkIndex;
 use crate::swarm::Place;
 use crate::swarm::rate::RateMeter;
 
@@ -38,8 +39,9 @@ pub struct Peer {
     pub name: String,
     /// Whether it is the server's library.
     pub origin: bool,
-    /// Chunks it holds.
-    pub has: RoaringBitmap,
+    has: FixedBitSet,
+    /// Number of chunks it holds.
+    held: u32,
     /// Whether it refuses to serve.
     pub choking: bool,
     /// Requests it has not answered.
@@ -69,7 +71,8 @@ impl Peer {
         Self {
             name,
             origin,
-            has: RoaringBitmap::new(),
+            has: FixedBitSet::new(),
+            held: 0,
             choking: false,
             outstanding: 0,
             supplied: 0,
@@ -84,6 +87,39 @@ impl Peer {
             rate: RateMeter::new(now),
             progress: now,
         }
+    }
+
+    /// Chunks it holds.
+    pub fn has(&self) -> &FixedBitSet {
+        &self.has
+    }
+
+    /// Whether it holds a chunk.
+    pub fn holds(&self, chunk: ChunkIndex) -> bool {
+        self.has.contains(chunk.index())
+    }
+
+    /// Whether it holds all of a file of so many chunks.
+    pub fn holds_all(&self, chunk_count: u32) -> bool {
+        self.held == chunk_count
+    }
+
+    /// It holds a chunk of a file of so many. Returns whether that is new.
+    pub(super) fn gain(&mut self, chunk: ChunkIndex, chunk_count: u32) -> bool {
+        self.has.grow(chunk_count as usize);
+        let new = !self.has.put(chunk.index());
+        self.held += u32::from(new);
+        new
+    }
+
+    /// It no longer holds a chunk. Returns whether it did.
+    pub(super) fn lose(&mut self, chunk: ChunkIndex) -> bool {
+        let held = self.holds(chunk);
+        if held {
+            self.has.remove(chunk.index());
+            self.held -= 1;
+        }
+        held
     }
 
     /// It says where it is.

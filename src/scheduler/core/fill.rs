@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
-use roaring::RoaringBitmap;
+use fixedbitset::FixedBitSet;
 
 use super::dispersal::score;
 use super::{Core, Picker};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
+use crate::scheduler::peers::Peers;
 use crate::swarm::UNKNOWN_UPLINK;
 
 /// Missing chunks looked at for one decision; bounds its cost.
@@ -35,7 +36,7 @@ impl Core {
             let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
                 continue;
             };
-            let Some(holder) = self.peers.get(&flight.peer) else {
+            let Some(holder) = self.peers.get(flight.peer) else {
                 continue;
             };
             let age = now.saturating_duration_since(flight.sent);
@@ -70,17 +71,10 @@ impl Core {
         self.peers
             .iter()
             .filter(|(id, peer)| {
-                peer.has.contains(chunk.0)
-                    && peer.free_credits(now, limit) > 0
-                    && allowed(**id, peer)
+                peer.holds(chunk) && peer.free_credits(now, limit) > 0 && allowed(*id, peer)
             })
-            .map(|(id, peer)| (peer.eta(now, bytes), *id))
+            .map(|(id, peer)| (peer.eta(now, bytes), id))
             .min()
-    }
-
-    fn no_viewer_has(&self, chunk: ChunkIndex) -> bool {
-        let viewers = self.peers.values().filter(|peer| !self.is_source(peer));
-        !viewers.clone().any(|peer| peer.has.contains(chunk.0))
     }
 
     /// Takes back a request that waits at a source, to make it to a viewer.
@@ -89,23 +83,20 @@ impl Core {
             return;
         };
         let flight = *flight;
-        let at_source = |peer: &Peer| self.is_source(peer);
+        let Some(viewer_state) = self.peers.get(viewer) else {
+            return;
+        };
+        let at_source = |peer: &Peer| self.peers.is_source(peer);
         let bytes = self.geometry.chunk_len(chunk);
         let limit = self.tuning.requests_per_peer;
         let due = self.windows.time_until(now, chunk);
-        let (source, viewer_state) = (self.peers.get(&flight.peer), &self.peers[&viewer]);
+        let source = self.peers.get(flight.peer);
         let can = viewer_state.free_credits(now, limit) > 0
             && viewer_state.eta(now, bytes).mul_f64(SAFETY) <= due;
         if source.is_some_and(at_source) && can {
             self.release(chunk, None, true);
             self.request(now, viewer, chunk);
         }
-    }
-
-    /// Whether a peer holds all of the file, so that every viewer wants its
-    /// uplink.
-    pub(super) fn is_source(&self, peer: &Peer) -> bool {
-        peer.has.len() == u64::from(self.geometry.chunk_count())
     }
 
     /// Hands out all credits there are something to ask for.
@@ -119,7 +110,7 @@ impl Core {
             // Many small refills cost more than they bring once requests queue.
             free > 0 && free * 4 >= peer.outstanding
         };
-        if !self.peers.values().any(spare) {
+        if !self.peers.iter().any(|(_, peer)| spare(peer)) {
             return;
         }
         if self.tuning.picker == Picker::InOrder {
@@ -137,23 +128,17 @@ impl Core {
     fn fill_duties(&mut self, now: Instant) {
         let until = self.tuning.duty_within;
         let limit = self.tuning.requests_per_peer;
-        let open = |peer: &Peer| {
-            self.is_source(peer) && !peer.reserve && peer.free_credits(now, limit) > 0
-        };
-        if !self.peers.values().any(open) {
+        let open = |peer: &Peer| !peer.reserve && peer.free_credits(now, limit) > 0;
+        if !self.peers.sources().any(|(_, peer)| open(peer)) {
             return;
         }
-        let mut fresh = self.missing(now);
-        for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
-            fresh -= &peer.has;
-        }
-        for chunk in fresh.iter().take(MAX_CANDIDATES).map(ChunkIndex) {
+        for chunk in self.fresh(&self.missing(now)) {
             let due = self.windows.time_until(now, chunk);
             if due.min(self.needed_by_others(now, chunk)) > until {
                 return;
             }
             if self.is_ours(chunk) {
-                let open = |_: PeerId, peer: &Peer| self.is_source(peer) && !peer.reserve;
+                let open = |_: PeerId, peer: &Peer| self.peers.is_source(peer) && !peer.reserve;
                 match self.soonest(now, chunk, open) {
                     Some((_, id)) => self.request(now, id, chunk),
                     None => return,
@@ -165,16 +150,16 @@ impl Core {
     /// By deadline, from whoever delivers soonest; from viewers if in time.
     fn fill_urgent(&mut self, now: Instant) {
         for chunk in self.windows.urgent(now) {
-            if self.have.contains(chunk.0) || self.in_flight.contains(chunk.0) {
+            if self.taken.contains(chunk.index()) {
                 continue;
             }
             let due = self.windows.time_until(now, chunk);
-            let viewers = self.soonest(now, chunk, |_, peer| !self.is_source(peer));
+            let viewers = self.soonest(now, chunk, |_, peer| !self.peers.is_source(peer));
             let in_time = viewers.filter(|(eta, _)| eta.mul_f64(SAFETY) <= due);
             let all = || {
                 let waits = viewers.is_none() && due >= self.tuning.share_lapses;
-                let by_share = waits && !self.is_ours(chunk) && self.no_viewer_has(chunk);
-                let allowed = |_: PeerId, peer: &Peer| !by_share || !self.is_source(peer);
+                let by_share = waits && !self.is_ours(chunk) && self.peers.no_viewer_has(chunk);
+                let allowed = |_: PeerId, peer: &Peer| !by_share || !self.peers.is_source(peer);
                 self.soonest(now, chunk, allowed)
             };
             if let Some((_, id)) = in_time.or_else(all) {
@@ -184,38 +169,40 @@ impl Core {
     }
 
     /// Chunks wanted, not here and not on their way.
-    fn missing(&self, now: Instant) -> RoaringBitmap {
+    fn missing(&self, now: Instant) -> FixedBitSet {
         let mut wanted = self.windows.wanted(now);
         if self.whole {
-            wanted.insert_range(0..self.geometry.chunk_count());
+            wanted.insert_range(..);
         }
-        // Taking single chunks out of runs costs a search each.
-        wanted.remove_run_compression();
-        wanted - &self.have - &self.in_flight
+        wanted.difference_with(&self.taken);
+        wanted
+    }
+
+    /// Those that no viewer holds, the first [`MAX_CANDIDATES`] of them.
+    fn fresh(&self, missing: &FixedBitSet) -> Vec<ChunkIndex> {
+        let chunks = missing.ones().map(|chunk| ChunkIndex(chunk as u32));
+        let fresh = chunks.filter(|chunk| self.peers.no_viewer_has(*chunk));
+        fresh.take(MAX_CANDIDATES).collect()
     }
 
     /// What viewers with credits hold, from them.
-    fn fill_from_viewers(&mut self, now: Instant, missing: &mut RoaringBitmap) {
+    fn fill_from_viewers(&mut self, now: Instant, missing: &mut FixedBitSet) {
         let limit = self.tuning.requests_per_peer;
-        let mut credits = 0;
-        let mut held = RoaringBitmap::new();
-        for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
-            let free = peer.free_credits(now, limit);
-            if free > 0 {
-                credits += free;
-                held |= &peer.has & &*missing;
-            }
-        }
-        if credits == 0 || held.is_empty() {
+        let free = |peer: &Peer| peer.free_credits(now, limit);
+        let viewers = self.peers.viewers().map(|(_, peer)| peer);
+        let open = viewers.filter(|peer| free(peer) > 0);
+        let mut credits: u32 = open.clone().map(free).sum();
+        if credits == 0 {
             return;
         }
+        let held = Peers::held_by(open, missing);
         for chunk in self.by_rarity(now, &held) {
-            let viewer = self.soonest(now, chunk, |_, peer| !self.is_source(peer));
+            let viewer = self.soonest(now, chunk, |_, peer| !self.peers.is_source(peer));
             let Some((_, id)) = viewer else {
                 continue;
             };
             self.request(now, id, chunk);
-            missing.remove(chunk.0);
+            missing.remove(chunk.index());
             credits -= 1;
             if credits == 0 {
                 return;
@@ -224,23 +211,23 @@ impl Core {
     }
 
     /// Near before far, then rare before common, then at random.
-    fn by_rarity(&mut self, now: Instant, chunks: &RoaringBitmap) -> Vec<ChunkIndex> {
+    fn by_rarity(&mut self, now: Instant, chunks: &FixedBitSet) -> Vec<ChunkIndex> {
         let reads = !self.windows.is_empty();
         // Fetching all of a file looks at another part of it each time.
-        let skip = (chunks.len() as usize).saturating_sub(MAX_CANDIDATES);
         let skip = match reads {
             true => 0,
-            false => self.rng.random_range(0..=skip),
+            false => chunks.count_ones(..).saturating_sub(MAX_CANDIDATES),
         };
-        let near = chunks.iter().skip(skip).take(MAX_CANDIDATES);
-        let mut keyed: Vec<(u64, usize, u32, ChunkIndex)> = near
+        let skip = self.rng.random_range(0..=skip);
+        let near = chunks.ones().skip(skip).take(MAX_CANDIDATES);
+        let mut keyed: Vec<(u64, u32, u32, ChunkIndex)> = near
             .map(|chunk| {
-                let due = self.windows.time_until(now, ChunkIndex(chunk));
+                let chunk = ChunkIndex(chunk as u32);
+                let due = self.windows.time_until(now, chunk);
                 let distance =
                     due.as_millis() as u64 / self.tuning.rarest_within.as_millis() as u64;
-                let holders = self.peers.values().filter(|peer| peer.has.contains(chunk));
                 let tie = self.rng.random();
-                (distance, holders.count(), tie, ChunkIndex(chunk))
+                (distance, self.peers.copies(chunk), tie, chunk)
             })
             .collect();
         keyed.sort_unstable();
@@ -249,19 +236,18 @@ impl Core {
 
     /// What no viewer holds, from a source: our share of it, and what is needed
     /// too soon to wait for whoever's share it is.
-    fn fill_from_sources(&mut self, now: Instant, mut missing: RoaringBitmap) {
+    fn fill_from_sources(&mut self, now: Instant, missing: FixedBitSet) {
         let limit = self.tuning.requests_per_peer;
-        let sources = self.peers.values().filter(|peer| self.is_source(peer));
-        let free = |peer: &Peer| peer.free_credits(now, limit);
-        let mut credits: u32 = sources.clone().map(free).sum();
+        let (mut credits, mut open) = (0, false);
+        for (_, peer) in self.peers.sources() {
+            let free = peer.free_credits(now, limit);
+            credits += free;
+            open |= !peer.reserve && free > 0;
+        }
         if credits == 0 {
             return;
         }
-        let open = sources.clone().any(|peer| !peer.reserve && free(peer) > 0);
-        for peer in self.peers.values().filter(|peer| !self.is_source(peer)) {
-            missing -= &peer.has;
-        }
-        for chunk in missing.iter().take(MAX_CANDIDATES).map(ChunkIndex) {
+        for chunk in self.fresh(&missing) {
             let lapsed = self.windows.time_until(now, chunk) < self.tuning.share_lapses;
             if !lapsed && !open {
                 // In order, so those after it have not lapsed either.
@@ -271,7 +257,7 @@ impl Core {
                 continue;
             }
             let allowed =
-                |_: PeerId, peer: &Peer| self.is_source(peer) && (lapsed || !peer.reserve);
+                |_: PeerId, peer: &Peer| self.peers.is_source(peer) && (lapsed || !peer.reserve);
             let Some((_, id)) = self.soonest(now, chunk, allowed) else {
                 continue;
             };
@@ -287,20 +273,17 @@ impl Core {
     /// all.
     pub(super) fn needed_by_others(&self, now: Instant, chunk: ChunkIndex) -> Duration {
         let time = self.windows.time_of(chunk);
-        let waiting = self
-            .peers
-            .values()
-            .filter(|peer| peer.place.window.contains(&chunk.0) && !peer.has.contains(chunk.0));
+        let peers = self.peers.iter().map(|(_, peer)| peer);
+        let waiting =
+            peers.filter(|peer| peer.place.window.contains(&chunk.0) && !peer.holds(chunk));
         let until = waiting.map(|peer| time.saturating_sub(peer.playhead(now)));
         until.min().unwrap_or(Duration::MAX)
     }
 
     /// Whether a chunk falls to us, of all viewers that fetch at that place.
     fn is_ours(&self, chunk: ChunkIndex) -> bool {
-        let others = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.place.window.contains(&chunk.0) && !self.is_source(peer));
+        let viewers = self.peers.viewers();
+        let others = viewers.filter(|(_, peer)| peer.place.window.contains(&chunk.0));
         let uplinks = others.clone().map(|(_, peer)| peer.place.uplink);
         let highest = uplinks.max().unwrap_or(0).max(self.uplink);
         let known = |uplink: u64| match uplink {
@@ -308,7 +291,7 @@ impl Core {
             uplink => uplink,
         };
         let best = others
-            .map(|(id, peer)| score(chunk, *id, known(peer.place.uplink)))
+            .map(|(id, peer)| score(chunk, id, known(peer.place.uplink)))
             .fold(0.0, f64::max);
         score(chunk, self.me, known(self.uplink)) >= best
     }
@@ -316,11 +299,12 @@ impl Core {
     /// The first missing chunk from whoever has most credits left.
     fn fill_in_order(&mut self, now: Instant) {
         let limit = self.tuning.requests_per_peer;
-        for chunk in self.missing(now).iter().take(MAX_CANDIDATES) {
-            let holders = self.peers.iter().filter(|(_, p)| p.has.contains(chunk));
-            let credits = holders.map(|(id, peer)| (peer.free_credits(now, limit), Reverse(*id)));
+        for chunk in self.missing(now).ones().take(MAX_CANDIDATES) {
+            let chunk = ChunkIndex(chunk as u32);
+            let holders = self.peers.iter().filter(|(_, peer)| peer.holds(chunk));
+            let credits = holders.map(|(id, peer)| (peer.free_credits(now, limit), Reverse(id)));
             if let Some((1.., Reverse(id))) = credits.max() {
-                self.request(now, id, ChunkIndex(chunk));
+                self.request(now, id, chunk);
             }
         }
     }

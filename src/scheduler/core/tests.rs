@@ -57,8 +57,7 @@ impl Film {
     fn peer(&mut self, number: u8, origin: bool, has: RoaringBitmap) {
         self.core
             .peer_up(self.now, id(number), String::new(), origin);
-        self.core
-            .with_peer(self.now, id(number), |peer| peer.has = has);
+        self.core.peer_has(self.now, id(number), &has);
     }
 
     fn place(&mut self, number: u8, window: Range<u32>, uplink: u64) {
@@ -286,7 +285,7 @@ fn a_request_that_waits_at_the_source_moves_to_a_viewer_that_has_it() {
     let (_, far) = *film.requests().last().expect("requests");
     film.peer(2, false, RoaringBitmap::new());
     film.core
-        .peer_has(film.now, id(2), [far].into_iter().collect());
+        .peer_has(film.now, id(2), &[far].into_iter().collect());
     let effects = film.core.take_effects();
     let chunk = ChunkIndex(far);
     assert!(effects.contains(&Effect::Cancel(id(1), chunk)));
