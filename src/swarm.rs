@@ -37,7 +37,7 @@ use serde::Serialize;
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::Geometry;
 use crate::store::StoreError;
-use crate::wire::{FileReport, Hello, Link, PeerEntry, RejectReason};
+use crate::wire::{Backlog, FileReport, Hello, Link, PeerEntry, RejectReason};
 
 pub use actor::Swarm;
 pub use connection::Connection;
@@ -130,6 +130,16 @@ pub struct CancelChunk {
     pub chunk: ChunkIndex,
 }
 
+/// Takes a request back if it still waits; [`RejectReason::Recalled`] tells.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct RecallChunk {
+    /// Content id.
+    pub file: FileId,
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+}
+
 /// What happens at one peer, for one file.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
@@ -156,8 +166,8 @@ pub enum SwarmEventKind {
     Has(RoaringBitmap),
     /// The peer no longer has these.
     Lost(RoaringBitmap),
-    /// Time it takes the peer to serve all that waits there.
-    Backlog(Duration),
+    /// Time it takes the peer to serve what waits there.
+    Backlog(Backlog),
     /// Where the peer is in the file.
     Place(Place),
     /// What we can send ourselves, as the others are told.

@@ -16,8 +16,8 @@ pub mod message;
 pub use codec::{Frame, WireCodec};
 pub use link::{Link, LinkReader, LinkWriter};
 pub use message::{
-    ByeReason, CatalogueDelta, FileReport, Hello, KickReason, Message, PathReason, PeerEntry,
-    Publish, Register, RejectReason, Report, Welcome,
+    Backlog, ByeReason, CatalogueDelta, FileReport, Hello, KickReason, Message, PathReason,
+    PeerEntry, Publish, Register, RejectReason, Report, Welcome,
 };
 
 /// Version spoken; both sides must have the same.

@@ -94,7 +94,7 @@ fn borders_are_kept() {
 }
 
 /// Files that decide and do nothing: no actor, no runtime, no clock, no chance.
-const PURE: [&str; 21] = [
+const PURE: [&str; 23] = [
     "src/integrity/shape.rs",
     "src/integrity/tree.rs",
     "src/media/geometry.rs",
@@ -107,6 +107,7 @@ const PURE: [&str; 21] = [
     "src/swarm/slots.rs",
     "src/scheduler/core.rs",
     "src/scheduler/core/fill.rs",
+    "src/scheduler/core/rescue.rs",
     "src/scheduler/core/dispersal.rs",
     "src/swarm/upload.rs",
     "src/scheduler/peer.rs",

@@ -63,7 +63,7 @@ struct Options {
     #[arg(long, default_value_t = 15.0)]
     latency: f64,
     /// Seconds between two messages that tell the neighbours of new chunks.
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.2)]
     tell: f64,
     /// Share of the viewers that vanish without a word somewhere in the film.
     #[arg(long, default_value_t = 0.0)]

@@ -161,7 +161,7 @@ impl Network {
             core,
             player: None,
             have,
-            told_backlog: Duration::ZERO,
+            told_backlog: Default::default(),
             reserved: false,
             fresh: RoaringBitmap::new(),
             neighbours: Vec::new(),
@@ -351,6 +351,8 @@ impl Network {
             let now = self.instant();
             let place = self.nodes[b].place(now);
             self.say(b, a, Say::Place(Rc::new(place)));
+            let backlog = self.nodes[b].uploads.backlog(now);
+            self.say(b, a, Say::Backlog(backlog));
         }
     }
 
@@ -424,8 +426,11 @@ impl Network {
 
     /// What is new goes to all neighbours.
     fn tell(&mut self, viewer: usize) {
-        let backlog = self.nodes[viewer].uploads.backlog();
-        if backlog.abs_diff(self.nodes[viewer].told_backlog) > Duration::from_millis(100) {
+        let backlog = self.nodes[viewer].uploads.backlog(self.instant());
+        let told = self.nodes[viewer].told_backlog;
+        let news = Duration::from_millis(100);
+        let all = backlog.all.abs_diff(told.all) >= news;
+        if all || backlog.pressing.abs_diff(told.pressing) >= news {
             self.nodes[viewer].told_backlog = backlog;
             self.tell_neighbours(viewer, &Say::Backlog(backlog));
         }

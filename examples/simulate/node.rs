@@ -10,7 +10,7 @@ use swarmplay::scheduler::ReaderId;
 use swarmplay::scheduler::core::{Core, Effect};
 use swarmplay::swarm::upload::{Upload, Uploads};
 use swarmplay::swarm::{Place, UNKNOWN_UPLINK};
-use swarmplay::wire::RejectReason;
+use swarmplay::wire::{Backlog, RejectReason};
 
 use crate::player::Player;
 
@@ -23,10 +23,12 @@ pub enum Say {
     Up { origin: bool },
     Request(ChunkIndex, Duration),
     Cancel(ChunkIndex),
+    Recall(ChunkIndex),
     Busy(ChunkIndex, Duration),
+    Recalled(ChunkIndex),
     Chunk(ChunkIndex),
     Have(Rc<RoaringBitmap>),
-    Backlog(Duration),
+    Backlog(Backlog),
     Place(Rc<Place>),
 }
 
@@ -43,7 +45,7 @@ pub struct Node {
     pub fresh: RoaringBitmap,
     /// Whether others fetch from the source for it.
     pub reserved: bool,
-    pub told_backlog: Duration,
+    pub told_backlog: Backlog,
     pub neighbours: Vec<usize>,
     pub sent_bytes: u64,
     pub alive: bool,
@@ -64,6 +66,7 @@ impl Node {
         let says = effects.map(|effect| match effect {
             Effect::Request(peer, chunk, deadline) => (peer, Say::Request(chunk, deadline)),
             Effect::Cancel(peer, chunk) => (peer, Say::Cancel(chunk)),
+            Effect::Recall(peer, chunk) => (peer, Say::Recall(chunk)),
         });
         says.collect()
     }
@@ -84,6 +87,10 @@ impl Node {
                 let busy = self.uploads.ask(from, upload).err();
                 return busy.map(|wait| Say::Busy(chunk, wait));
             }
+            Say::Recall(chunk) => {
+                let waited = self.uploads.cancel(from, FILE, chunk);
+                return waited.map(|_| Say::Recalled(chunk));
+            }
             Say::Cancel(chunk) => {
                 self.uploads.cancel(from, FILE, chunk);
                 return None;
@@ -94,16 +101,19 @@ impl Node {
         match say {
             Say::Up { origin } => core.peer_up(now, from, String::new(), origin),
             Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
+            Say::Recalled(chunk) => core.rejected(now, from, chunk, RejectReason::Recalled),
             Say::Have(chunks) => core.peer_has(now, from, &chunks),
-            Say::Backlog(backlog) => core.note(from, |peer| peer.backlog = backlog),
-            Say::Place(place) => core.note(from, |peer| peer.set_place(now, place.as_ref().clone())),
+            Say::Backlog(backlog) => core.note(from, |peer| peer.set_backlog(backlog)),
+            Say::Place(place) => {
+                core.note(from, |peer| peer.set_place(now, place.as_ref().clone()))
+            }
             Say::Chunk(chunk) => {
                 core.stored(now, from, chunk, bytes);
                 if self.have.insert(chunk.0) {
                     self.fresh.insert(chunk.0);
                 }
             }
-            Say::Request(..) | Say::Cancel(..) => {}
+            Say::Request(..) | Say::Cancel(..) | Say::Recall(..) => {}
         }
         None
     }

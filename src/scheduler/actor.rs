@@ -23,8 +23,8 @@ use crate::lifecycle::Close;
 use crate::media::{FileEntry, Geometry};
 use crate::store::{Opened, SetPlayheads, Store, StoreError, StoreEvent, WatchStore};
 use crate::swarm::{
-    CancelChunk, Connection, JoinFile, LeaveFile, ReportFile, RequestChunk, Swarm, SwarmEvent,
-    SwarmEventKind,
+    CancelChunk, Connection, JoinFile, LeaveFile, RecallChunk, ReportFile, RequestChunk, Swarm,
+    SwarmEvent, SwarmEventKind,
 };
 use crate::wire::FileReport;
 
@@ -131,6 +131,11 @@ impl Scheduler {
                             chunk,
                             deadline,
                         });
+                    }
+                }
+                Effect::Recall(peer, chunk) => {
+                    if let Some(connection) = self.connections.get(&peer) {
+                        connection.do_send(RecallChunk { file, chunk });
                     }
                 }
                 Effect::Cancel(peer, chunk) => {
@@ -346,7 +351,7 @@ impl Handler<SwarmEvent> for Scheduler {
                 self.core.note(peer, |peer| peer.set_place(now, place));
             }
             SwarmEventKind::Backlog(backlog) => {
-                self.core.note(peer, |peer| peer.backlog = backlog);
+                self.core.note(peer, |peer| peer.set_backlog(backlog));
             }
             SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),
             SwarmEventKind::Reserve(reserve) => {

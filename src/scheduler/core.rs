@@ -12,13 +12,12 @@
 //! 3. What no viewer holds yet comes from a source, once: [`dispersal`] says
 //!    which viewer fetches which chunk, and the others take it from there.
 //!
-//! Trouble ([`Core::tick`]): a peer that sends nothing for the request timeout
-//! loses all its requests; a chunk that will miss its deadline is asked of a
-//! second peer, within a budget of a twentieth of what arrives (hedging as in
-//! Dean & Barroso, "The Tail at Scale"), and cancelled at the loser.
+//! Trouble ([`Core::tick`], [`rescue`]): what will come too late is taken back and
+//! asked of another peer, and who sends nothing loses all its requests.
 
 pub mod dispersal;
 mod fill;
+mod rescue;
 mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +60,8 @@ pub enum Effect {
     Request(PeerId, ChunkIndex, Duration),
     /// Take a request back.
     Cancel(PeerId, ChunkIndex),
+    /// Take a request back if it still waits.
+    Recall(PeerId, ChunkIndex),
 }
 
 /// A request that is not answered.
@@ -68,6 +69,8 @@ pub enum Effect {
 struct Flight {
     peer: PeerId,
     sent: Instant,
+    /// When it was recalled.
+    recalled: Option<Instant>,
 }
 
 /// The decisions for one file.
@@ -233,7 +236,10 @@ impl Core {
                 self.move_from_source(now, id, *chunk);
             }
         }
-        if gained.iter().any(|chunk| !self.taken.contains(chunk.index())) {
+        if gained
+            .iter()
+            .any(|chunk| !self.taken.contains(chunk.index()))
+        {
             self.fill(now);
         }
     }
@@ -280,6 +286,7 @@ impl Core {
     pub fn stored(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, bytes: u32) {
         if self.have.contains(chunk.0) {
             self.duplicate_bytes += u64::from(bytes);
+            self.hedges -= 1.0;
         }
         self.answered(from, chunk);
         if let Some(peer) = self.peers.get_mut(from) {
@@ -344,6 +351,7 @@ impl Core {
         self.windows.arrived(chunk);
         for flight in self.flights.remove(&chunk).unwrap_or_default() {
             self.effects.push(Effect::Cancel(flight.peer, chunk));
+            self.hedges = (self.hedges + 1.0).min(MAX_HEDGES);
             if let Some(peer) = self.peers.get_mut(flight.peer) {
                 peer.released();
             }
@@ -372,7 +380,8 @@ impl Core {
         self.answered(from, chunk);
         if let Some(peer) = self.peers.get_mut(from) {
             match why {
-                RejectReason::Busy(wait) => peer.wait_until = now + wait.min(MAX_BUSY),
+                RejectReason::Busy(wait) => peer.busy_until = now + wait.min(MAX_BUSY),
+                RejectReason::Recalled => {}
                 RejectReason::Choked => peer.wait_until = now + REJECT_PAUSE,
                 RejectReason::Disk => peer.wait_until = now + MAX_BUSY,
                 RejectReason::NotHeld => {
@@ -446,15 +455,6 @@ impl Core {
         }
     }
 
-    fn release_all(&mut self, id: PeerId, cancel: bool) {
-        let at_peer = |flights: &&Vec<Flight>| flights.iter().any(|flight| flight.peer == id);
-        let chunks = self.flights.iter().filter(|(_, flights)| at_peer(flights));
-        let chunks: Vec<ChunkIndex> = chunks.map(|(chunk, _)| *chunk).collect();
-        for chunk in chunks {
-            self.release(chunk, Some(id), cancel);
-        }
-    }
-
     fn request(&mut self, now: Instant, id: PeerId, chunk: ChunkIndex) {
         let deadline = self.windows.time_until(now, chunk);
         let source = self.peers.get(id).is_some_and(|p| self.peers.is_source(p));
@@ -468,6 +468,7 @@ impl Core {
         let flight = Flight {
             peer: id,
             sent: now,
+            recalled: None,
         };
         self.flights.entry(chunk).or_default().push(flight);
         if let Some(peer) = self.peers.get_mut(id) {
@@ -478,17 +479,8 @@ impl Core {
     /// Looks for silent peers and late chunks. Call every 50 ms or so. Returns
     /// stalls that began, with their causes.
     pub fn tick(&mut self, now: Instant) -> Vec<(ChunkIndex, StallCause)> {
-        let timeout = self.tuning.request_timeout;
-        let silent = self.peers.iter().filter(|(_, p)| p.is_silent(now, timeout));
-        let silent: Vec<PeerId> = silent.map(|(id, _)| id).collect();
-        for id in silent {
-            tracing::debug!(peer = ?id, "silent; its requests go to others");
-            self.release_all(id, true);
-            if let Some(peer) = self.peers.get_mut(id) {
-                peer.snub(now);
-            }
-        }
-        self.hedge_late(now);
+        self.release_silent(now);
+        self.rescue_late(now);
         self.fill(now);
         let stalled = self.windows.stalls(now).into_iter();
         let stalled: Vec<_> = stalled.map(|at| (at, self.cause(now, at))).collect();

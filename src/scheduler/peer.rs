@@ -7,6 +7,8 @@ use fixedbitset::FixedBitSet;
 use crate::ids::ChunkIndex;
 use crate::swarm::Place;
 use crate::swarm::rate::RateMeter;
+use crate::swarm::upload::PRESSING;
+use crate::wire::Backlog;
 
 /// Requests a fresh peer may have outstanding.
 const FIRST_WINDOW: u32 = 4;
@@ -50,11 +52,16 @@ pub struct Peer {
     pub supplied: u64,
     /// Not asked before this time.
     pub wait_until: Instant,
+    /// Its queue is full: not asked before this time for what is not needed very
+    /// soon.
+    pub busy_until: Instant,
     /// What it said last of its own place.
     pub place: Place,
     placed: Instant,
     /// Time it takes to send what waits there, of all who ask, as it said last.
-    pub backlog: Duration,
+    backlog: Backlog,
+    /// Requests made since it said that.
+    asked_since: u32,
     /// Whether it is asked only for what would come too late otherwise: the
     /// tracker keeps a source's uplink for others.
     pub reserve: bool,
@@ -77,9 +84,11 @@ impl Peer {
             outstanding: 0,
             supplied: 0,
             wait_until: now,
+            busy_until: now,
             place: Place::default(),
             placed: now,
-            backlog: Duration::ZERO,
+            backlog: Backlog::default(),
+            asked_since: 0,
             reserve: false,
             window: FIRST_WINDOW,
             gap: Gap::default(),
@@ -149,9 +158,17 @@ impl Peer {
         self.rtt
     }
 
+    /// Requests for what is needed very soon that it may be sent now.
+    pub fn pressing_credits(&self, now: Instant, limit: u32) -> u32 {
+        if self.choking || now < self.wait_until {
+            return 0;
+        }
+        self.window.min(limit).saturating_sub(self.outstanding)
+    }
+
     /// Requests it may be sent now.
     pub fn free_credits(&self, now: Instant, limit: u32) -> u32 {
-        if self.choking || now < self.wait_until {
+        if self.choking || now < self.wait_until || now < self.busy_until {
             return 0;
         }
         self.window.min(limit).saturating_sub(self.outstanding)
@@ -163,6 +180,7 @@ impl Peer {
             self.progress = now;
         }
         self.outstanding += 1;
+        self.asked_since += 1;
     }
 
     /// A request is answered without a chunk, or taken back.
@@ -200,15 +218,44 @@ impl Peer {
         self.wait_until = now + SNUB_PAUSE;
     }
 
-    /// Time until a chunk asked for now would be here.
-    pub fn eta(&self, now: Instant, chunk_bytes: u32) -> Duration {
-        let rate = match self.supplied {
-            0 => ASSUMED_RATE,
-            _ => self.rate.rate(now).max(1000.0),
+    /// What waits there, as it says.
+    pub fn set_backlog(&mut self, backlog: Backlog) {
+        self.backlog = backlog;
+        self.asked_since = 0;
+    }
+
+    /// Time until a chunk asked for now, and needed in `due`, would be here. What is
+    /// needed very soon only waits for what is, too.
+    pub fn eta(&self, now: Instant, chunk_bytes: u32, due: Duration) -> Duration {
+        let uplink = self.backlog.uplink as f64;
+        let pressing = due < PRESSING && uplink > 0.0;
+        let (rate, ahead, told) = match (pressing, self.supplied) {
+            (true, _) => (
+                uplink,
+                self.asked_since,
+                self.backlog.pressing + self.silence(now),
+            ),
+            (false, 0) => (ASSUMED_RATE, self.outstanding, self.backlog.all),
+            (false, _) => (
+                self.rate.rate(now).max(1000.0),
+                self.outstanding,
+                self.backlog.all,
+            ),
         };
-        let queued = f64::from(self.outstanding + 1) * f64::from(chunk_bytes);
-        let queued = Duration::from_secs_f64((queued / rate).min(3600.0));
-        self.rtt + queued.max(self.backlog)
+        let sent = f64::from(ahead + 1) * f64::from(chunk_bytes) / rate;
+        let sent = Duration::from_secs_f64(sent.min(3600.0));
+        match pressing {
+            true => self.rtt + told + sent,
+            false => self.rtt + sent.max(told),
+        }
+    }
+
+    /// How long it has owed us chunks and sent none.
+    fn silence(&self, now: Instant) -> Duration {
+        match self.outstanding {
+            0 => Duration::ZERO,
+            _ => now.saturating_duration_since(self.progress),
+        }
     }
 }
 

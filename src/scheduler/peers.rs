@@ -124,7 +124,11 @@ impl Peers {
 
     /// Chunks that at least one of them holds.
     pub fn available(&self) -> RoaringBitmap {
-        let held = self.copies.iter().zip(0..).filter(|(copies, _)| **copies > 0);
+        let held = self
+            .copies
+            .iter()
+            .zip(0..)
+            .filter(|(copies, _)| **copies > 0);
         RoaringBitmap::from_sorted_iter(held.map(|(_, chunk)| chunk)).unwrap_or_default()
     }
 
@@ -164,7 +168,11 @@ mod tests {
     #[test]
     fn who_holds_all_is_a_source_until_it_loses_something() {
         let mut peers = peers();
-        assert_eq!(peers.gain(ONE, &set(0..100)).len(), 10, "none beyond the end");
+        assert_eq!(
+            peers.gain(ONE, &set(0..100)).len(),
+            10,
+            "none beyond the end"
+        );
         peers.gain(TWO, &set([3]));
         assert_eq!(peers.sources().count(), 1);
         assert!(peers.no_viewer_has(ChunkIndex(4)));

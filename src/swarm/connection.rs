@@ -20,7 +20,8 @@ use super::session::{Effect, Offence, Session};
 use super::upload::Upload;
 use super::uploader::{UploadEvent, Uploader};
 use super::{
-    CancelChunk, JoinFile, LeaveFile, PeerSnapshot, Place, RequestChunk, SwarmEvent, SwarmEventKind,
+    CancelChunk, JoinFile, LeaveFile, PeerSnapshot, Place, RecallChunk, RequestChunk, SwarmEvent,
+    SwarmEventKind,
 };
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::Geometry;
@@ -187,6 +188,9 @@ impl Connection {
             }
             Effect::TookBack(file, chunk) => {
                 self.tell_uploader(UploadEvent::TookBack(self.peer, file, chunk));
+            }
+            Effect::Recalled(file, chunk) => {
+                self.tell_uploader(UploadEvent::Recalled(self.peer, file, chunk));
             }
             Effect::LostInterest(file) => {
                 self.tell_uploader(UploadEvent::LostInterest(self.peer, file));
@@ -371,6 +375,16 @@ impl Handler<RequestChunk> for Connection {
             .session
             .request(request.file, request.chunk, request.deadline);
         self.send(ctx, message);
+    }
+}
+
+impl Handler<RecallChunk> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, recall: RecallChunk, ctx: &mut Context<Self>) {
+        if let Some(message) = self.session.recall(recall.file, recall.chunk) {
+            self.send(ctx, message);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::Place;
 use super::rate::RateMeter;
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
-use crate::wire::{ByeReason, Message, RejectReason};
+use crate::wire::{Backlog, ByeReason, Message, RejectReason};
 
 /// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
 const MAX_REQUESTS: usize = 256;
@@ -89,12 +89,14 @@ pub enum Effect {
     },
     /// The peer asks for a chunk that it needs at this time.
     Asked(FileId, ChunkIndex, Instant),
+    /// The peer takes a request back if it still waits.
+    Recalled(FileId, ChunkIndex),
     /// The peer takes a request back.
     TookBack(FileId, ChunkIndex),
     /// The peer no longer wants a file.
     LostInterest(FileId),
     /// Time it takes the peer to serve all that waits.
-    Backlog(Duration),
+    Backlog(Backlog),
     /// Where the peer is in a file.
     Position(FileId, Place),
     /// A round trip was measured.
@@ -193,6 +195,12 @@ impl Session {
         Some(Message::Cancel { file, chunk })
     }
 
+    /// We take a request back if it still waits; `None` if it is answered already.
+    pub fn recall(&self, file: FileId, chunk: ChunkIndex) -> Option<Message> {
+        let open = self.requested.contains(&(file, chunk));
+        open.then_some(Message::Recall { file, chunk })
+    }
+
     /// We stop or resume serving. What waits is to be refused.
     pub fn set_choking(&mut self, choking: bool) -> Option<Message> {
         if self.choking == choking {
@@ -269,7 +277,10 @@ impl Session {
             Message::Cancel { file, chunk } if self.asked.remove(&(file, chunk)) => {
                 vec![Effect::TookBack(file, chunk)]
             }
-            Message::Cancel { .. } => Vec::new(),
+            Message::Recall { file, chunk } if self.asked.contains(&(file, chunk)) => {
+                vec![Effect::Recalled(file, chunk)]
+            }
+            Message::Cancel { .. } | Message::Recall { .. } => Vec::new(),
             Message::Position {
                 file,
                 window,

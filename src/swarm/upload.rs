@@ -21,6 +21,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::wire::Backlog;
 
 /// What decides whose request is served.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +34,14 @@ pub struct UploadTuning {
     pub longest_wait: Duration,
 }
 
+/// Deadlines nearer than this go before everything else.
+pub const PRESSING: Duration = Duration::from_millis(500);
+
 impl Default for UploadTuning {
     /// Decided by simulation, see `docs/benchmarks.md`.
     fn default() -> Self {
         Self {
-            pressing: Duration::from_millis(500),
+            pressing: PRESSING,
             copy_costs: Duration::from_secs(1),
             longest_wait: Duration::from_secs(2),
         }
@@ -158,11 +162,13 @@ impl Uploads {
         }
     }
 
-    /// A request is taken back. Returns whether it still waited.
-    pub fn cancel(&mut self, peer: PeerId, file: FileId, chunk: ChunkIndex) -> bool {
-        let before = self.waiting.len();
-        self.retain(|id, up| (*id, up.file, up.chunk) != (peer, file, chunk));
-        before != self.waiting.len()
+    /// A request is taken back. Returns it if it still waited.
+    pub fn cancel(&mut self, peer: PeerId, file: FileId, chunk: ChunkIndex) -> Option<Upload> {
+        let wanted = |(id, up): &(PeerId, Upload)| (*id, up.file, up.chunk) == (peer, file, chunk);
+        let index = self.waiting.iter().position(wanted)?;
+        let (_, upload) = self.waiting.swap_remove(index);
+        self.waiting_bytes -= u64::from(upload.bytes);
+        Some(upload)
     }
 
     /// A peer is gone, or is no longer served. Returns what it waited for.
@@ -314,8 +320,15 @@ impl Uploads {
     }
 
     /// Time until what waits now will have been sent.
-    pub fn backlog(&self) -> Duration {
-        self.wait_for(self.waiting_bytes)
+    pub fn backlog(&self, now: Instant) -> Backlog {
+        let pressing = |(_, up): &&(PeerId, Upload)| up.deadline < now + self.tuning.pressing;
+        let pressing = self.waiting.iter().filter(pressing);
+        let pressing = pressing.map(|(_, up)| u64::from(up.bytes)).sum();
+        Backlog {
+            all: self.wait_for(self.waiting_bytes),
+            pressing: self.wait_for(pressing),
+            uplink: self.uplink().unwrap_or(0),
+        }
     }
 }
 
@@ -418,8 +431,8 @@ mod tests {
             uploads.ask(id(3), upload(now, 1, 30)).is_ok(),
             "a first one"
         );
-        assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)));
-        assert!(!uploads.cancel(id(3), FILE, ChunkIndex(1)));
+        assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)).is_some());
+        assert_eq!(uploads.cancel(id(3), FILE, ChunkIndex(1)), None);
         assert_eq!(uploads.forget(id(2)).len(), 100 - refused);
     }
 }

@@ -12,8 +12,8 @@ use actix::prelude::*;
 
 use super::upload::{Upload, UploadTuning, Uploads};
 use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::wire::RejectReason;
 use crate::wire::link::LinkLimits;
+use crate::wire::{Backlog, RejectReason};
 
 /// How often peers are told the backlog, and it is looked whether one that does
 /// not read keeps others waiting.
@@ -32,6 +32,8 @@ pub enum UploadEvent {
     Asked(PeerId, Upload),
     /// It takes a request back.
     TookBack(PeerId, FileId, ChunkIndex),
+    /// It takes a request back if it still waits, and wants to know.
+    Recalled(PeerId, FileId, ChunkIndex),
     /// It no longer wants a file.
     LostInterest(PeerId, FileId),
     /// It is no longer served: what it waits for is refused.
@@ -49,7 +51,7 @@ pub enum UploadTurn {
     /// Send it now; answer with [`UploadEvent::Finished`].
     Serve(Upload),
     /// Time it takes to serve all that waits; for the peer to know.
-    Backlog(Duration),
+    Backlog(Backlog),
     /// Refuse it.
     Refuse(Upload, RejectReason),
 }
@@ -64,7 +66,7 @@ pub struct Uplink;
 pub struct Uploader {
     uploads: Uploads,
     connections: HashMap<PeerId, Recipient<UploadTurn>>,
-    told_backlog: Duration,
+    told_backlog: Backlog,
     limits: LinkLimits,
 }
 
@@ -75,7 +77,7 @@ impl Uploader {
         Self {
             uploads: Uploads::new(Instant::now(), limit, UploadTuning::default()),
             connections: HashMap::new(),
-            told_backlog: Duration::ZERO,
+            told_backlog: Backlog::default(),
             limits,
         }
     }
@@ -87,8 +89,10 @@ impl Uploader {
     }
 
     fn tell_backlog(&mut self) {
-        let backlog = self.uploads.backlog();
-        if backlog.abs_diff(self.told_backlog) < NEWS {
+        let backlog = self.uploads.backlog(Instant::now());
+        let told = self.told_backlog;
+        let news = backlog.all.abs_diff(told.all) >= NEWS;
+        if !news && backlog.pressing.abs_diff(told.pressing) < NEWS {
             return;
         }
         self.told_backlog = backlog;
@@ -132,6 +136,11 @@ impl Handler<UploadEvent> for Uploader {
             }
             UploadEvent::TookBack(peer, file, chunk) => {
                 self.uploads.cancel(peer, file, chunk);
+            }
+            UploadEvent::Recalled(peer, file, chunk) => {
+                if let Some(upload) = self.uploads.cancel(peer, file, chunk) {
+                    self.tell(peer, UploadTurn::Refuse(upload, RejectReason::Recalled));
+                }
             }
             UploadEvent::LostInterest(peer, file) => self.uploads.forget_file(peer, file),
             UploadEvent::Choked(peer) => {

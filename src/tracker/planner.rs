@@ -16,8 +16,8 @@
 //! to the others the sources are named in reserve. Fetchers are named to each
 //! other, so that they agree on the shares.
 //!
-//! A plan looks at [`NEARBY`] candidates whatever the size of the swarm, and
-//! plans are made one viewer at a time, when it asks. No clock, no randomness of
+//! A plan looks at [`NEARBY`] viewers and [`SOURCES_SEEN`] sources whatever the
+//! size of the swarm, and plans are made one viewer at a time, when it asks. No clock, no randomness of
 //! its own.
 
 use std::collections::{BTreeSet, HashMap};
@@ -25,6 +25,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rand::Rng;
+use rand::seq::IndexedRandom;
 use roaring::RoaringBitmap;
 
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -39,6 +40,12 @@ const FETCHERS: usize = 10;
 
 /// Sources named to a viewer, besides the server.
 const SOURCES: usize = 8;
+
+/// Sources looked at for one plan.
+const SOURCES_SEEN: usize = 32;
+
+/// Sources for each of which there are fetchers.
+const SOURCES_FETCHED: usize = 4;
 
 /// Viewers looked at for one plan.
 const NEARBY: usize = 64;
@@ -157,7 +164,7 @@ impl Planner {
     }
 
     /// Plans for one viewer. `look` tells what is known of a peer, `None` if it is
-    /// of no use any more; `sources` hold all of the file.
+    /// of no use any more; `sources` hold all of the file, the server first.
     pub fn plan<'a>(
         &mut self,
         file: FileId,
@@ -172,8 +179,11 @@ impl Planner {
         let fetches = fetchers.contains(&asker.peer);
         let mut named = swarm.suppliers(asker, &fetchers, fetches, &look, rng);
         let open = fetches || named.is_empty();
-        let mut held: Vec<(f64, Candidate<'a>)> = sources
-            .iter()
+        let (server, others) = sources.split_at(sources.len().min(1));
+        let others = others.choose_multiple(rng, SOURCES_SEEN);
+        let seen: Vec<&PeerId> = server.iter().chain(others).collect();
+        let mut held: Vec<(f64, Candidate<'a>)> = seen
+            .into_iter()
             .filter(|peer| **peer != asker.peer)
             .filter_map(|peer| look(*peer))
             .map(|source| (draw(weight(&source, asker, 0), rng), source))
@@ -208,7 +218,7 @@ impl SwarmPlan {
     /// The viewers at the front of the film.
     fn fetchers(&self, sources: usize) -> Vec<PeerId> {
         let front = self.by_position.iter().rev();
-        let front = front.take(FETCHERS * sources.max(1));
+        let front = front.take(FETCHERS * sources.clamp(1, SOURCES_FETCHED));
         front.map(|(_, peer)| *peer).collect()
     }
 

@@ -323,7 +323,11 @@ impl Registry {
         };
         let sources: Vec<PeerId> = shared.map_or(Vec::new(), |shared| {
             let sharers = shared.entries.iter().map(|(peer, _)| *peer);
-            sharers.chain(shared.complete.iter().copied()).collect()
+            let mut sharers: Vec<PeerId> = sharers.collect();
+            let is_server = |peer: &PeerId| self.clients.get(peer).is_some_and(|c| c.info.origin);
+            sharers.sort_by_key(|peer| !is_server(peer));
+            sharers.extend(&shared.complete);
+            sharers
         });
         let nothing = roaring::RoaringBitmap::new();
         let clients = &self.clients;

@@ -10,6 +10,19 @@ use roaring::RoaringBitmap;
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::{FileEntry, Geometry, MediaKind};
 
+/// Time it takes an uplink to send what waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// All of it.
+    pub all: Duration,
+    /// What is needed very soon and goes first (see [`PRESSING`]).
+    ///
+    /// [`PRESSING`]: crate::swarm::upload::PRESSING
+    pub pressing: Duration,
+    /// Bytes a second that the uplink carries; 0 while that is not known.
+    pub uplink: u64,
+}
+
 /// Introduction of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
@@ -36,6 +49,8 @@ pub enum RejectReason {
     Choked,
     /// The chunk cannot be read.
     Disk,
+    /// It was recalled in time.
+    Recalled,
 }
 
 /// Why a link is closed.
@@ -268,7 +283,7 @@ pub enum Message {
         playhead: Duration,
     },
     /// Time it takes the sender to serve all that waits.
-    Backlog(Duration),
+    Backlog(Backlog),
     /// Requests will not be served.
     Choke,
     /// Requests are served again.
@@ -281,6 +296,13 @@ pub enum Message {
         chunk: ChunkIndex,
         /// Time until it is needed.
         deadline: Duration,
+    },
+    /// Takes a request back if it still waits, and wants to know.
+    Recall {
+        /// The file.
+        file: FileId,
+        /// The chunk.
+        chunk: ChunkIndex,
     },
     /// Takes a request back.
     Cancel {

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use rand::Rng;
 use fixedbitset::FixedBitSet;
+use rand::Rng;
 
 use super::dispersal::score;
 use super::{Core, Picker};
@@ -12,55 +12,17 @@ use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
 use crate::scheduler::peers::Peers;
 use crate::swarm::UNKNOWN_UPLINK;
+use crate::swarm::upload::PRESSING;
 
 /// Missing chunks looked at for one decision; bounds its cost.
 const MAX_CANDIDATES: usize = 512;
 
-/// A request is not hedged before this age beyond two round trips.
-const MIN_HEDGE_AGE: Duration = Duration::from_millis(250);
-
 /// A share of a peer's estimate for a chunk that must fit before its deadline.
-const SAFETY: f64 = 0.7;
+pub(super) const SAFETY: f64 = 0.7;
 
 impl Core {
-    /// Asks a second peer for chunks that will miss their deadline.
-    pub(super) fn hedge_late(&mut self, now: Instant) {
-        if self.tuning.picker == Picker::InOrder {
-            return;
-        }
-        let chunk_bytes = self.geometry.chunk_size().bytes();
-        for chunk in self.windows.urgent(now) {
-            if self.hedges < 1.0 {
-                return;
-            }
-            let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
-                continue;
-            };
-            let Some(holder) = self.peers.get(flight.peer) else {
-                continue;
-            };
-            let age = now.saturating_duration_since(flight.sent);
-            let due = self.windows.time_until(now, chunk);
-            if age < MIN_HEDGE_AGE + holder.rtt() * 2 {
-                continue;
-            }
-            let expected = holder.eta(now, chunk_bytes).max(age);
-            if expected < due {
-                continue;
-            }
-            let first = flight.peer;
-            let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(0.6);
-            let others = |id: PeerId, _: &Peer| id != first;
-            if let Some((eta, id)) = self.soonest(now, chunk, others).filter(better) {
-                tracing::trace!(%chunk, ?eta, "hedged");
-                self.hedges -= 1.0;
-                self.request(now, id, chunk);
-            }
-        }
-    }
-
     /// The peer that would deliver a chunk soonest, of those with credits.
-    fn soonest(
+    pub(super) fn soonest(
         &self,
         now: Instant,
         chunk: ChunkIndex,
@@ -68,35 +30,16 @@ impl Core {
     ) -> Option<(Duration, PeerId)> {
         let limit = self.tuning.requests_per_peer;
         let bytes = self.geometry.chunk_len(chunk);
+        let due = self.windows.time_until(now, chunk);
+        let credits = |peer: &Peer| match due < PRESSING {
+            true => peer.pressing_credits(now, limit),
+            false => peer.free_credits(now, limit),
+        };
         self.peers
             .iter()
-            .filter(|(id, peer)| {
-                peer.holds(chunk) && peer.free_credits(now, limit) > 0 && allowed(*id, peer)
-            })
-            .map(|(id, peer)| (peer.eta(now, bytes), id))
+            .filter(|(id, peer)| peer.holds(chunk) && credits(peer) > 0 && allowed(*id, peer))
+            .map(|(id, peer)| (peer.eta(now, bytes, due), id))
             .min()
-    }
-
-    /// Takes back a request that waits at a source, to make it to a viewer.
-    pub(super) fn move_from_source(&mut self, now: Instant, viewer: PeerId, chunk: ChunkIndex) {
-        let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
-            return;
-        };
-        let flight = *flight;
-        let Some(viewer_state) = self.peers.get(viewer) else {
-            return;
-        };
-        let at_source = |peer: &Peer| self.peers.is_source(peer);
-        let bytes = self.geometry.chunk_len(chunk);
-        let limit = self.tuning.requests_per_peer;
-        let due = self.windows.time_until(now, chunk);
-        let source = self.peers.get(flight.peer);
-        let can = viewer_state.free_credits(now, limit) > 0
-            && viewer_state.eta(now, bytes).mul_f64(SAFETY) <= due;
-        if source.is_some_and(at_source) && can {
-            self.release(chunk, None, true);
-            self.request(now, viewer, chunk);
-        }
     }
 
     /// Hands out all credits there are something to ask for.
@@ -106,7 +49,7 @@ impl Core {
         }
         let limit = self.tuning.requests_per_peer;
         let spare = |peer: &Peer| {
-            let free = peer.free_credits(now, limit);
+            let free = peer.pressing_credits(now, limit);
             // Many small refills cost more than they bring once requests queue.
             free > 0 && free * 4 >= peer.outstanding
         };
@@ -157,9 +100,15 @@ impl Core {
             let viewers = self.soonest(now, chunk, |_, peer| !self.peers.is_source(peer));
             let in_time = viewers.filter(|(eta, _)| eta.mul_f64(SAFETY) <= due);
             let all = || {
+                let fresh = self.peers.no_viewer_has(chunk);
                 let waits = viewers.is_none() && due >= self.tuning.share_lapses;
-                let by_share = waits && !self.is_ours(chunk) && self.peers.no_viewer_has(chunk);
-                let allowed = |_: PeerId, peer: &Peer| !by_share || !self.peers.is_source(peer);
+                let by_share = waits && !self.is_ours(chunk) && fresh;
+                // A source in reserve is there for what no viewer has: for the rest
+                // a crowd that is late would stand in line there, and the front of
+                // the film would get nothing new to pass on.
+                let allowed = |_: PeerId, peer: &Peer| {
+                    !self.peers.is_source(peer) || !(by_share || peer.reserve && !fresh)
+                };
                 self.soonest(now, chunk, allowed)
             };
             if let Some((_, id)) = in_time.or_else(all) {

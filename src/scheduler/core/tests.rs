@@ -81,7 +81,7 @@ impl Film {
             .into_iter()
             .filter_map(|effect| match effect {
                 Effect::Request(peer, chunk, _) => Some((peer, chunk.0)),
-                Effect::Cancel(..) => None,
+                Effect::Cancel(..) | Effect::Recall(..) => None,
             })
             .collect()
     }
@@ -92,7 +92,7 @@ impl Film {
             .into_iter()
             .filter_map(|effect| match effect {
                 Effect::Cancel(peer, chunk) => Some((peer, chunk.0)),
-                Effect::Request(..) => None,
+                Effect::Request(..) | Effect::Recall(..) => None,
             })
             .collect()
     }
@@ -164,16 +164,21 @@ fn a_silent_peer_loses_its_requests_to_another() {
 }
 
 #[test]
-fn a_late_chunk_is_hedged_and_the_loser_cancelled() {
+fn a_late_chunk_is_recalled_then_hedged_and_the_loser_cancelled() {
     let mut film = Film::new();
     film.peer(1, false, (0..1).collect());
     film.play_at(0);
     assert_eq!(film.requests(), [(id(1), 0)]);
     film.wait(100 * MS);
     film.peer(2, false, (0..1).collect());
-    assert!(film.requests().is_empty(), "too early to hedge");
+    assert!(film.core.take_effects().is_empty(), "too early");
     film.wait(400 * MS);
-    assert_eq!(film.requests(), [(id(2), 0)]);
+    let recalled = Effect::Recall(id(1), ChunkIndex(0));
+    assert_eq!(film.core.take_effects(), [recalled]);
+    film.wait(200 * MS);
+    assert!(film.core.take_effects().is_empty(), "it may be on its way");
+    film.wait(200 * MS);
+    assert_eq!(film.requests(), [(id(2), 0)], "no answer");
     film.deliver(id(2), 0);
     assert_eq!(film.cancels(), [(id(1), 0)]);
     assert!(film.core.in_flight().is_empty());
@@ -188,7 +193,8 @@ fn hedging_stays_within_its_budget() {
     film.peer(2, false, (0..4).collect());
     film.core.take_effects();
     film.core.hedges = 2.5;
-    film.wait(1500 * MS);
+    film.wait(700 * MS);
+    film.wait(700 * MS);
     let hedged = film
         .core
         .flights
@@ -286,11 +292,44 @@ fn a_request_that_waits_at_the_source_moves_to_a_viewer_that_has_it() {
     film.peer(2, false, RoaringBitmap::new());
     film.core
         .peer_has(film.now, id(2), &[far].into_iter().collect());
-    let effects = film.core.take_effects();
     let chunk = ChunkIndex(far);
-    assert!(effects.contains(&Effect::Cancel(id(1), chunk)));
-    let moved = |e: &Effect| matches!(e, Effect::Request(to, c, _) if (*to, *c) == (id(2), chunk));
-    assert!(effects.iter().any(moved));
+    let effects = film.core.take_effects();
+    assert!(effects.contains(&Effect::Recall(id(1), chunk)));
+    let asked = |requests: Vec<(PeerId, u32)>| requests.contains(&(id(2), far));
+    assert!(!asked(film.requests()), "it may be on its way");
+    film.core
+        .rejected(film.now, id(1), chunk, RejectReason::Recalled);
+    assert!(asked(film.requests()));
+}
+
+#[test]
+fn a_source_in_reserve_is_not_asked_for_what_a_viewer_has() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.core.set_reserve(film.now, id(1), true);
+    film.peer(2, false, (0..1).collect());
+    film.core.note(id(2), |peer| peer.choking = true);
+    film.play_at(0);
+    film.wait(400 * MS);
+    let asked: Vec<u32> = film.requests().into_iter().map(|(_, c)| c).collect();
+    assert!(!asked.contains(&0), "however late: {asked:?}");
+    assert!(asked.contains(&1), "nobody else has it: {asked:?}");
+}
+
+#[test]
+fn a_hedge_that_costs_nothing_is_given_back() {
+    let mut film = Film::new();
+    film.peer(1, false, (0..1).collect());
+    film.play_at(0);
+    film.peer(2, false, (0..1).collect());
+    film.wait(500 * MS);
+    film.wait(400 * MS);
+    let before = film.core.hedges;
+    film.deliver(id(2), 0);
+    assert!(film.core.hedges >= before + 1.0, "taken back in time");
+    film.deliver(id(1), 0);
+    assert!(film.core.hedges < before + 1.0, "it came twice after all");
+    assert_eq!(film.core.duplicate_bytes(), u64::from(CHUNK));
 }
 
 #[test]

@@ -96,8 +96,13 @@ fn each_request_is_answered_once_or_taken_back() {
     let cancel = session.handle(now, Message::Cancel { file, chunk });
     assert_eq!(cancel, Ok(vec![Effect::TookBack(file, chunk)]));
     assert!(!session.answer(file, chunk), "taken back");
-    assert!(session.answer(FILE, ChunkIndex(1)));
-    assert!(!session.answer(FILE, ChunkIndex(1)), "answered");
+    let (file, chunk) = file_chunk(1);
+    let recall = session.handle(now, Message::Recall { file, chunk });
+    assert_eq!(recall, Ok(vec![Effect::Recalled(file, chunk)]));
+    assert!(session.answer(file, chunk), "until it is answered");
+    assert!(!session.answer(file, chunk), "answered");
+    let recall = session.handle(now, Message::Recall { file, chunk });
+    assert_eq!(recall, Ok(Vec::new()), "its chunk is on its way");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::proto::{self, envelope::Kind};
 use super::{MAX_NAME, MAX_TEXT, chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id};
 use crate::ids::ChunkIndex;
 use crate::media::Geometry;
-use crate::wire::{ByeReason, Hello, MAX_RANGES, Message, RejectReason, WireError};
+use crate::wire::{Backlog, ByeReason, Hello, MAX_RANGES, Message, RejectReason, WireError};
 
 /// Converts what peers say; gives the message back if it is not theirs.
 pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Message> {
@@ -53,7 +53,9 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             playhead_ms: playhead.as_millis() as u64,
         }),
         Message::Backlog(backlog) => Kind::Backlog(proto::Backlog {
-            millis: millis(backlog),
+            millis: millis(backlog.all),
+            pressing_millis: millis(backlog.pressing),
+            uplink: backlog.uplink,
         }),
         Message::Choke => Kind::Choke(proto::Choke {}),
         Message::Unchoke => Kind::Unchoke(proto::Unchoke {}),
@@ -65,6 +67,10 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             file: id_bytes(file),
             chunk: chunk.0,
             deadline_ms: millis(deadline),
+        }),
+        Message::Recall { file, chunk } => Kind::Recall(proto::Recall {
+            file: id_bytes(file),
+            chunk: chunk.0,
         }),
         Message::Cancel { file, chunk } => Kind::Cancel(proto::Cancel {
             file: id_bytes(file),
@@ -126,13 +132,21 @@ pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, K
                 playhead: Duration::from_millis(position.playhead_ms),
             }
         }
-        Kind::Backlog(backlog) => Message::Backlog(Duration::from_millis(backlog.millis.into())),
+        Kind::Backlog(backlog) => Message::Backlog(Backlog {
+            all: Duration::from_millis(backlog.millis.into()),
+            pressing: Duration::from_millis(backlog.pressing_millis.into()),
+            uplink: backlog.uplink,
+        }),
         Kind::Choke(_) => Message::Choke,
         Kind::Unchoke(_) => Message::Unchoke,
         Kind::Request(request) => Message::Request {
             file: file_id(&request.file)?,
             chunk: ChunkIndex(request.chunk),
             deadline: Duration::from_millis(request.deadline_ms.into()),
+        },
+        Kind::Recall(recall) => Message::Recall {
+            file: file_id(&recall.file)?,
+            chunk: ChunkIndex(recall.chunk),
         },
         Kind::Cancel(cancel) => Message::Cancel {
             file: file_id(&cancel.file)?,
@@ -185,6 +199,7 @@ fn reject_to_proto(file: Bytes, chunk: ChunkIndex, reason: RejectReason) -> prot
         RejectReason::Busy(wait) => (proto::RejectReason::Busy, millis(wait)),
         RejectReason::Choked => (proto::RejectReason::Choked, 0),
         RejectReason::Disk => (proto::RejectReason::Disk, 0),
+        RejectReason::Recalled => (proto::RejectReason::Recalled, 0),
     };
     proto::Reject {
         file,
@@ -202,6 +217,7 @@ fn reject_from_proto(reject: &proto::Reject) -> RejectReason {
         }
         proto::RejectReason::Choked => RejectReason::Choked,
         proto::RejectReason::Disk => RejectReason::Disk,
+        proto::RejectReason::Recalled => RejectReason::Recalled,
         proto::RejectReason::NotHeld | proto::RejectReason::Unspecified => RejectReason::NotHeld,
     }
 }

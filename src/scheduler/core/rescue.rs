@@ -1,0 +1,120 @@
+//! What becomes of requests that are late.
+//!
+//! A request that will miss its deadline, or that waits at a source while a viewer
+//! has the chunk, is recalled: if it still waits there, the answer says so and it
+//! is made to whoever delivers soonest; if not, the chunk is on its way. So nothing
+//! comes twice, however often requests move, and a crowd that is late does not
+//! become later by asking for everything twice.
+//!
+//! Only a peer that does not answer the recall is doubted: then a second peer is
+//! asked for the same (hedging as in Dean & Barroso, "The Tail at Scale", 2013).
+//! Chunks that did come twice use up the budget for that, a twentieth of what
+//! arrives. A peer that owes chunks and sends none for long loses all its
+//! requests.
+
+use std::time::{Duration, Instant};
+
+use super::fill::SAFETY;
+use super::{Core, Effect, Flight, Picker};
+use crate::ids::{ChunkIndex, PeerId};
+use crate::scheduler::peer::Peer;
+
+/// A request is neither recalled nor made elsewhere before this age, beyond two
+/// round trips.
+const MIN_RESCUE_AGE: Duration = Duration::from_millis(250);
+
+impl Core {
+    /// Who owes chunks and sends none loses its requests, and rests.
+    pub(super) fn release_silent(&mut self, now: Instant) {
+        let timeout = self.tuning.request_timeout;
+        let silent = self.peers.iter().filter(|(_, p)| p.is_silent(now, timeout));
+        let silent: Vec<PeerId> = silent.map(|(id, _)| id).collect();
+        for id in silent {
+            tracing::debug!(peer = ?id, "silent; its requests go to others");
+            self.release_all(id, true);
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.snub(now);
+            }
+        }
+    }
+
+    /// What will come too late, and would come sooner from another peer, is
+    /// recalled. A second peer is asked for it only if the first does not answer:
+    /// otherwise the chunk could come twice.
+    pub(super) fn rescue_late(&mut self, now: Instant) {
+        if self.tuning.picker == Picker::InOrder {
+            return;
+        }
+        let chunk_bytes = self.geometry.chunk_size().bytes();
+        for chunk in self.windows.urgent(now) {
+            let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
+                continue;
+            };
+            let flight = *flight;
+            let Some(holder) = self.peers.get(flight.peer) else {
+                continue;
+            };
+            let age = now.saturating_duration_since(flight.recalled.unwrap_or(flight.sent));
+            let due = self.windows.time_until(now, chunk);
+            let expected = holder.eta(now, chunk_bytes, due).max(age);
+            if age < MIN_RESCUE_AGE + holder.rtt() * 2 || expected < due {
+                continue;
+            }
+            let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(0.6);
+            let others = |id: PeerId, _: &Peer| id != flight.peer;
+            let Some((eta, id)) = self.soonest(now, chunk, others).filter(better) else {
+                continue;
+            };
+            if flight.recalled.is_none() {
+                self.recall(now, chunk);
+            } else if self.hedges >= 1.0 {
+                tracing::trace!(%chunk, ?eta, "hedged");
+                self.hedges -= 1.0;
+                self.request(now, id, chunk);
+            }
+        }
+    }
+
+    /// Recalls the only request for a chunk.
+    fn recall(&mut self, now: Instant, chunk: ChunkIndex) {
+        let flights = self.flights.get_mut(&chunk).map(Vec::as_mut_slice);
+        if let Some([flight]) = flights
+            && flight.recalled.is_none()
+        {
+            flight.recalled = Some(now);
+            self.effects.push(Effect::Recall(flight.peer, chunk));
+        }
+    }
+
+    /// Takes back a request that waits at a source, to make it to a viewer.
+    pub(super) fn move_from_source(&mut self, now: Instant, viewer: PeerId, chunk: ChunkIndex) {
+        let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
+            return;
+        };
+        let flight = *flight;
+        let Some(viewer_state) = self.peers.get(viewer) else {
+            return;
+        };
+        let at_source = |peer: &Peer| self.peers.is_source(peer);
+        let bytes = self.geometry.chunk_len(chunk);
+        let limit = self.tuning.requests_per_peer;
+        let due = self.windows.time_until(now, chunk);
+        let Some(source) = self.peers.get(flight.peer).filter(|p| at_source(p)) else {
+            return;
+        };
+        let eta = viewer_state.eta(now, bytes, due);
+        let in_time = eta.mul_f64(SAFETY) <= due || eta < source.eta(now, bytes, due);
+        if viewer_state.free_credits(now, limit) > 0 && in_time {
+            self.recall(now, chunk);
+        }
+    }
+
+    pub(super) fn release_all(&mut self, id: PeerId, cancel: bool) {
+        let at_peer = |flights: &&Vec<Flight>| flights.iter().any(|flight| flight.peer == id);
+        let chunks = self.flights.iter().filter(|(_, flights)| at_peer(flights));
+        let chunks: Vec<ChunkIndex> = chunks.map(|(chunk, _)| *chunk).collect();
+        for chunk in chunks {
+            self.release(chunk, Some(id), cancel);
+        }
+    }
+}
