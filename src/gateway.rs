@@ -14,6 +14,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix::prelude::*;
+use actix_rt::ArbiterHandle;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 
@@ -41,6 +42,8 @@ pub struct Sources {
     pub swarm: Addr<Swarm>,
     /// Knows what is shared.
     pub library: Addr<Library>,
+    /// The thread of all of these.
+    pub actors: ArbiterHandle,
 }
 
 /// A running gateway.

@@ -1,11 +1,33 @@
-//! The end of an actor.
+//! The pulse and the end of an actor.
 
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
 /// How often an ending actor is looked at.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// When the first actor of this program asked to be called.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Calls an actor every `period`, from the next whole period since the program's
+/// beginning on. So the periods of all actors fall together where they can: to be
+/// woken costs more than what is then done.
+pub fn every<A>(
+    ctx: &mut Context<A>,
+    period: Duration,
+    mut work: impl FnMut(&mut A, &mut Context<A>) + 'static,
+) where
+    A: Actor<Context = Context<A>>,
+{
+    let into = BEGINNING.elapsed().as_nanos() % period.as_nanos();
+    let first = period.saturating_sub(Duration::from_nanos(into as u64));
+    ctx.run_later(first, move |actor, ctx| {
+        work(actor, ctx);
+        ctx.run_interval(period, work);
+    });
+}
 
 /// Ends an actor after it has said its goodbyes.
 #[derive(Debug, Clone, Copy, Message)]

@@ -16,15 +16,17 @@
 //! crash at any moment loses at most the chunks being written.
 //!
 //! * [`ledger`]: pure: what is held, what the quota evicts.
+//! * [`recent`]: pure: the latest chunks, still in memory.
 //! * [`disk`]: blocking file operations.
 //! * [`actor`]: mailbox; file operations run on the blocking pool.
 //!
-//! Memory: 64 bytes a chunk for the hashes of each shared file, and of each
+//! Memory: 4 MiB of recent chunks, and 64 bytes a chunk for the hashes of each shared file, and of each
 //! cached one that was opened since the program started.
 
 pub mod actor;
 pub mod disk;
 pub mod ledger;
+pub mod recent;
 
 use std::path::PathBuf;
 

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod convert;
 pub mod link;
 pub mod message;
+mod options;
 
 pub use codec::{Frame, WireCodec};
 pub use link::{Link, LinkReader, LinkWriter};

@@ -103,10 +103,10 @@ impl Node {
             Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
             Say::Recalled(chunk) => core.rejected(now, from, chunk, RejectReason::Recalled),
             Say::Have(chunks) => core.peer_has(now, from, &chunks),
-            Say::Backlog(backlog) => core.note(from, |peer| peer.set_backlog(backlog)),
-            Say::Place(place) => {
-                core.note(from, |peer| peer.set_place(now, place.as_ref().clone()))
-            }
+            Say::Backlog(backlog) => core.note(now, from, |peer| peer.set_backlog(backlog)),
+            Say::Place(place) => core.note(now, from, |peer| {
+                peer.set_place(now, place.as_ref().clone())
+            }),
             Say::Chunk(chunk) => {
                 core.stored(now, from, chunk, bytes);
                 if self.have.insert(chunk.0) {

@@ -158,6 +158,7 @@ impl Node {
             announcer,
             swarm: swarm.clone(),
             library,
+            actors: actix_rt::Arbiter::current(),
         };
         let tracker = (role == Role::Server).then(|| start_tracker(config, token));
         let doors = Doors {

@@ -4,12 +4,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix::prelude::*;
+use actix_rt::ArbiterHandle;
 use actix_web::body::{BodySize, MessageBody, SizedStream};
 use actix_web::http::header::{self, ByteRangeSpec, ContentRange, ContentRangeSpec, Header, Range};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::mpsc;
 
 use super::Sources;
 use crate::ids::FileId;
@@ -101,7 +103,10 @@ pub(super) async fn serve(
         return response.body(NoBytes(end - first));
     }
     match Reader::open(stream, sources.store.clone(), first, end).await {
-        Ok(reader) => response.body(SizedStream::new(end - first, reader.into_stream())),
+        Ok(reader) => {
+            let slices = reader.into_stream(&sources.actors);
+            response.body(SizedStream::new(end - first, slices))
+        }
         Err(error) => HttpResponse::ServiceUnavailable().body(format!("{error}\n")),
     }
 }
@@ -131,6 +136,9 @@ impl MessageBody for NoBytes {
         Poll::Ready(None)
     }
 }
+
+/// Some bytes of a file.
+type Slice = Result<Bytes, StreamError>;
 
 /// One place where a player reads. Dropping it tells the scheduler.
 struct Reader {
@@ -205,15 +213,32 @@ impl Reader {
         result
     }
 
-    fn into_stream(self) -> impl Stream<Item = Result<Bytes, StreamError>> {
-        futures_util::stream::unfold(Some(self), |reader| async move {
-            let mut reader = reader?;
-            match reader.next().await {
-                Ok(Some(bytes)) => Some((Ok(bytes), Some(reader))),
-                Ok(None) => None,
-                Err(error) => Some((Err(error), None)),
-            }
+    /// Fetches on the actors' own thread, so that a chunk crosses to the HTTP
+    /// server's once. One slice waits there at most; the next is fetched when it
+    /// is taken.
+    fn into_stream(self, actors: &ArbiterHandle) -> impl Stream<Item = Slice> + use<> {
+        let (slices, taken) = mpsc::channel(1);
+        actors.spawn(self.feed(slices));
+        futures_util::stream::unfold(taken, |mut taken| async move {
+            let slice = taken.recv().await?;
+            Some((slice, taken))
         })
+    }
+
+    /// Until the end, an error, or the player hangs up.
+    async fn feed(mut self, slices: mpsc::Sender<Slice>) {
+        while let Ok(place) = slices.reserve().await {
+            let next = tokio::select! {
+                biased;
+                () = slices.closed() => return,
+                next = self.next() => next,
+            };
+            match next {
+                Ok(Some(bytes)) => place.send(Ok(bytes)),
+                Ok(None) => return,
+                Err(error) => return place.send(Err(error)),
+            }
+        }
     }
 }
 

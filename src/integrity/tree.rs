@@ -118,10 +118,13 @@ impl HashTree {
         self.hashes.as_flattened()
     }
 
-    /// Those nodes that are news: of a chunk's path, mostly the lowest few.
-    pub fn unknown(&self, mut nodes: Vec<(Node, NodeHash)>) -> Vec<(Node, NodeHash)> {
-        nodes.retain(|(node, _)| !self.known.contains(self.shape.position(*node)));
-        nodes
+    /// Those nodes on a chunk's way to the root, and their siblings, that are known:
+    /// mostly all but the lowest few.
+    pub fn known(&self, chunk: ChunkIndex) -> Vec<Node> {
+        let path = self.shape.path(chunk);
+        let nodes = path.flat_map(|node| [Some(node), self.shape.sibling(node)]);
+        let known = |node: &Node| self.known.contains(self.shape.position(*node));
+        nodes.flatten().filter(known).collect()
     }
 
     /// Takes in nodes that [`verify`] authenticated.

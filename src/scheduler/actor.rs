@@ -19,7 +19,7 @@ use super::{
 };
 use crate::config::StreamConfig;
 use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::lifecycle::Close;
+use crate::lifecycle::{Close, every};
 use crate::media::{FileEntry, Geometry};
 use crate::store::{Opened, SetPlayheads, Store, StoreError, StoreEvent, WatchStore};
 use crate::swarm::{
@@ -256,8 +256,8 @@ impl Actor for Scheduler {
         if !self.core.is_complete() {
             self.join(ctx);
         }
-        ctx.run_interval(TICK, Self::tick);
-        ctx.run_interval(REPORT_INTERVAL, |actor, _| actor.report());
+        every(ctx, TICK, Self::tick);
+        every(ctx, REPORT_INTERVAL, |actor, _| actor.report());
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
@@ -348,17 +348,17 @@ impl Handler<SwarmEvent> for Scheduler {
                 self.core.peer_lost(peer, &chunks);
             }
             SwarmEventKind::Place(place) => {
-                self.core.note(peer, |peer| peer.set_place(now, place));
+                self.core.note(now, peer, |peer| peer.set_place(now, place));
             }
             SwarmEventKind::Backlog(backlog) => {
-                self.core.note(peer, |peer| peer.set_backlog(backlog));
+                self.core.note(now, peer, |peer| peer.set_backlog(backlog));
             }
             SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),
             SwarmEventKind::Reserve(reserve) => {
                 self.core.set_reserve(now, peer, reserve);
             }
             SwarmEventKind::Choked(choked) => self.core.choked(now, peer, choked),
-            SwarmEventKind::Rtt(rtt) => self.core.note(peer, |peer| peer.set_rtt(rtt)),
+            SwarmEventKind::Rtt(rtt) => self.core.note(now, peer, |peer| peer.set_rtt(rtt)),
             SwarmEventKind::Arrived {
                 chunk,
                 bytes,

@@ -30,7 +30,7 @@ use roaring::RoaringBitmap;
 
 pub use tuning::{Picker, Tuning};
 
-use super::peer::Peer;
+use super::peer::{MAX_BUSY, Peer};
 use super::peers::Peers;
 use super::window::Windows;
 use super::{ReaderId, StallCause, Supply};
@@ -43,9 +43,6 @@ const HEDGE_COST: f64 = 20.0;
 
 /// Hedges that can be saved up.
 const MAX_HEDGES: f64 = 4.0;
-
-/// Longest time a peer is left alone at its own word.
-const MAX_BUSY: Duration = Duration::from_secs(5);
 
 /// How long a peer is left alone after a rejection that names no time.
 const REJECT_PAUSE: Duration = Duration::from_millis(250);
@@ -230,6 +227,9 @@ impl Core {
     /// everybody's.
     pub fn peer_has(&mut self, now: Instant, id: PeerId, chunks: &RoaringBitmap) {
         let gained = self.peers.gain(id, chunks);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.hear(now);
+        }
         let from_viewer = self.peers.get(id).is_some_and(|p| !self.peers.is_source(p));
         if from_viewer && self.tuning.picker == Picker::Swarm {
             for chunk in &gained {
@@ -260,8 +260,9 @@ impl Core {
     }
 
     /// Learns of a peer what gives no occasion to ask for anything.
-    pub fn note(&mut self, id: PeerId, change: impl FnOnce(&mut Peer)) {
+    pub fn note(&mut self, now: Instant, id: PeerId, change: impl FnOnce(&mut Peer)) {
         if let Some(peer) = self.peers.get_mut(id) {
+            peer.hear(now);
             change(peer);
         }
     }
@@ -379,8 +380,9 @@ impl Core {
     pub fn rejected(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, why: RejectReason) {
         self.answered(from, chunk);
         if let Some(peer) = self.peers.get_mut(from) {
+            peer.hear(now);
             match why {
-                RejectReason::Busy(wait) => peer.busy_until = now + wait.min(MAX_BUSY),
+                RejectReason::Busy(wait) => peer.busy(now, wait),
                 RejectReason::Recalled => {}
                 RejectReason::Choked => peer.wait_until = now + REJECT_PAUSE,
                 RejectReason::Disk => peer.wait_until = now + MAX_BUSY,

@@ -13,6 +13,10 @@ use crate::wire::Backlog;
 /// Requests a fresh peer may have outstanding.
 const FIRST_WINDOW: u32 = 4;
 
+/// Requests on top of a peer's window for what is needed very soon: they do not
+/// wait in the line that the window is there to keep short.
+const PRESSING_CREDITS: u32 = 4;
+
 /// Media of a peer's queue we aim for: longer queues gain no throughput and
 /// cost every seek and every deadline (libtorrent's `request_queue_time` is 3
 /// s; a stream wants less).
@@ -27,6 +31,15 @@ const PLACE_HOLDS: Duration = Duration::from_secs(3);
 /// A peer that owes chunks is not suspected before this time of silence: chunks
 /// of one uplink that serves many come in bursts.
 const MIN_SILENCE: Duration = Duration::from_millis(1000);
+
+/// How much longer a peer may send no chunk that at least says something.
+const PATIENCE: u32 = 3;
+
+/// Longest time a peer is left alone at its own word.
+pub const MAX_BUSY: Duration = Duration::from_secs(5);
+
+/// How long a busy peer is left alone even with what is needed very soon.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a silent peer rests before it is tried again with one request.
 const SNUB_PAUSE: Duration = Duration::from_millis(500);
@@ -52,9 +65,7 @@ pub struct Peer {
     pub supplied: u64,
     /// Not asked before this time.
     pub wait_until: Instant,
-    /// Its queue is full: not asked before this time for what is not needed very
-    /// soon.
-    pub busy_until: Instant,
+    busy_until: Instant,
     /// What it said last of its own place.
     pub place: Place,
     placed: Instant,
@@ -69,7 +80,10 @@ pub struct Peer {
     gap: Gap,
     rtt: Duration,
     rate: RateMeter,
+    /// When it last sent a chunk, or was first asked for one.
     progress: Instant,
+    /// When it last said anything.
+    heard: Instant,
 }
 
 impl Peer {
@@ -95,6 +109,7 @@ impl Peer {
             rtt: Duration::ZERO,
             rate: RateMeter::new(now),
             progress: now,
+            heard: now,
         }
     }
 
@@ -163,15 +178,19 @@ impl Peer {
         if self.choking || now < self.wait_until {
             return 0;
         }
-        self.window.min(limit).saturating_sub(self.outstanding)
+        let window = self.window + PRESSING_CREDITS;
+        window.min(limit).saturating_sub(self.outstanding)
     }
 
     /// Requests it may be sent now.
     pub fn free_credits(&self, now: Instant, limit: u32) -> u32 {
-        if self.choking || now < self.wait_until || now < self.busy_until {
-            return 0;
+        match now < self.busy_until {
+            true => 0,
+            false => {
+                let credits = self.pressing_credits(now, limit);
+                credits.saturating_sub(PRESSING_CREDITS)
+            }
         }
-        self.window.min(limit).saturating_sub(self.outstanding)
     }
 
     /// A request goes out.
@@ -204,12 +223,28 @@ impl Peer {
         }
     }
 
-    /// Whether it owes us chunks and has sent none for `timeout`, or for much
-    /// longer than it usually takes.
+    /// Its queue is full, for so long as it says: only what is needed very soon is
+    /// asked for, and not at once.
+    pub fn busy(&mut self, now: Instant, wait: Duration) {
+        self.busy_until = now + wait.min(MAX_BUSY);
+        self.wait_until = now + wait.min(BUSY_PAUSE);
+    }
+
+    /// It said something.
+    pub fn hear(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// Whether it owes us chunks and has said nothing for `timeout`, or for much
+    /// longer than chunks usually take. One that speaks is alive, and has others to
+    /// serve; but that counts only for [`PATIENCE`] times as long.
     pub fn is_silent(&self, now: Instant, timeout: Duration) -> bool {
         let usual = self.gap.limit().unwrap_or(timeout);
         let limit = (usual + self.rtt).clamp(MIN_SILENCE, timeout.max(MIN_SILENCE));
-        self.outstanding > 0 && now.saturating_duration_since(self.progress) > limit
+        let since = |event: Instant| now.saturating_duration_since(event);
+        let nothing_said = since(self.progress.max(self.heard)) > limit;
+        let nothing_sent = since(self.progress) > timeout * PATIENCE;
+        self.outstanding > 0 && (nothing_said || nothing_sent)
     }
 
     /// It lost its requests: it must prove itself again.
@@ -311,6 +346,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_needed_very_soon_waits_for_less_and_may_always_be_asked_for() {
+        let now = Instant::now();
+        let mut peer = Peer::new(now, String::new(), false);
+        peer.set_backlog(Backlog {
+            all: Duration::from_secs(2),
+            pressing: Duration::from_millis(100),
+            uplink: u64::from(CHUNK) * 10,
+        });
+        let eta = |peer: &Peer, due| peer.eta(now, CHUNK, due).as_millis();
+        assert_eq!(eta(&peer, PRESSING * 2), 2000);
+        assert_eq!(eta(&peer, PRESSING / 2), 200);
+        (0..FIRST_WINDOW).for_each(|_| peer.requested(now));
+        assert_eq!(
+            eta(&peer, PRESSING / 2),
+            600,
+            "with what it was asked since"
+        );
+        assert_eq!(peer.free_credits(now, 64), 0);
+        assert_eq!(peer.pressing_credits(now, 64), PRESSING_CREDITS);
+    }
+
+    #[test]
     fn silence_counts_only_while_something_is_owed() {
         let now = Instant::now();
         let later = now + Duration::from_secs(5);
@@ -319,7 +376,15 @@ mod tests {
         assert!(!peer.is_silent(later, timeout));
         peer.requested(later);
         assert!(!peer.is_silent(later, timeout));
-        assert!(peer.is_silent(later + timeout * 2, timeout));
+        let much_later = later + timeout * 2;
+        assert!(peer.is_silent(much_later, timeout));
+        peer.hear(much_later);
+        assert!(
+            !peer.is_silent(much_later, timeout),
+            "it has others to serve"
+        );
+        peer.hear(later + timeout * 4);
+        assert!(peer.is_silent(later + timeout * 4, timeout), "for so long?");
         peer.snub(later);
         assert_eq!(peer.free_credits(later, 64), 0);
     }

@@ -18,6 +18,7 @@ use roaring::RoaringBitmap;
 use self::content::Content;
 use super::disk::{self, CacheFiles};
 use super::ledger::{Ledger, NoRoom};
+use super::recent::Recent;
 use super::{
     CloseShared, CompleteFiles, GetHolding, Holding, OpenCache, OpenShared, Opened, Put,
     SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
@@ -41,6 +42,7 @@ pub struct Store {
     /// Contents with an open file, the longest open first.
     open: VecDeque<FileId>,
     watchers: Vec<Recipient<StoreEvent>>,
+    recent: Recent,
 }
 
 impl Store {
@@ -64,6 +66,7 @@ impl Store {
             contents,
             open: VecDeque::new(),
             watchers: Vec::new(),
+            recent: Recent::default(),
         })
     }
 
@@ -244,49 +247,32 @@ impl Handler<OpenCache> for Store {
 impl Handler<Put> for Store {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
-    /// Verify, then make room, then write: a chunk that does not verify costs
-    /// nothing that is held.
+    /// Verify, then write. If something has to go for it, the chunk is verified
+    /// before that: one that is not what it claims to be costs nothing that is held.
     fn handle(&mut self, put: Put, _: &mut Context<Self>) -> Self::Result {
-        let Put {
-            file,
-            chunk,
-            proof,
-            payload,
-        } = put;
+        let (file, chunk) = (put.file, put.chunk);
         let Some(content) = self.contents.get(&file) else {
             return Box::pin(actix::fut::ready(Err(StoreError::UnknownFile)));
         };
+        let geometry = content.geometry;
         if content.is_shared() || self.ledger.holds(file, chunk) {
             return Box::pin(actix::fut::ready(Ok(())));
         }
-        let geometry = content.geometry;
-        let bytes = payload.clone();
+        if self.ledger.has_room(geometry.chunk_len(chunk).into()) {
+            return self.write(geometry, put);
+        }
+        let (bytes, proof) = (put.payload.clone(), put.proof.clone());
         let verified = blocking(move || {
             verify(file, geometry, chunk, &bytes, &proof).map_err(|_| StoreError::Corrupt)
         });
-        let stored = verified.into_actor(self).then(move |nodes, actor, _| {
-            let prepared = nodes.and_then(|nodes| {
-                let prepared = actor.prepare_put(file, chunk)?;
-                let content = actor.contents.get(&file).ok_or(StoreError::UnknownFile)?;
-                Ok((prepared, content.unknown(nodes)))
-            });
-            let work = async move {
-                let ((files, erasures), nodes) = prepared?;
-                let written = blocking(move || {
-                    erase(erasures);
-                    let written = files.write_chunk(geometry, chunk, &payload, &nodes);
-                    written.map(|()| nodes)
-                });
-                Ok::<_, StoreError>(written.await)
-            };
-            work.into_actor(actor)
-        });
-        Box::pin(stored.map(move |result, actor, _| {
-            let written = result?;
-            actor.ledger.release(geometry.chunk_len(chunk).into());
-            actor.stored(file, chunk, &written?);
-            Ok(())
-        }))
+        Box::pin(
+            verified
+                .into_actor(self)
+                .then(move |verified, actor, _| match verified {
+                    Ok(_) => actor.write(geometry, put),
+                    Err(error) => Box::pin(actix::fut::ready(Err(error))),
+                }),
+        )
     }
 }
 
@@ -299,7 +285,45 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Store {
-    /// Room for a verified chunk, reserved, and where it is written. What has
+    /// Verifies and writes a chunk, in one go on the blocking pool.
+    fn write(
+        &mut self,
+        geometry: Geometry,
+        put: Put,
+    ) -> ResponseActFuture<Self, Result<(), StoreError>> {
+        let Put {
+            file,
+            chunk,
+            proof,
+            payload,
+        } = put;
+        let (files, erasures) = match self.prepare_put(file, chunk) {
+            Ok(prepared) => prepared,
+            Err(error) => return Box::pin(actix::fut::ready(Err(error))),
+        };
+        let known = self.contents.get(&file).map(|c| c.known(chunk));
+        let known = known.unwrap_or_default();
+        let bytes = payload.clone();
+        let work = blocking(move || {
+            erase(erasures);
+            let nodes = verify(file, geometry, chunk, &bytes, &proof);
+            let mut nodes = nodes.map_err(|_| StoreError::Corrupt)?;
+            nodes.retain(|(node, _)| !known.contains(node));
+            files.write_chunk(geometry, chunk, &bytes, &nodes)?;
+            Ok(nodes)
+        });
+        Box::pin(work.into_actor(self).map(move |written, actor, _| {
+            actor.ledger.release(geometry.chunk_len(chunk).into());
+            let nodes = written?;
+            if let Some(content) = actor.contents.get(&file) {
+                actor.recent.add(file, chunk, content.epoch, payload);
+            }
+            actor.stored(file, chunk, &nodes);
+            Ok(())
+        }))
+    }
+
+    /// Room for a chunk, reserved, and where it is written. What has
     /// to go for it is evicted.
     fn prepare_put(
         &mut self,

@@ -23,15 +23,18 @@ use super::{
 };
 use crate::announcer::{Announcer, ForgetPeers, SendReport, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::lifecycle::Close;
+use crate::lifecycle::{Close, every};
 use crate::media::Geometry;
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
 use crate::wire::link::LinkLimits;
 use crate::wire::{ByeReason, FileReport, Hello, Link, Message, PathReason, Report};
 
-/// How often dials are looked for, choke turns passed on and stored chunks told
-/// to peers. Peers wait for haves, so this is short.
-const TICK: Duration = Duration::from_millis(50);
+/// How often dials are looked for and choke turns passed on.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Time in which stored chunks are gathered before peers are told. Peers wait for
+/// haves, so this is short.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How often the tracker is told what was measured.
 const REPORT_INTERVAL: Duration = Duration::from_secs(2);
@@ -120,7 +123,6 @@ impl Swarm {
         for change in self.slots.tick(now) {
             self.apply(change);
         }
-        self.tell_fresh(ctx);
     }
 
     fn dial(&mut self, ctx: &mut Context<Self>, peer: PeerId, address: SocketAddr) {
@@ -218,12 +220,12 @@ impl Swarm {
         }
     }
 
-    /// Tells what was stored since the last tick, in one message a file.
+    /// Tells what was stored lately, in one message a file.
     fn tell_fresh(&mut self, ctx: &mut Context<Self>) {
-        if self.fresh.is_empty() {
-            return;
-        }
         for (file, chunks) in std::mem::take(&mut self.fresh) {
+            if chunks.is_empty() {
+                continue;
+            }
             if let Some(join) = self.joined.get(&file) {
                 self.broadcast(&HoldingsChanged::More(file, join.geometry, chunks));
             } else {
@@ -295,8 +297,8 @@ impl Actor for Swarm {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.store.do_send(WatchStore(ctx.address().recipient()));
-        ctx.run_interval(TICK, Self::tick);
-        ctx.run_interval(REPORT_INTERVAL, |actor, ctx| {
+        every(ctx, TICK, Self::tick);
+        every(ctx, REPORT_INTERVAL, |actor, ctx| {
             actor.report();
             actor.close_idle();
             let uplink = actor.uploader.send(Uplink).into_actor(actor);
@@ -423,6 +425,9 @@ impl Handler<StoreEvent> for Swarm {
     fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
         match event {
             StoreEvent::Stored { file, chunk } => {
+                if self.fresh.is_empty() {
+                    ctx.run_later(GATHER, Self::tell_fresh);
+                }
                 self.fresh.entry(file).or_default().insert(chunk.0);
             }
             StoreEvent::Opened { file, .. } => self.tell_all_held(ctx, file),

@@ -24,12 +24,17 @@ use super::{
     SwarmEventKind,
 };
 use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::lifecycle::every;
 use crate::media::Geometry;
 use crate::store::{GetHolding, Put, Store, StoreError};
 use crate::wire::{ByeReason, Hello, Link, LinkReader, LinkWriter, Message, WireError};
 
 /// How often silence is looked for and the swarm is told the rates.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long what is in no hurry waits for a message to go with. To be woken for a
+/// message costs the peer more than to read it.
+const SOON: Duration = Duration::from_millis(100);
 
 /// What a connection tells the swarm that owns it.
 #[derive(Debug, Message)]
@@ -91,6 +96,8 @@ pub struct Connection {
     uploader: Addr<Uploader>,
     /// How files are cut that the peer was told of.
     told: HashMap<FileId, Geometry>,
+    /// Messages that wait for the next that is in a hurry.
+    soon: Vec<Message>,
 }
 
 impl Connection {
@@ -116,6 +123,7 @@ impl Connection {
             schedulers: HashMap::new(),
             uploader,
             told: HashMap::new(),
+            soon: Vec::new(),
         }
     }
 
@@ -134,7 +142,33 @@ impl Connection {
         }
     }
 
+    /// Sends what can wait a moment: with the next message, or soon. Of what says
+    /// the same kind of thing only the latest goes.
+    fn send_soon(&mut self, ctx: &mut Context<Self>, message: Message) {
+        if self.soon.is_empty() {
+            ctx.run_later(SOON, Self::send_waiting);
+        }
+        self.soon.retain(|older| match (older, &message) {
+            (Message::Position { file: older, .. }, Message::Position { file, .. }) => {
+                older != file
+            }
+            (older, message) => std::mem::discriminant(older) != std::mem::discriminant(message),
+        });
+        self.soon.push(message);
+    }
+
+    fn send_waiting(&mut self, ctx: &mut Context<Self>) {
+        for message in std::mem::take(&mut self.soon) {
+            self.queue(ctx, message);
+        }
+    }
+
     fn send(&mut self, ctx: &mut Context<Self>, message: Message) {
+        self.send_waiting(ctx);
+        self.queue(ctx, message);
+    }
+
+    fn queue(&mut self, ctx: &mut Context<Self>, message: Message) {
         match self.writer.send(message) {
             Ok(()) => {}
             Err(WireError::Violation(text)) => {
@@ -296,7 +330,7 @@ impl Actor for Connection {
         }
         let turns = ctx.address().recipient();
         self.tell_uploader(UploadEvent::Joined(self.peer, turns));
-        ctx.run_interval(TICK, Self::tick);
+        every(ctx, TICK, Self::tick);
         self.tick(ctx);
     }
 
@@ -446,7 +480,7 @@ impl Handler<TellPosition> for Connection {
                 uplink: tell.place.uplink,
                 playhead: tell.place.playhead,
             };
-            self.send(ctx, message);
+            self.send_soon(ctx, message);
         }
     }
 }

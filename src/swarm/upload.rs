@@ -34,8 +34,9 @@ pub struct UploadTuning {
     pub longest_wait: Duration,
 }
 
-/// Deadlines nearer than this go before everything else.
-pub const PRESSING: Duration = Duration::from_millis(500);
+/// Deadlines nearer than this go before everything else: twice the time in which a
+/// request crosses a full line, a chunk is sent beside another, and is stored.
+pub const PRESSING: Duration = Duration::from_millis(900);
 
 impl Default for UploadTuning {
     /// Decided by simulation, see `docs/benchmarks.md`.

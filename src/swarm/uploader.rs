@@ -12,6 +12,7 @@ use actix::prelude::*;
 
 use super::upload::{Upload, UploadTuning, Uploads};
 use crate::ids::{ChunkIndex, FileId, PeerId};
+use crate::lifecycle::every;
 use crate::wire::link::LinkLimits;
 use crate::wire::{Backlog, RejectReason};
 
@@ -112,10 +113,11 @@ impl Actor for Uploader {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(TICK, |actor, _| {
+        every(ctx, TICK, |actor, _| {
             actor.serve();
             actor.tell_backlog();
-            actor.limits.set_pace(actor.uploads.pace());
+            let uploads = &actor.uploads;
+            actor.limits.set_line(uploads.pace(), uploads.uplink());
         });
     }
 }

@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::codec::FramedRead;
 
+use super::options;
 use super::{Frame, Message, WireCodec, WireError};
 use crate::config::Rate;
 
@@ -36,10 +37,6 @@ const CONTROL_QUEUE: usize = 1024;
 /// [`crate::swarm::upload`] to say; this only bounds it.
 const PAYLOAD_QUEUE: usize = 512;
 
-/// Bytes the system may hold that are not yet on the line. What it holds, no
-/// deadline and no cancel can overtake.
-const UNSENT: libc::c_int = 16 << 10;
-
 /// Bytes the reader's buffer begins with; it grows to a frame when needed.
 const READ_BUFFER: usize = 64 << 10;
 
@@ -49,8 +46,8 @@ const MAX_BATCH: usize = 256 << 10;
 /// Less than this is not worth telling the system to wait for.
 const MIN_AWAITED: usize = 4 << 10;
 
-/// Bytes the system is told to wait for at most: its buffers have room for them.
-const MAX_AWAITED: usize = 32 << 10;
+/// Bytes the system is told to wait for at most: its buffers make room for them.
+const MAX_AWAITED: usize = 64 << 10;
 
 /// Time a write may take before the other side counts as gone: a full batch at
 /// 140 kbit/s.
@@ -61,8 +58,17 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct LinkLimits {
     upload: Option<Arc<RateLimiter>>,
     download: Option<Arc<RateLimiter>>,
+    /// What the uplink carries, for the links to send accordingly.
+    line: Arc<Line>,
+}
+
+/// What an uplink carries, as far as it is known.
+#[derive(Debug, Default)]
+struct Line {
     /// Bytes a second that one link may send at; 0 for any.
-    pace: Arc<AtomicU64>,
+    pace: AtomicU64,
+    /// Bytes a second that all together carry; 0 if unknown.
+    capacity: AtomicU64,
 }
 
 impl LinkLimits {
@@ -71,14 +77,18 @@ impl LinkLimits {
         Self {
             upload: limiter(upload),
             download: limiter(download),
-            pace: Arc::default(),
+            line: Arc::default(),
         }
     }
 
-    /// From now on no link sends faster than this, in bytes a second, so that no
-    /// queue builds up in front of a slow line.
-    pub fn set_pace(&self, pace: Option<u64>) {
-        self.pace.store(pace.unwrap_or(0), Ordering::Relaxed);
+    /// From now on no link sends faster than `pace`, so that no queue builds up in
+    /// front of a slow line; and the system holds back as much as suits an uplink
+    /// of `capacity`. Both in bytes a second.
+    pub fn set_line(&self, pace: Option<u64>, capacity: Option<u64>) {
+        self.line.pace.store(pace.unwrap_or(0), Ordering::Relaxed);
+        self.line
+            .capacity
+            .store(capacity.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -152,8 +162,8 @@ impl Link {
     /// The connection is already gone.
     pub fn new(stream: TcpStream, limits: &LinkLimits) -> Result<Self, WireError> {
         stream.set_nodelay(true)?;
-        limit_unsent(&stream);
-        choose_congestion_control(&stream);
+        options::limit_unsent(&stream, options::unsent(0));
+        options::choose_congestion_control(&stream);
         let remote = stream.peer_addr()?;
         let (read, write) = stream.into_split();
         let (control, control_queue) = mpsc::channel(CONTROL_QUEUE);
@@ -246,7 +256,7 @@ impl AsyncRead for PatientSocket {
             this.awaited = awaited;
             let stream: &TcpStream = this.socket.as_ref();
             let bytes = awaited as libc::c_int;
-            set_option(stream, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes);
+            options::set(stream, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes);
         }
         Pin::new(&mut this.socket).poll_read(cx, buffer)
     }
@@ -333,7 +343,7 @@ async fn write_frames(
     limits: LinkLimits,
 ) {
     let limit = limits.upload;
-    let mut pace = 0;
+    let (mut pace, mut unsent) = (0, options::unsent(0));
     let mut held_back: Option<(Payload, Pin<Box<AcquireOwned>>)> = None;
     let mut batch = Batch::default();
     loop {
@@ -360,10 +370,15 @@ async fn write_frames(
             };
             batch.push_payload(next);
         }
-        let wanted_pace = limits.pace.load(Ordering::Relaxed);
+        let wanted_pace = limits.line.pace.load(Ordering::Relaxed);
         if wanted_pace != pace {
             pace = wanted_pace;
-            set_pace(socket.as_ref(), pace);
+            options::set_pace(socket.as_ref(), pace);
+        }
+        let wanted_unsent = options::unsent(limits.line.capacity.load(Ordering::Relaxed));
+        if wanted_unsent != unsent {
+            unsent = wanted_unsent;
+            options::limit_unsent(socket.as_ref(), unsent);
         }
         let written = tokio::time::timeout(WRITE_TIMEOUT, socket.write_all_buf(&mut batch)).await;
         if !matches!(written, Ok(Ok(()))) {
@@ -436,51 +451,5 @@ impl Buf for Batch {
             count -= part.len();
             self.parts.pop_front();
         }
-    }
-}
-
-/// Keeps what the system holds back small; without it, deadlines are only met
-/// less well, so a system that does not know it does no harm.
-fn limit_unsent(stream: &TcpStream) {
-    set_option(stream, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, UNSENT);
-}
-
-/// CUBIC, whatever the system prefers. BBR takes the shortest round trip it saw
-/// for the line's own; where our own uploads delay the acknowledgements of our
-/// downloads, as they do on every home line, it then keeps a few packets on the
-/// way and leaves most of a source's uplink idle.
-fn choose_congestion_control(stream: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    set_option(stream, libc::IPPROTO_TCP, libc::TCP_CONGESTION, *b"cubic");
-}
-
-/// Spreads what is sent over time, at most so many bytes a second; 0 for any. A
-/// system that cannot only has longer queues in front of its line.
-fn set_pace(stream: &TcpStream, pace: u64) {
-    #[cfg(target_os = "linux")]
-    {
-        let rate = match u32::try_from(pace) {
-            Ok(0) | Err(_) => u32::MAX,
-            Ok(rate) => rate,
-        };
-        set_option(stream, libc::SOL_SOCKET, libc::SO_MAX_PACING_RATE, rate);
-    }
-}
-
-fn set_option<T>(stream: &TcpStream, level: libc::c_int, option: libc::c_int, value: T) {
-    use std::os::fd::AsRawFd;
-    // SAFETY: the descriptor is open, and the value lives through the call.
-    let result = unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            level,
-            option,
-            std::ptr::from_ref(&value).cast(),
-            std::mem::size_of_val(&value) as libc::socklen_t,
-        )
-    };
-    if result != 0 {
-        let error = std::io::Error::last_os_error();
-        tracing::debug!(%error, option, "a socket option is not known");
     }
 }

@@ -23,6 +23,9 @@ use crate::scheduler::peer::Peer;
 /// round trips.
 const MIN_RESCUE_AGE: Duration = Duration::from_millis(250);
 
+/// A request moves to a peer that needs less than this share of the time.
+const GAIN: f64 = 0.6;
+
 impl Core {
     /// Who owes chunks and sends none loses its requests, and rests.
     pub(super) fn release_silent(&mut self, now: Instant) {
@@ -46,7 +49,8 @@ impl Core {
             return;
         }
         let chunk_bytes = self.geometry.chunk_size().bytes();
-        for chunk in self.windows.urgent(now) {
+        let chunks: Vec<ChunkIndex> = self.flights.keys().copied().collect();
+        for chunk in chunks {
             let Some([flight]) = self.flights.get(&chunk).map(Vec::as_slice) else {
                 continue;
             };
@@ -55,12 +59,15 @@ impl Core {
                 continue;
             };
             let age = now.saturating_duration_since(flight.recalled.unwrap_or(flight.sent));
-            let due = self.windows.time_until(now, chunk);
-            let expected = holder.eta(now, chunk_bytes, due).max(age);
-            if age < MIN_RESCUE_AGE + holder.rtt() * 2 || expected < due {
+            if age < MIN_RESCUE_AGE + holder.rtt() * 2 {
                 continue;
             }
-            let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(0.6);
+            let due = self.windows.time_until(now, chunk);
+            let expected = holder.eta(now, chunk_bytes, due).max(age);
+            if expected < due {
+                continue;
+            }
+            let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(GAIN);
             let others = |id: PeerId, _: &Peer| id != flight.peer;
             let Some((eta, id)) = self.soonest(now, chunk, others).filter(better) else {
                 continue;

@@ -222,17 +222,24 @@ fn a_peer_that_goes_leaves_nothing_in_flight_and_its_share_is_remembered() {
 #[test]
 fn a_rejection_is_taken_at_its_word() {
     let mut film = Film::new();
-    film.peer(1, false, (0..2).collect());
+    film.peer(1, false, [0, 1, 50].into_iter().collect());
     film.play_at(0);
     film.requests();
-    film.core
-        .rejected(film.now, id(1), ChunkIndex(0), RejectReason::NotHeld);
-    assert!(film.requests().is_empty(), "it does not have it after all");
+    let reject = |film: &mut Film, chunk, why| {
+        film.core.rejected(film.now, id(1), ChunkIndex(chunk), why);
+        film.requests()
+    };
+    let none = reject(&mut film, 0, RejectReason::NotHeld);
+    assert!(none.is_empty(), "it does not have it after all");
     let busy = RejectReason::Busy(500 * MS);
-    film.core.rejected(film.now, id(1), ChunkIndex(1), busy);
+    assert!(reject(&mut film, 50, busy).is_empty());
+    assert!(reject(&mut film, 1, busy).is_empty());
+    film.wait(101 * MS);
+    assert_eq!(film.requests(), [(id(1), 1)], "it is needed very soon");
+    film.wait(300 * MS);
     assert!(film.requests().is_empty());
-    film.wait(501 * MS);
-    assert_eq!(film.requests(), [(id(1), 1)]);
+    film.wait(100 * MS);
+    assert_eq!(film.requests(), [(id(1), 50)]);
 }
 
 /// What viewer `me` of two asks the source for, both at the beginning.
@@ -308,7 +315,7 @@ fn a_source_in_reserve_is_not_asked_for_what_a_viewer_has() {
     film.full_peer(1, true);
     film.core.set_reserve(film.now, id(1), true);
     film.peer(2, false, (0..1).collect());
-    film.core.note(id(2), |peer| peer.choking = true);
+    film.core.note(film.now, id(2), |peer| peer.choking = true);
     film.play_at(0);
     film.wait(400 * MS);
     let asked: Vec<u32> = film.requests().into_iter().map(|(_, c)| c).collect();

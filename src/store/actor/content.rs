@@ -181,12 +181,10 @@ impl Content {
         }
     }
 
-    /// Those of a chunk's authenticated hashes that are not on disk yet.
-    pub(super) fn unknown(&self, nodes: Vec<(Node, NodeHash)>) -> Vec<(Node, NodeHash)> {
-        match &self.tree {
-            Some(tree) => tree.unknown(nodes),
-            None => nodes,
-        }
+    /// Nodes on a chunk's way to the root that are known, and on disk, already.
+    pub(super) fn known(&self, chunk: ChunkIndex) -> Vec<Node> {
+        let tree = self.tree.as_ref();
+        tree.map_or_else(Vec::new, |tree| tree.known(chunk))
     }
 
     pub(super) fn proof(&self, chunk: ChunkIndex) -> Option<Bytes> {

@@ -85,7 +85,7 @@ impl Handler<UploadTurn> for Connection {
             UploadTurn::Serve(upload) => self.serve(ctx, upload),
             UploadTurn::Backlog(backlog) => {
                 if self.session.is_wanted() {
-                    self.send(ctx, Message::Backlog(backlog));
+                    self.send_soon(ctx, Message::Backlog(backlog));
                 }
             }
             UploadTurn::Refuse(upload, reason) => {
