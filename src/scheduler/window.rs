@@ -31,7 +31,7 @@ pub const START: Duration = Duration::from_secs(1);
 
 /// Nothing stands still where playing has not begun: who plays comes first by this
 /// time.
-const GRACE: Duration = Duration::from_millis(400);
+const GRACE: Duration = Duration::from_millis(700);
 
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);

@@ -3,7 +3,9 @@
 //! The uplink is the scarcest thing in a swarm, so that what waits for it is
 //! ordered ([`Uploads::next`]):
 //!
-//! 1. What is needed within [`UploadTuning::pressing`], the earliest deadline first.
+//! 1. What is needed within [`UploadTuning::pressing`], the earliest deadline first;
+//!    unless we sent that chunk to so many already that they can pass it on: else a
+//!    crowd that is late would have us send old chunks only, and nobody new ones.
 //! 2. Then the chunk we sent least often: a second copy can come from whoever
 //!    got the first ("least copies first"). Then the earliest deadline.
 //!
@@ -11,7 +13,7 @@
 //! Nothing waits for long: a request that would not be served within
 //! [`UploadTuning::longest_wait`] is refused, with the time after which asking again makes sense,
 //! so that the peer asks elsewhere. Each peer may have one request waiting
-//! whatever the queue, so that nobody starves.
+//! in a queue of up to twice that, so that nobody starves.
 //!
 //! Only so much is handed to the sockets at once ([`Uploads::room`]) that a
 //! choice remains, and enough that the line never idles. The uplink's rate is
@@ -34,20 +36,23 @@ pub struct UploadTuning {
     pub longest_wait: Duration,
 }
 
-/// Deadlines nearer than this go before everything else: twice the time in which a
-/// request crosses a full line, a chunk is sent beside another, and is stored.
+/// What a viewer needs within this time it asks for as pressing: a fifth of a second
+/// before it is served as such, for the request's way.
 pub const PRESSING: Duration = Duration::from_millis(900);
 
 impl Default for UploadTuning {
     /// Decided by simulation, see `docs/benchmarks.md`.
     fn default() -> Self {
         Self {
-            pressing: PRESSING,
+            pressing: Duration::from_millis(700),
             copy_costs: Duration::from_secs(1),
             longest_wait: Duration::from_secs(2),
         }
     }
 }
+
+/// Copies we sent of a chunk after which no deadline is pressing.
+const PLENTY: u16 = 6;
 
 /// How long a refused peer should wait at least.
 const MIN_BUSY: Duration = Duration::from_millis(100);
@@ -147,7 +152,9 @@ impl Uploads {
     pub fn ask(&mut self, peer: PeerId, upload: Upload) -> Result<(), Duration> {
         let own = self.waiting.iter().filter(|(id, _)| *id == peer).count();
         let wait = self.wait_for(self.waiting_bytes + u64::from(upload.bytes));
-        if own >= MAX_PER_PEER || (own > 0 && wait > self.tuning.longest_wait) {
+        let crowded = own > 0 && wait > self.tuning.longest_wait;
+        let flooded = !self.waiting.is_empty() && wait > self.tuning.longest_wait * 2;
+        if own >= MAX_PER_PEER || crowded || flooded {
             return Err((wait / 2).clamp(MIN_BUSY, self.tuning.longest_wait));
         }
         self.waiting.push((peer, upload));
@@ -205,10 +212,11 @@ impl Uploads {
         let pressing = now + self.tuning.pressing;
         let rank = |(peer, upload): &(PeerId, Upload)| {
             let copies = self.copies.get(&(upload.file, upload.chunk)).copied();
-            let mut later = self.tuning.copy_costs * u32::from(copies.unwrap_or(0));
-            if upload.deadline < pressing {
-                later = Duration::ZERO;
-            }
+            let copies = copies.unwrap_or(0);
+            let later = match upload.deadline < pressing && copies < PLENTY {
+                true => Duration::ZERO,
+                false => self.tuning.copy_costs * u32::from(copies),
+            };
             let busy = self.handed.iter().filter(|h| h.peer == *peer).count();
             (upload.deadline + later, busy)
         };

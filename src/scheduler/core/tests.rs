@@ -172,12 +172,12 @@ fn a_late_chunk_is_recalled_then_hedged_and_the_loser_cancelled() {
     film.wait(100 * MS);
     film.peer(2, false, (0..1).collect());
     assert!(film.core.take_effects().is_empty(), "too early");
-    film.wait(400 * MS);
+    film.wait(700 * MS);
     let recalled = Effect::Recall(id(1), ChunkIndex(0));
     assert_eq!(film.core.take_effects(), [recalled]);
     film.wait(200 * MS);
     assert!(film.core.take_effects().is_empty(), "it may be on its way");
-    film.wait(200 * MS);
+    film.wait(600 * MS);
     assert_eq!(film.requests(), [(id(2), 0)], "no answer");
     film.deliver(id(2), 0);
     assert_eq!(film.cancels(), [(id(1), 0)]);
@@ -329,8 +329,8 @@ fn a_hedge_that_costs_nothing_is_given_back() {
     film.peer(1, false, (0..1).collect());
     film.play_at(0);
     film.peer(2, false, (0..1).collect());
-    film.wait(500 * MS);
-    film.wait(400 * MS);
+    film.wait(800 * MS);
+    film.wait(800 * MS);
     let before = film.core.hedges;
     film.deliver(id(2), 0);
     assert!(film.core.hedges >= before + 1.0, "taken back in time");
