@@ -478,7 +478,7 @@ impl Core {
         }
     }
 
-    /// Looks for silent peers and late chunks. Call every 50 ms or so. Returns
+    /// Looks for silent peers and late chunks. Call every 100 ms or so. Returns
     /// stalls that began, with their causes.
     pub fn tick(&mut self, now: Instant) -> Vec<(ChunkIndex, StallCause)> {
         self.release_silent(now);

@@ -17,8 +17,8 @@
 //! other, so that they agree on the shares.
 //!
 //! A plan looks at [`NEARBY`] viewers and [`SOURCES_SEEN`] sources whatever the
-//! size of the swarm, and plans are made one viewer at a time, when it asks. No clock, no randomness of
-//! its own.
+//! size of the swarm, and plans are made one viewer at a time, when it asks. No
+//! clock, no randomness of its own.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -15,9 +15,9 @@ use crate::media::{FileEntry, Geometry, MediaKind};
 pub struct Backlog {
     /// All of it.
     pub all: Duration,
-    /// What is needed very soon and goes first (see [`PRESSING`]).
+    /// What is needed very soon and goes first (see [`UploadTuning::pressing`]).
     ///
-    /// [`PRESSING`]: crate::swarm::upload::PRESSING
+    /// [`UploadTuning::pressing`]: crate::swarm::upload::UploadTuning::pressing
     pub pressing: Duration,
     /// Bytes a second that the uplink carries; 0 while that is not known.
     pub uplink: u64,
