@@ -145,7 +145,7 @@ impl Node {
     pub fn place(&mut self, now: Instant) -> Place {
         let uplink = match self.reserved {
             true => 0,
-            false => self.uploads.uplink().unwrap_or(UNKNOWN_UPLINK),
+            false => self.uploads.share().unwrap_or(UNKNOWN_UPLINK),
         };
         let Some(core) = &mut self.core else {
             return Place::default();

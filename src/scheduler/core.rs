@@ -256,6 +256,7 @@ impl Core {
             true => self.reserved.insert(id),
             false => self.reserved.remove(&id),
         };
+        self.windows.set_crowd(!self.reserved.is_empty());
         self.with_peer(now, id, |peer| peer.reserve = reserve);
     }
 
@@ -458,12 +459,7 @@ impl Core {
     }
 
     fn request(&mut self, now: Instant, id: PeerId, chunk: ChunkIndex) {
-        let deadline = self.windows.time_until(now, chunk);
-        let source = self.peers.get(id).is_some_and(|p| self.peers.is_source(p));
-        let deadline = match source {
-            true => deadline.min(self.needed_by_others(now, chunk)),
-            false => deadline,
-        };
+        let deadline = self.deadline_at(now, id, chunk);
         self.effects.push(Effect::Request(id, chunk, deadline));
         self.in_flight.insert(chunk.0);
         self.taken.insert(chunk.index());

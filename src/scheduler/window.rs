@@ -31,7 +31,10 @@ pub const START: Duration = Duration::from_secs(1);
 
 /// Nothing stands still where playing has not begun: who plays comes first by this
 /// time.
-const GRACE: Duration = Duration::from_millis(700);
+const GRACE: Duration = Duration::from_millis(400);
+
+/// The same in a crowd so large that the tracker keeps sources in reserve.
+const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
 
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);
@@ -65,6 +68,8 @@ pub struct Windows {
     urgent: Duration,
     /// Chunks that may be wanted at one reader.
     room: u32,
+    /// How long a viewer that does not play yet gives way to those who do.
+    grace: Duration,
     readers: BTreeMap<ReaderId, Reader>,
 }
 
@@ -92,8 +97,17 @@ impl Windows {
             ahead: read_ahead,
             urgent,
             room,
+            grace: GRACE,
             readers: BTreeMap::new(),
         }
+    }
+
+    /// Whether so many watch that the tracker keeps sources in reserve.
+    pub fn set_crowd(&mut self, crowd: bool) {
+        self.grace = match crowd {
+            true => GRACE_IN_CROWD,
+            false => GRACE,
+        };
     }
 
     /// A reader asks for a chunk, which is here or not. Returns whether it jumped.
@@ -164,6 +178,12 @@ impl Windows {
     /// Where everybody reads.
     pub fn positions(&self) -> impl Iterator<Item = ChunkIndex> {
         self.readers.values().map(|reader| reader.at)
+    }
+
+    /// Whether a playhead moves, or stands still only for want of a chunk.
+    pub fn plays(&self) -> bool {
+        let mut readers = self.readers.values();
+        readers.any(|reader| reader.since.is_some() || reader.stalled)
     }
 
     /// Whether nobody reads.
@@ -253,7 +273,7 @@ impl Windows {
         let coming = self.readers.values().filter(|reader| reader.at <= chunk);
         let until = coming.map(|reader| {
             let starting = reader.since.is_none() && !reader.stalled;
-            let grace = if starting { GRACE } else { Duration::ZERO };
+            let grace = if starting { self.grace } else { Duration::ZERO };
             time.saturating_sub(self.playhead_of(reader, now)) + grace
         });
         until.min().unwrap_or(NEVER)

@@ -16,7 +16,7 @@ use super::connection::{
 use super::dial::dial;
 use super::roster::{Admission, Roster};
 use super::slots::{Change, Slots};
-use super::uploader::{Uplink, Uploader};
+use super::uploader::{Uplink, UplinkState, Uploader};
 use super::{
     JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, Place, ReportFile, SwarmEvent,
     SwarmEventKind, SwarmSnapshot, SwarmState, UNKNOWN_UPLINK,
@@ -72,8 +72,8 @@ pub struct Swarm {
     store: Addr<Store>,
     announcer: Addr<Announcer>,
     uploader: Addr<Uploader>,
-    /// Bytes a second our uplink carries, measured or configured.
-    uplink: Option<u64>,
+    /// What our uplink carries, measured or configured.
+    uplink: UplinkState,
     roster: Roster,
     slots: Slots,
     connections: HashMap<PeerId, Addr<Connection>>,
@@ -99,7 +99,7 @@ impl Swarm {
             roster: Roster::new(settings.hello.peer, settings.max_peers),
             slots: Slots::new(settings.upload_slots, now),
             uploader: Uploader::new(settings.upload_limit, settings.limits.clone()).start(),
-            uplink: settings.upload_limit,
+            uplink: UplinkState::limited(settings.upload_limit),
             settings,
             store,
             announcer,
@@ -244,11 +244,8 @@ impl Swarm {
     }
 
     fn ask_for_peers(&self, file: FileId) {
-        let position = self
-            .reports
-            .iter()
-            .find(|report| report.file == file)
-            .map_or(ChunkIndex(0), |report| report.position);
+        let report = self.reports.iter().find(|report| report.file == file);
+        let position = report.map_or(ChunkIndex(0), |report| report.position);
         self.announcer.do_send(WantPeers {
             file,
             position,
@@ -285,10 +282,28 @@ impl Swarm {
         self.announcer.do_send(SendReport(Report {
             upload_rate: state.upload_rate,
             download_rate: state.download_rate,
-            uplink: self.uplink.unwrap_or(0),
+            uplink: self.uplink.carries.unwrap_or(0),
             files: self.reports.iter().cloned().collect(),
             rtts: rtts.collect(),
         }));
+    }
+
+    /// Tells the others where we are in a file, and what we can pass on.
+    fn tell_place(&self, file: FileId, mut place: Place) {
+        place.uplink = match self.reserved.contains(&file) {
+            true => 0,
+            false => self.uplink.share.unwrap_or(UNKNOWN_UPLINK),
+        };
+        if let Some(join) = self.joined.get(&file) {
+            join.events.do_send(SwarmEvent {
+                peer: self.settings.hello.peer,
+                kind: SwarmEventKind::OwnUplink(place.uplink),
+            });
+        }
+        let position = TellPosition { file, place };
+        for connection in self.connections.values() {
+            connection.do_send(position.clone());
+        }
     }
 }
 
@@ -302,7 +317,7 @@ impl Actor for Swarm {
             actor.report();
             actor.close_idle();
             let uplink = actor.uploader.send(Uplink).into_actor(actor);
-            ctx.spawn(uplink.map(|uplink, actor, _| actor.uplink = uplink.ok().flatten()));
+            ctx.spawn(uplink.map(|uplink, actor, _| actor.uplink = uplink.unwrap_or_default()));
         });
         ctx.run_interval(ASK_INTERVAL, |actor, _| {
             actor
@@ -387,35 +402,23 @@ impl Handler<PeerArrived> for Swarm {
 impl Handler<ReportFile> for Swarm {
     type Result = ();
 
-    fn handle(&mut self, report: ReportFile, _: &mut Context<Self>) {
-        let ReportFile {
-            report,
-            window,
-            playhead,
-        } = report;
+    fn handle(&mut self, report: ReportFile, ctx: &mut Context<Self>) {
+        let place = Place {
+            window: report.window,
+            playhead: report.playhead,
+            uplink: 0,
+        };
+        let report = report.report;
         let file = report.file;
         self.reports.retain(|report| report.file != file);
         self.reports.push_front(report);
         self.reports.truncate(MAX_REPORTS);
-        let uplink = match self.reserved.contains(&file) {
-            true => 0,
-            false => self.uplink.unwrap_or(UNKNOWN_UPLINK),
-        };
-        if let Some(join) = self.joined.get(&file) {
-            join.events.do_send(SwarmEvent {
-                peer: self.settings.hello.peer,
-                kind: SwarmEventKind::OwnUplink(uplink),
-            });
-        }
-        let place = Place {
-            window,
-            uplink,
-            playhead,
-        };
-        let position = TellPosition { file, place };
-        for connection in self.connections.values() {
-            connection.do_send(position.clone());
-        }
+        // Asked each time: the share of new chunks follows how idle the uplink is.
+        let uplink = self.uploader.send(Uplink).into_actor(self);
+        ctx.spawn(uplink.map(move |uplink, actor, _| {
+            actor.uplink = uplink.unwrap_or_default();
+            actor.tell_place(file, place);
+        }));
     }
 }
 

@@ -6,6 +6,7 @@
 //! 1. What is needed within [`UploadTuning::pressing`], the earliest deadline first;
 //!    unless we sent that chunk to so many already that they can pass it on: else a
 //!    crowd that is late would have us send old chunks only, and nobody new ones.
+//!    And unless more is pressing than can be served in time.
 //! 2. Then the chunk we sent least often: a second copy can come from whoever
 //!    got the first ("least copies first"). Then the earliest deadline.
 //!
@@ -36,15 +37,14 @@ pub struct UploadTuning {
     pub longest_wait: Duration,
 }
 
-/// What a viewer needs within this time it asks for as pressing: a fifth of a second
-/// before it is served as such, for the request's way.
+/// What is needed within this time is pressing, for who asks and for who serves.
 pub const PRESSING: Duration = Duration::from_millis(900);
 
 impl Default for UploadTuning {
     /// Decided by simulation, see `docs/benchmarks.md`.
     fn default() -> Self {
         Self {
-            pressing: Duration::from_millis(700),
+            pressing: PRESSING,
             copy_costs: Duration::from_secs(1),
             longest_wait: Duration::from_secs(2),
         }
@@ -53,6 +53,19 @@ impl Default for UploadTuning {
 
 /// Copies we sent of a chunk after which no deadline is pressing.
 const PLENTY: u16 = 6;
+
+/// Share of [`UploadTuning::pressing`] that all pressing requests may take together
+/// before none of them is privileged: served by deadline alone, a line that is too
+/// long would be late with all of it (earliest deadline first under overload), and
+/// send nothing that others can pass on.
+const OVERLOAD: f64 = 0.5;
+
+/// The share of new chunks that an idle uplink takes, to pass them on, over that of
+/// one that is busy.
+pub const IDLE_SHARE: u64 = 2;
+
+/// An uplink for which so much waits is busy.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// How long a refused peer should wait at least.
 const MIN_BUSY: Duration = Duration::from_millis(100);
@@ -209,7 +222,11 @@ impl Uploads {
         if self.waiting.is_empty() || !self.has_room(now) {
             return None;
         }
-        let pressing = now + self.tuning.pressing;
+        let overload = self.backlog(now).pressing > self.tuning.pressing.mul_f64(OVERLOAD);
+        let pressing = match overload {
+            true => now,
+            false => now + self.tuning.pressing,
+        };
         let rank = |(peer, upload): &(PeerId, Upload)| {
             let copies = self.copies.get(&(upload.file, upload.chunk)).copied();
             let copies = copies.unwrap_or(0);
@@ -328,6 +345,16 @@ impl Uploads {
         }
     }
 
+    /// What decides our share of the new chunks: the uplink in bytes a second, and up
+    /// to [`IDLE_SHARE`] times that while it has little to send, so that who has just
+    /// come soon holds something that others want.
+    pub fn share(&self) -> Option<u64> {
+        let uplink = self.uplink()?;
+        let waits = self.wait_for(self.waiting_bytes);
+        let idle = 1.0 - waits.min(BUSY).div_duration_f64(BUSY);
+        Some((uplink as f64 * (1.0 + (IDLE_SHARE - 1) as f64 * idle)) as u64)
+    }
+
     /// Time until what waits now will have been sent.
     pub fn backlog(&self, now: Instant) -> Backlog {
         let pressing = |(_, up): &&(PeerId, Upload)| up.deadline < now + self.tuning.pressing;
@@ -342,106 +369,4 @@ impl Uploads {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: FileId = FileId([7; 32]);
-    const CHUNK: u32 = 64 << 10;
-
-    fn id(number: u8) -> PeerId {
-        PeerId([number; 16])
-    }
-
-    fn upload(now: Instant, chunk: u32, seconds: u64) -> Upload {
-        Upload {
-            file: FILE,
-            chunk: ChunkIndex(chunk),
-            bytes: CHUNK,
-            deadline: now + Duration::from_secs(seconds),
-        }
-    }
-
-    /// Serves all that waits, one after another; the chunks in that order.
-    fn order(uploads: &mut Uploads, now: Instant) -> Vec<u32> {
-        let mut served = Vec::new();
-        while let Some((peer, upload)) = uploads.next(now) {
-            uploads.finished(now, peer, CHUNK.into());
-            served.push(upload.chunk.0);
-        }
-        served
-    }
-
-    #[test]
-    fn the_pressing_by_deadline_the_rest_by_copies() {
-        let now = Instant::now();
-        let mut uploads = Uploads::new(now, None, UploadTuning::default());
-        let ask = |uploads: &mut Uploads, peer, chunk, seconds| {
-            uploads
-                .ask(id(peer), upload(now, chunk, seconds))
-                .expect("room");
-        };
-        ask(&mut uploads, 1, 10, 20);
-        assert_eq!(order(&mut uploads, now), [10]);
-        ask(&mut uploads, 2, 10, 18);
-        ask(&mut uploads, 2, 11, 18);
-        ask(&mut uploads, 3, 12, 2);
-        ask(&mut uploads, 3, 13, 1);
-        assert_eq!(order(&mut uploads, now), [13, 12, 11, 10]);
-    }
-
-    #[test]
-    fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
-        let now = Instant::now();
-        let mut uploads = Uploads::new(now, None, UploadTuning::default());
-        for chunk in 0..4 {
-            let asked = uploads.ask(id(1), upload(now, chunk, 9));
-            asked.expect("room");
-        }
-        assert!(uploads.next(now).is_some() && uploads.next(now).is_some());
-        assert_eq!(uploads.next(now), None, "two are on their way");
-        let later = now + MAX_STUCK;
-        assert_eq!(uploads.next(later), None, "it does not take what it has");
-        let asked = uploads.ask(id(2), upload(now, 0, 9));
-        asked.expect("room");
-        let next = uploads.next(later).map(|(peer, _)| peer);
-        assert_eq!(next, Some(id(2)), "others do not wait for it");
-        uploads.gone(id(1));
-        assert_eq!(uploads.next(later), None);
-    }
-
-    /// Serves for `seconds` at a megabyte a second with requests always waiting.
-    fn saturated(seconds: u64) -> (Uploads, Instant) {
-        let start = Instant::now();
-        let mut now = start;
-        let mut uploads = Uploads::new(now, None, UploadTuning::default());
-        let mut chunk = 0;
-        while now < start + Duration::from_secs(seconds) {
-            while uploads.waiting.len() < 4 {
-                chunk += 1;
-                let asked = uploads.ask(id(1), upload(now, chunk, 9));
-                asked.expect("room");
-            }
-            let (peer, _) = uploads.next(now).expect("waits");
-            now += Duration::from_secs_f64(f64::from(CHUNK) / 1e6);
-            uploads.finished(now, peer, CHUNK.into());
-        }
-        (uploads, now)
-    }
-
-    #[test]
-    fn the_uplink_is_measured_and_a_long_queue_refuses() {
-        let (mut uploads, now) = saturated(10);
-        let uplink = uploads.uplink().expect("measured");
-        assert!((900_000..1_100_000).contains(&uplink), "{uplink}");
-        let asked = (100..200).map(|chunk| uploads.ask(id(2), upload(now, chunk, 30)));
-        let refused = asked.filter(Result::is_err).count();
-        assert!((70..80).contains(&refused), "2 s fit, {refused} do not");
-        assert!(
-            uploads.ask(id(3), upload(now, 1, 30)).is_ok(),
-            "a first one"
-        );
-        assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)).is_some());
-        assert_eq!(uploads.cancel(id(3), FILE, ChunkIndex(1)), None);
-        assert_eq!(uploads.forget(id(2)).len(), 100 - refused);
-    }
-}
+mod tests;

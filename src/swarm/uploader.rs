@@ -57,10 +57,29 @@ pub enum UploadTurn {
     Refuse(Upload, RejectReason),
 }
 
-/// Asks what the uplink carries, in bytes a second, if that is known.
+/// Asks what the uplink carries.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<u64>")]
+#[rtype(result = "UplinkState")]
 pub struct Uplink;
+
+/// What the uplink carries, in bytes a second; `None` while that is not known.
+#[derive(Debug, Clone, Copy, Default, MessageResponse)]
+pub struct UplinkState {
+    /// All of it.
+    pub carries: Option<u64>,
+    /// What decides the share of new chunks to pass on: more while it is idle.
+    pub share: Option<u64>,
+}
+
+impl UplinkState {
+    /// Before anything is measured, the configured limit.
+    pub fn limited(limit: Option<u64>) -> Self {
+        Self {
+            carries: limit,
+            share: limit,
+        }
+    }
+}
 
 /// The actor.
 #[derive(Debug)]
@@ -166,9 +185,12 @@ impl Handler<UploadEvent> for Uploader {
 }
 
 impl Handler<Uplink> for Uploader {
-    type Result = Option<u64>;
+    type Result = UplinkState;
 
     fn handle(&mut self, _: Uplink, _: &mut Context<Self>) -> Self::Result {
-        self.uploads.uplink()
+        UplinkState {
+            carries: self.uploads.uplink(),
+            share: self.uploads.share(),
+        }
     }
 }

@@ -251,7 +251,7 @@ impl SwarmPlan {
         nearby.extend(far);
         nearby.sort_unstable();
         nearby.dedup();
-        let mut drawn: Vec<(bool, f64, Supplier)> = nearby
+        let mut drawn: Vec<(bool, f64, ChunkIndex, Candidate<'a>)> = nearby
             .into_iter()
             .filter(|peer| *peer != asker.peer)
             .filter_map(|peer| {
@@ -261,9 +261,8 @@ impl SwarmPlan {
                 if before.contains(&peer) {
                     weight *= MOVING;
                 }
-                let reasons = reasons(&candidate, asker, Some(viewer.position));
                 let key = draw(weight, rng);
-                Some((together(&peer), key, Supplier { peer, reasons }))
+                Some((together(&peer), key, viewer.position, candidate))
             })
             .collect();
         drawn.sort_by(|a, b| {
@@ -272,7 +271,13 @@ impl SwarmPlan {
                 .unwrap_or(std::cmp::Ordering::Equal)
         });
         drawn.truncate(SUPPLIERS);
-        let named: Vec<Supplier> = drawn.into_iter().map(|(_, _, s)| s).collect();
+        let named = drawn
+            .into_iter()
+            .map(|(_, _, position, candidate)| Supplier {
+                peer: candidate.peer,
+                reasons: reasons(&candidate, asker, Some(position)),
+            });
+        let named: Vec<Supplier> = named.collect();
         for supplier in &named {
             if let Some(viewer) = self.viewers.get_mut(&supplier.peer) {
                 viewer.customers += 1;

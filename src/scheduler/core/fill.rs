@@ -12,10 +12,13 @@ use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
 use crate::scheduler::peers::Peers;
 use crate::swarm::UNKNOWN_UPLINK;
-use crate::swarm::upload::PRESSING;
+use crate::swarm::upload::{IDLE_SHARE, PRESSING};
 
 /// Missing chunks looked at for one decision; bounds its cost.
 const MAX_CANDIDATES: usize = 512;
+
+/// Time it takes to pass a chunk on to all who need it.
+const PASSING_ON: Duration = Duration::from_millis(1200);
 
 /// A share of a peer's estimate for a chunk that must fit before its deadline.
 pub(super) const SAFETY: f64 = 0.7;
@@ -28,10 +31,23 @@ impl Core {
         chunk: ChunkIndex,
         allowed: impl Fn(PeerId, &Peer) -> bool,
     ) -> Option<(Duration, PeerId)> {
+        let due = self.windows.time_until(now, chunk);
+        self.soonest_of(now, chunk, due, due < PRESSING, allowed)
+    }
+
+    /// The peer that would deliver a chunk that is needed in `due` soonest, of those
+    /// with credits; `pressing` ones count if it is.
+    fn soonest_of(
+        &self,
+        now: Instant,
+        chunk: ChunkIndex,
+        due: Duration,
+        pressing: bool,
+        allowed: impl Fn(PeerId, &Peer) -> bool,
+    ) -> Option<(Duration, PeerId)> {
         let limit = self.tuning.requests_per_peer;
         let bytes = self.geometry.chunk_len(chunk);
-        let due = self.windows.time_until(now, chunk);
-        let credits = |peer: &Peer| match due < PRESSING {
+        let credits = |peer: &Peer| match pressing {
             true => peer.pressing_credits(now, limit),
             false => peer.free_credits(now, limit),
         };
@@ -67,24 +83,25 @@ impl Core {
     }
 
     /// Our share of what no viewer holds and somebody needs soon: others wait for
-    /// us to pass it on, so it goes before what only we need.
+    /// us to pass it on, so it goes before what only we need, and does not wait for
+    /// credits that requests for later parts hold.
     fn fill_duties(&mut self, now: Instant) {
         let until = self.tuning.duty_within;
         let limit = self.tuning.requests_per_peer;
-        let open = |peer: &Peer| !peer.reserve && peer.free_credits(now, limit) > 0;
+        let open = |peer: &Peer| !peer.reserve && peer.pressing_credits(now, limit) > 0;
         if !self.peers.sources().any(|(_, peer)| open(peer)) {
             return;
         }
         for chunk in self.fresh(&self.missing(now)) {
-            let due = self.windows.time_until(now, chunk);
-            if due.min(self.needed_by_others(now, chunk)) > until {
+            let due = self.needed(now, chunk);
+            if due > until {
                 return;
             }
             if self.is_ours(chunk) {
                 let open = |_: PeerId, peer: &Peer| self.peers.is_source(peer) && !peer.reserve;
-                match self.soonest(now, chunk, open) {
+                match self.soonest_of(now, chunk, due, false, open) {
                     Some((_, id)) => self.request(now, id, chunk),
-                    None => return,
+                    None => return self.make_room(now, due),
                 }
             }
         }
@@ -229,6 +246,29 @@ impl Core {
         until.min().unwrap_or(Duration::MAX)
     }
 
+    /// The deadline told with a request. What no viewer holds is to be passed on after
+    /// it came, so it is needed earlier; and a source that is asked for much that is
+    /// late still sends what nobody has.
+    pub(super) fn deadline_at(&self, now: Instant, peer: PeerId, chunk: ChunkIndex) -> Duration {
+        let source = self
+            .peers
+            .get(peer)
+            .is_some_and(|p| self.peers.is_source(p));
+        match source {
+            true if self.peers.no_viewer_has(chunk) => {
+                self.needed(now, chunk).saturating_sub(PASSING_ON)
+            }
+            true => self.needed(now, chunk),
+            false => self.windows.time_until(now, chunk),
+        }
+    }
+
+    /// Time until the first of all, us too, needs a chunk that we fetch for all.
+    pub(super) fn needed(&self, now: Instant, chunk: ChunkIndex) -> Duration {
+        let due = self.windows.time_until(now, chunk);
+        due.min(self.needed_by_others(now, chunk))
+    }
+
     /// Whether a chunk falls to us, of all viewers that fetch at that place.
     fn is_ours(&self, chunk: ChunkIndex) -> bool {
         let viewers = self.peers.viewers();
@@ -236,7 +276,8 @@ impl Core {
         let uplinks = others.clone().map(|(_, peer)| peer.place.uplink);
         let highest = uplinks.max().unwrap_or(0).max(self.uplink);
         let known = |uplink: u64| match uplink {
-            UNKNOWN_UPLINK => highest,
+            // Nothing ever waited for it.
+            UNKNOWN_UPLINK => highest.saturating_mul(IDLE_SHARE),
             uplink => uplink,
         };
         let best = others

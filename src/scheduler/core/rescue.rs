@@ -6,7 +6,7 @@
 //! comes twice, however often requests move, and a crowd that is late does not
 //! become later by asking for everything twice.
 //!
-//! Only a peer that does not answer the recall is doubted: then a second peer is
+//! Only where a recall is not answered, or there is no time for one, is a second peer
 //! asked for the same (hedging as in Dean & Barroso, "The Tail at Scale", 2013).
 //! Chunks that did come twice use up the budget for that, a twentieth of what
 //! arrives. A peer that owes chunks and sends none for long loses all its
@@ -18,10 +18,22 @@ use super::fill::SAFETY;
 use super::{Core, Effect, Flight, Picker};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
+use crate::swarm::upload::PRESSING;
 
 /// A request is neither recalled nor made elsewhere before this age, beyond two
 /// round trips.
 const MIN_RESCUE_AGE: Duration = Duration::from_millis(250);
+
+/// What would come no sooner than this before it is needed is late already: to ask
+/// another peer takes time, too.
+const MARGIN: Duration = Duration::from_millis(400);
+
+/// A recall is answered over two uplinks that are full. What is needed within this
+/// time cannot wait for that.
+const RECALL_TAKES: Duration = Duration::from_millis(600);
+
+/// Only a request that is needed so much later makes room for another.
+const MUCH_LATER: Duration = Duration::from_secs(1);
 
 /// A request moves to a peer that needs less than this share of the time.
 const GAIN: f64 = 0.6;
@@ -63,8 +75,10 @@ impl Core {
                 continue;
             }
             let due = self.windows.time_until(now, chunk);
-            let expected = holder.eta(now, chunk_bytes, due).max(age);
-            if expected < due {
+            // It may wait as long as others need theirs sooner, and not much longer.
+            let waits = age.min(PRESSING.saturating_sub(due));
+            let expected = holder.eta(now, chunk_bytes, due).max(waits);
+            if expected + MARGIN < due {
                 continue;
             }
             let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(GAIN);
@@ -72,7 +86,9 @@ impl Core {
             let Some((eta, id)) = self.soonest(now, chunk, others).filter(better) else {
                 continue;
             };
-            if flight.recalled.is_none() {
+            if flight.recalled.is_none()
+                && (due >= RECALL_TAKES || self.hedges < 1.0 || !self.windows.plays())
+            {
                 self.recall(now, chunk);
             } else if self.hedges >= 1.0 {
                 tracing::trace!(%chunk, ?eta, "hedged");
@@ -90,6 +106,29 @@ impl Core {
         {
             flight.recalled = Some(now);
             self.effects.push(Effect::Recall(flight.peer, chunk));
+        }
+    }
+
+    /// Something is needed in `due`, and no source has credits left for it: of what
+    /// waits at one, the request that is needed last is taken back, if that is much
+    /// later. One at a time.
+    pub(super) fn make_room(&mut self, now: Instant, due: Duration) {
+        let open = |flight: &&Flight| {
+            let source = self.peers.get(flight.peer);
+            source.is_some_and(|peer| self.peers.is_source(peer) && !peer.reserve)
+        };
+        let single = self.flights.iter().filter_map(|(chunk, flights)| {
+            let [flight] = flights.as_slice() else {
+                return None;
+            };
+            Some((*chunk, flight)).filter(|(_, flight)| open(flight))
+        });
+        if single.clone().any(|(_, flight)| flight.recalled.is_some()) {
+            return;
+        }
+        let needed = single.map(|(chunk, _)| (self.needed(now, chunk), chunk));
+        if let Some((_, last)) = needed.max().filter(|(later, _)| *later > due + MUCH_LATER) {
+            self.recall(now, last);
         }
     }
 

@@ -425,3 +425,41 @@ fn a_full_disk_pauses_fetching() {
     film.wait(1001 * MS);
     assert!(film.requests().iter().any(|(_, asked)| *asked == chunk));
 }
+
+#[test]
+fn a_source_is_told_to_send_what_nobody_has_before_what_is_merely_late() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    let told = |film: &Film, chunk| {
+        let deadline = film.core.deadline_at(film.now, id(1), ChunkIndex(chunk));
+        deadline.as_millis()
+    };
+    let fresh = told(&film, 30);
+    film.peer(2, false, RoaringBitmap::from_iter([30]));
+    assert_eq!(told(&film, 30) - fresh, 1200, "time to pass it on");
+}
+
+#[test]
+fn what_is_needed_sooner_takes_the_place_of_what_is_needed_later() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    for _ in 0..5 {
+        film.now += 100 * MS;
+        for (peer, chunk) in film.requests() {
+            film.deliver(peer, chunk);
+        }
+    }
+    film.core.take_effects();
+    let waiting = film.core.flights.keys().copied();
+    let needed = waiting.map(|chunk| (film.core.needed(film.now, chunk), chunk));
+    let (due, last) = needed.max().expect("it fetches ahead");
+    film.core.make_room(film.now, due - 900 * MS);
+    assert!(film.core.take_effects().is_empty(), "not much later");
+    film.core.make_room(film.now, due - 1100 * MS);
+    let recall = Effect::Recall(id(1), last);
+    assert_eq!(film.core.take_effects(), [recall]);
+    film.core.make_room(film.now, Duration::ZERO);
+    assert!(film.core.take_effects().is_empty(), "one at a time");
+}

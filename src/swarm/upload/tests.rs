@@ -1,0 +1,162 @@
+//! Whose turn it is, and that nobody waits for ever.
+
+use super::*;
+
+const FILE: FileId = FileId([7; 32]);
+const CHUNK: u32 = 64 << 10;
+const SECOND: Duration = Duration::from_secs(1);
+
+fn id(number: u8) -> PeerId {
+    PeerId([number; 16])
+}
+
+fn upload(now: Instant, chunk: u32, seconds: u64) -> Upload {
+    Upload {
+        file: FILE,
+        chunk: ChunkIndex(chunk),
+        bytes: CHUNK,
+        deadline: now + Duration::from_secs(seconds),
+    }
+}
+
+/// Serves all that waits, one after another; the chunks in that order.
+fn order(uploads: &mut Uploads, now: Instant) -> Vec<u32> {
+    let mut served = Vec::new();
+    while let Some((peer, upload)) = uploads.next(now) {
+        uploads.finished(now, peer, CHUNK.into());
+        served.push(upload.chunk.0);
+    }
+    served
+}
+
+#[test]
+fn the_pressing_by_deadline_the_rest_by_copies() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(now, None, UploadTuning::default());
+    let ask = |uploads: &mut Uploads, peer, chunk, seconds| {
+        uploads
+            .ask(id(peer), upload(now, chunk, seconds))
+            .expect("room");
+    };
+    ask(&mut uploads, 1, 10, 20);
+    assert_eq!(order(&mut uploads, now), [10]);
+    ask(&mut uploads, 2, 10, 18);
+    ask(&mut uploads, 2, 11, 18);
+    ask(&mut uploads, 3, 12, 2);
+    ask(&mut uploads, 3, 13, 1);
+    assert_eq!(order(&mut uploads, now), [13, 12, 11, 10]);
+}
+
+#[test]
+fn what_is_pressing_yields_once_others_can_pass_it_on() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(now, None, UploadTuning::default());
+    for peer in 0..PLENTY as u8 {
+        uploads.ask(id(peer), upload(now, 10, 0)).expect("room");
+        assert_eq!(order(&mut uploads, now), [10]);
+    }
+    uploads.ask(id(100), upload(now, 10, 0)).expect("room");
+    uploads.ask(id(101), upload(now, 11, 3)).expect("room");
+    assert_eq!(order(&mut uploads, now), [11, 10]);
+}
+
+#[test]
+fn of_more_than_can_be_sent_in_time_nothing_is_privileged() {
+    let (mut uploads, now) = saturated(10);
+    let served = |uploads: &mut Uploads, pressing: u32| {
+        uploads.forget(id(1));
+        uploads.copies.clear();
+        uploads.handed.clear();
+        for chunk in 100..100 + pressing {
+            uploads.count(FILE, ChunkIndex(chunk));
+            let asked = uploads.ask(id(1), upload(now, chunk, 0));
+            asked.expect("room");
+        }
+        let asked = uploads.ask(id(1), upload(now + SECOND / 2, 1, 0));
+        asked.expect("room");
+        uploads.next(now).expect("waits").1.chunk.0
+    };
+    assert_eq!(
+        served(&mut uploads, 4),
+        100,
+        "a quarter of a second of them"
+    );
+    assert_eq!(served(&mut uploads, 12), 1, "what others do not have yet");
+}
+
+#[test]
+fn the_share_of_new_chunks_follows_how_idle_the_uplink_is() {
+    let (mut uploads, now) = saturated(10);
+    uploads.forget(id(1));
+    let uplink = uploads.uplink().expect("measured");
+    assert_eq!(uploads.share(), Some(uplink * IDLE_SHARE));
+    for chunk in 0..20 {
+        let asked = uploads.ask(id(1), upload(now, chunk, 9));
+        asked.expect("room");
+    }
+    assert_eq!(uploads.share(), Some(uplink), "more than a second waits");
+}
+
+#[test]
+fn even_first_requests_are_refused_by_a_flooded_queue() {
+    let (mut uploads, now) = saturated(10);
+    let asked = (2..200).map(|peer| uploads.ask(id(peer), upload(now, 1, 30)));
+    let refused = asked.filter(Result::is_err).count();
+    assert!((130..145).contains(&refused), "4 s fit, {refused} do not");
+}
+
+#[test]
+fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
+    let now = Instant::now();
+    let mut uploads = Uploads::new(now, None, UploadTuning::default());
+    for chunk in 0..4 {
+        let asked = uploads.ask(id(1), upload(now, chunk, 9));
+        asked.expect("room");
+    }
+    assert!(uploads.next(now).is_some() && uploads.next(now).is_some());
+    assert_eq!(uploads.next(now), None, "two are on their way");
+    let later = now + MAX_STUCK;
+    assert_eq!(uploads.next(later), None, "it does not take what it has");
+    let asked = uploads.ask(id(2), upload(now, 0, 9));
+    asked.expect("room");
+    let next = uploads.next(later).map(|(peer, _)| peer);
+    assert_eq!(next, Some(id(2)), "others do not wait for it");
+    uploads.gone(id(1));
+    assert_eq!(uploads.next(later), None);
+}
+
+/// Serves for `seconds` at a megabyte a second with requests always waiting.
+fn saturated(seconds: u64) -> (Uploads, Instant) {
+    let start = Instant::now();
+    let mut now = start;
+    let mut uploads = Uploads::new(now, None, UploadTuning::default());
+    let mut chunk = 0;
+    while now < start + Duration::from_secs(seconds) {
+        while uploads.waiting.len() < 4 {
+            chunk += 1;
+            let asked = uploads.ask(id(1), upload(now, chunk, 9));
+            asked.expect("room");
+        }
+        let (peer, _) = uploads.next(now).expect("waits");
+        now += Duration::from_secs_f64(f64::from(CHUNK) / 1e6);
+        uploads.finished(now, peer, CHUNK.into());
+    }
+    (uploads, now)
+}
+
+#[test]
+fn the_uplink_is_measured_and_a_long_queue_refuses() {
+    let (mut uploads, now) = saturated(10);
+    let uplink = uploads.uplink().expect("measured");
+    assert!((900_000..1_100_000).contains(&uplink), "{uplink}");
+    let asked = (100..200).map(|chunk| uploads.ask(id(2), upload(now, chunk, 30)));
+    let refused = asked.filter(Result::is_err).count();
+    assert!((70..80).contains(&refused), "2 s fit, {refused} do not");
+    assert!(
+        uploads.ask(id(3), upload(now, 1, 30)).is_ok(),
+        "a first one"
+    );
+    assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)).is_some());
+    assert_eq!(uploads.cancel(id(3), FILE, ChunkIndex(1)), None);
+    assert_eq!(uploads.forget(id(2)).len(), 100 - refused);
+}
