@@ -88,8 +88,8 @@ pub const UNKNOWN_UPLINK: u64 = 1;
 pub struct Place {
     /// Chunks it fetches at present: from its reader to the end of its window.
     pub window: Range<u32>,
-    /// Bytes a second it can send, as far as it knows; 0 if it does not fetch
-    /// from sources.
+    /// What decides its share of new chunks: bytes a second it can send, more while
+    /// it idles; 0 if it does not fetch from sources.
     pub uplink: u64,
     /// Media time that plays at present.
     pub playhead: Duration,

@@ -205,6 +205,12 @@ impl Core {
         let mut peer = Peer::new(now, name, origin);
         peer.reserve = self.reserved.contains(&id);
         self.peers.insert(id, peer);
+        self.note_crowd();
+    }
+
+    fn note_crowd(&mut self) {
+        let crowd = self.peers.iter().any(|(_, peer)| peer.reserve);
+        self.windows.set_crowd(crowd);
     }
 
     /// A peer is gone; its requests go to others.
@@ -219,6 +225,7 @@ impl Core {
             });
             entry.bytes += peer.supplied;
         }
+        self.note_crowd();
         self.fill(now);
     }
 
@@ -256,8 +263,8 @@ impl Core {
             true => self.reserved.insert(id),
             false => self.reserved.remove(&id),
         };
-        self.windows.set_crowd(!self.reserved.is_empty());
         self.with_peer(now, id, |peer| peer.reserve = reserve);
+        self.note_crowd();
     }
 
     /// Learns of a peer what gives no occasion to ask for anything.

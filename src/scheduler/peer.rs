@@ -182,9 +182,15 @@ impl Peer {
         window.min(limit).saturating_sub(self.outstanding)
     }
 
+    /// Whether it said that its queue is full: to take requests back then makes no
+    /// room for others.
+    pub fn is_busy(&self, now: Instant) -> bool {
+        now < self.busy_until
+    }
+
     /// Requests it may be sent now.
     pub fn free_credits(&self, now: Instant, limit: u32) -> u32 {
-        match now < self.busy_until {
+        match self.is_busy(now) {
             true => 0,
             false => {
                 let credits = self.pressing_credits(now, limit);

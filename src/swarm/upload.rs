@@ -6,7 +6,8 @@
 //! 1. What is needed within [`UploadTuning::pressing`], the earliest deadline first;
 //!    unless we sent that chunk to so many already that they can pass it on: else a
 //!    crowd that is late would have us send old chunks only, and nobody new ones.
-//!    And unless more is pressing than can be served in time.
+//!    And unless more is pressing than can be served in time: then only what is late
+//!    already.
 //! 2. Then the chunk we sent least often: a second copy can come from whoever
 //!    got the first ("least copies first"). Then the earliest deadline.
 //!
@@ -55,14 +56,14 @@ impl Default for UploadTuning {
 const PLENTY: u16 = 6;
 
 /// Share of [`UploadTuning::pressing`] that all pressing requests may take together
-/// before none of them is privileged: served by deadline alone, a line that is too
+/// before only those that are late already are privileged: served by deadline alone, a line that is too
 /// long would be late with all of it (earliest deadline first under overload), and
 /// send nothing that others can pass on.
 const OVERLOAD: f64 = 0.5;
 
 /// The share of new chunks that an idle uplink takes, to pass them on, over that of
 /// one that is busy.
-pub const IDLE_SHARE: u64 = 2;
+const IDLE_SHARE: u64 = 2;
 
 /// An uplink for which so much waits is busy.
 const BUSY: Duration = Duration::from_secs(1);

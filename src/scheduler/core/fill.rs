@@ -12,7 +12,7 @@ use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
 use crate::scheduler::peers::Peers;
 use crate::swarm::UNKNOWN_UPLINK;
-use crate::swarm::upload::{IDLE_SHARE, PRESSING};
+use crate::swarm::upload::PRESSING;
 
 /// Missing chunks looked at for one decision; bounds its cost.
 const MAX_CANDIDATES: usize = 512;
@@ -83,8 +83,8 @@ impl Core {
     }
 
     /// Our share of what no viewer holds and somebody needs soon: others wait for
-    /// us to pass it on, so it goes before what only we need, and does not wait for
-    /// credits that requests for later parts hold.
+    /// us to pass it on, so it goes before what only we need, and requests
+    /// for later parts give up their credits for it.
     fn fill_duties(&mut self, now: Instant) {
         let until = self.tuning.duty_within;
         let limit = self.tuning.requests_per_peer;
@@ -276,8 +276,7 @@ impl Core {
         let uplinks = others.clone().map(|(_, peer)| peer.place.uplink);
         let highest = uplinks.max().unwrap_or(0).max(self.uplink);
         let known = |uplink: u64| match uplink {
-            // Nothing ever waited for it.
-            UNKNOWN_UPLINK => highest.saturating_mul(IDLE_SHARE),
+            UNKNOWN_UPLINK => highest,
             uplink => uplink,
         };
         let best = others

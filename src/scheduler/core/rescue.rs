@@ -2,8 +2,8 @@
 //!
 //! A request that will miss its deadline, or that waits at a source while a viewer
 //! has the chunk, is recalled: if it still waits there, the answer says so and it
-//! is made to whoever delivers soonest; if not, the chunk is on its way. So nothing
-//! comes twice, however often requests move, and a crowd that is late does not
+//! is made to whoever delivers soonest; if not, the chunk is on its way. So hardly
+//! anything comes twice, however often requests move, and a crowd that is late does not
 //! become later by asking for everything twice.
 //!
 //! Only where a recall is not answered, or there is no time for one, is a second peer
@@ -54,8 +54,8 @@ impl Core {
     }
 
     /// What will come too late, and would come sooner from another peer, is
-    /// recalled. A second peer is asked for it only if the first does not answer:
-    /// otherwise the chunk could come twice.
+    /// recalled. A second peer is asked for it only if the first does not answer, or
+    /// if there is no time left to wait for that: the chunk could come twice.
     pub(super) fn rescue_late(&mut self, now: Instant) {
         if self.tuning.picker == Picker::InOrder {
             return;
@@ -115,7 +115,9 @@ impl Core {
     pub(super) fn make_room(&mut self, now: Instant, due: Duration) {
         let open = |flight: &&Flight| {
             let source = self.peers.get(flight.peer);
-            source.is_some_and(|peer| self.peers.is_source(peer) && !peer.reserve)
+            source.is_some_and(|peer| {
+                self.peers.is_source(peer) && !peer.reserve && !peer.is_busy(now)
+            })
         };
         let single = self.flights.iter().filter_map(|(chunk, flights)| {
             let [flight] = flights.as_slice() else {
