@@ -152,7 +152,7 @@ fn plans() {
             black_box(all.choose_multiple(&mut rng, 11).count());
         }
         let bare = began.elapsed();
-        println!(
+        eprintln!(
             "{CROWD} plans, {round:6}          {:7.1} ms  {:.0} times drawing at random",
             took.as_secs_f64() * 1e3,
             took.as_secs_f64() / bare.as_secs_f64()
@@ -293,12 +293,12 @@ async fn load(clients: u32) -> Result<(), Failure> {
     let empty = program.memory()?;
     let began = Instant::now();
     let links = join_all_clients(&program.address, clients).await?;
-    println!(
+    eprintln!(
         "{clients} clients registered     {:7.2} s",
         began.elapsed().as_secs_f64()
     );
     let each = program.memory()?.saturating_sub(empty) as f64 / f64::from(clients);
-    println!("memory of an idle client     {:7.2} KiB", each / 1024.0);
+    eprintln!("memory of an idle client     {:7.2} KiB", each / 1024.0);
 
     let before = program.cpu()?;
     drop(links);
@@ -307,7 +307,7 @@ async fn load(clients: u32) -> Result<(), Failure> {
     let began = Instant::now();
     let program = Program::start(home.path(), port)?;
     let links = join_all_clients(&program.address, clients).await?;
-    println!(
+    eprintln!(
         "{clients} again after a restart  {:7.2} s  (the program had used {before:.1} s of processor)",
         began.elapsed().as_secs_f64()
     );
@@ -334,7 +334,7 @@ async fn load(clients: u32) -> Result<(), Failure> {
     let used = program.cpu()? - before;
     drop(idle);
     let per_core = answers as f64 / used;
-    println!(
+    eprintln!(
         "announces with a plan        {per_core:7.0} a second of its processor ({answers} in {:.1} s)",
         began.elapsed().as_secs_f64()
     );
@@ -371,7 +371,7 @@ fn coding() -> Result<f64, Failure> {
 
 fn main() -> Result<(), Failure> {
     plans();
-    println!("coding an announce alone     {:7.0} a second", coding()?);
+    eprintln!("coding an announce alone     {:7.0} a second", coding()?);
     let clients = std::env::var("BENCH_CLIENTS").unwrap_or("10000".into());
     let clients = clients.parse()?;
     actix_rt::System::new().block_on(load(clients))
