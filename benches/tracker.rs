@@ -62,18 +62,7 @@ fn film() -> FileEntry {
         name: "film.mp4".into(),
         size: u64::from(CHUNKS) << 16,
         chunk_size: 64 << 10,
-        facts: MediaFacts {
-            kind: MediaKind::Video,
-            duration_ms: 5_400_000,
-            video: None,
-            audio: Vec::new(),
-            subtitles: Vec::new(),
-            title: String::new(),
-            artist: String::new(),
-            album: String::new(),
-            has_cover: false,
-            timeline: Default::default(),
-        },
+        facts: MediaFacts::new(MediaKind::Video, 5_400_000),
         sources: 0,
     }
 }
@@ -183,27 +172,20 @@ impl Program {
         Ok(Self { child, address })
     }
 
-    fn stat(&self, field: &str) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with(field));
-        let number = line.and_then(|line| line.split_whitespace().nth(1));
-        Ok(number.ok_or("no such field")?.parse()?)
+    fn stat(&self) -> Result<procfs::process::Stat, Failure> {
+        Ok(procfs::process::Process::new(self.child.id() as i32)?.stat()?)
     }
 
     /// Resident memory in bytes.
     fn memory(&self) -> Result<u64, Failure> {
-        Ok(self.stat("VmRSS:")? << 10)
+        Ok(self.stat()?.rss * procfs::page_size())
     }
 
     /// Processor time in seconds.
     fn cpu(&self) -> Result<f64, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after = stat.rsplit(')').next().ok_or("an empty stat")?;
-        let fields: Vec<&str> = after.split_whitespace().collect();
-        let ticks = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
-        // SAFETY: asks the system for a constant.
-        let hertz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-        Ok(ticks / hertz as f64)
+        let stat = self.stat()?;
+        let ticks = stat.utime + stat.stime;
+        Ok(ticks as f64 / procfs::ticks_per_second() as f64)
     }
 }
 
@@ -261,22 +243,41 @@ async fn join_all_clients(address: &str, count: u32) -> Result<Vec<Link>, Failur
     Ok(links)
 }
 
-/// Asks for peers over and over, and counts the answers.
-async fn announce(mut link: Link, number: u32, until: Instant) -> Result<u64, Failure> {
-    let mut rng = StdRng::seed_from_u64(number.into());
-    let ask = |rng: &mut StdRng| Message::FindPeers {
+/// A viewer says where it is, and has a first plan when this is done.
+async fn watch(link: &mut Link, number: u32) -> Result<(), Failure> {
+    let report = report(number, place(number));
+    link.writer.send(Message::Report(report))?;
+    link.writer.send(ask(place(number)))?;
+    while !matches!(
+        link.reader.next_within(PATIENCE).await?,
+        Message::PeerList { .. }
+    ) {}
+    Ok(())
+}
+
+fn ask(position: u32) -> Message {
+    Message::FindPeers {
         file: FILE,
-        position: ChunkIndex(place(number) + rng.random_range(0..20)),
+        position: ChunkIndex(position),
         count: COUNT,
-    };
-    for _ in 0..IN_FLIGHT {
-        link.writer.send(ask(&mut rng))?;
     }
-    let mut answers = 0;
-    while Instant::now() < until {
+}
+
+/// Asks for peers over and over until a time, and counts the answers to all of it.
+async fn announce(link: &mut Link, number: u32, until: Instant) -> Result<u64, Failure> {
+    let mut rng = StdRng::seed_from_u64(number.into());
+    let mut next = || ask(place(number) + rng.random_range(0..20));
+    for _ in 0..IN_FLIGHT {
+        link.writer.send(next())?;
+    }
+    let (mut answers, mut waiting) = (0, IN_FLIGHT);
+    while waiting > 0 {
         if let Message::PeerList { .. } = link.reader.next_within(PATIENCE).await? {
             answers += 1;
-            link.writer.send(ask(&mut rng))?;
+            match Instant::now() < until {
+                true => link.writer.send(next())?,
+                false => waiting -= 1,
+            }
         }
     }
     Ok(answers)
@@ -315,24 +316,19 @@ async fn load(clients: u32) -> Result<(), Failure> {
     let first = join(&program.address, 0).await?;
     first.writer.send(Message::Publish(publish()))?;
     // All stay connected; the viewers of the film ask.
-    let mut crowd: Vec<(Link, u32)> = links.into_iter().zip(1..).collect();
-    let idle = crowd.split_off(crowd.len().min(CROWD as usize));
-    for (link, number) in &crowd {
-        link.writer
-            .send(Message::Report(report(*number, place(*number))))?;
+    let mut clients: Vec<(Link, u32)> = links.into_iter().zip(1..).collect();
+    for (link, number) in clients.iter_mut().take(CROWD as usize) {
+        watch(link, *number).await?;
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let (began, before) = (Instant::now(), program.cpu()?);
     let until = began + LOAD;
-    let asking = crowd
-        .into_iter()
-        .map(|(link, number)| announce(link, number, until));
+    let crowd = clients.iter_mut().take(CROWD as usize);
+    let asking = crowd.map(|(link, number)| announce(link, *number, until));
     let mut answers = 0;
     for count in join_all(asking).await {
         answers += count?;
     }
     let used = program.cpu()? - before;
-    drop(idle);
     let per_core = answers as f64 / used;
     eprintln!(
         "announces with a plan        {per_core:7.0} a second of its processor ({answers} in {:.1} s)",
@@ -350,23 +346,16 @@ fn coding() -> Result<f64, Failure> {
     let Some((_, Message::PeerList { peers, .. })) = answers.into_iter().next_back() else {
         return Err("no answer".into());
     };
-    let ask = Message::FindPeers {
-        file: FILE,
-        position: at,
-        count: COUNT,
-    };
-    let bytes = Frame::new(ask).head;
+    let bytes = Frame::new(ask(place(1))).head;
+    let rounds = 20_000;
+    let lists = vec![peers; rounds];
     let began = Instant::now();
-    let rounds = 100_000;
-    for _ in 0..rounds {
+    for peers in lists {
         let mut buffer = BytesMut::from(&bytes[..]);
         black_box(WireCodec::default().decode(&mut buffer)?);
-        black_box(Frame::new(Message::PeerList {
-            file: FILE,
-            peers: peers.clone(),
-        }));
+        black_box(Frame::new(Message::PeerList { file: FILE, peers }));
     }
-    Ok(f64::from(rounds) / began.elapsed().as_secs_f64())
+    Ok(rounds as f64 / began.elapsed().as_secs_f64())
 }
 
 fn main() -> Result<(), Failure> {

@@ -96,18 +96,7 @@ mod tests {
             name: name.into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts {
-                kind: MediaKind::Video,
-                duration_ms: 1000,
-                video: None,
-                audio: Vec::new(),
-                subtitles: Vec::new(),
-                title: String::new(),
-                artist: String::new(),
-                album: String::new(),
-                has_cover: false,
-                timeline: Default::default(),
-            },
+            facts: MediaFacts::new(MediaKind::Video, 1000),
             sources: 1,
         }
     }

@@ -88,6 +88,22 @@ pub struct MediaFacts {
 }
 
 impl MediaFacts {
+    /// Facts that say no more than kind and length, in milliseconds.
+    pub fn new(kind: MediaKind, duration_ms: u64) -> Self {
+        Self {
+            kind,
+            duration_ms,
+            video: None,
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+            title: String::new(),
+            artist: String::new(),
+            album: String::new(),
+            has_cover: false,
+            timeline: Default::default(),
+        }
+    }
+
     /// Length of the media.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.duration_ms)

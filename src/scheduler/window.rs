@@ -180,7 +180,7 @@ impl Windows {
         self.readers.values().map(|reader| reader.at)
     }
 
-    /// Whether a playhead moves, or stands still only for want of a chunk.
+    /// Whether playing has begun for some reader, be it paused or stalled.
     pub fn plays(&self) -> bool {
         let mut readers = self.readers.values();
         readers.any(|reader| reader.since.is_some() || reader.stalled)

@@ -12,18 +12,7 @@ fn entry(id: u8) -> FileEntry {
         name: format!("{id}.mp4"),
         size: 1000,
         chunk_size: 16 << 10,
-        facts: MediaFacts {
-            kind: MediaKind::Video,
-            duration_ms: 60_000,
-            video: None,
-            audio: Vec::new(),
-            subtitles: Vec::new(),
-            title: String::new(),
-            artist: String::new(),
-            album: String::new(),
-            has_cover: false,
-            timeline: Default::default(),
-        },
+        facts: MediaFacts::new(MediaKind::Video, 60_000),
         sources: 1,
     }
 }

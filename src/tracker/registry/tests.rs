@@ -27,16 +27,8 @@ fn entry(id: u8, name: &str, kind: MediaKind) -> FileEntry {
         size: 1 << 20,
         chunk_size: 16 << 10,
         facts: MediaFacts {
-            kind,
-            duration_ms: 1000,
-            video: None,
-            audio: Vec::new(),
-            subtitles: Vec::new(),
-            title: String::new(),
             artist: "Quartet".into(),
-            album: String::new(),
-            has_cover: false,
-            timeline: Default::default(),
+            ..MediaFacts::new(kind, 1000)
         },
         sources: 0,
     }
