@@ -10,6 +10,7 @@
 
 pub mod codec;
 pub mod convert;
+mod draining;
 pub mod link;
 pub mod message;
 mod options;

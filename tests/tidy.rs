@@ -35,6 +35,9 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 
 fn is_test(path: &Path) -> bool {
     path.ends_with("tests.rs")
+        || path
+            .parent()
+            .is_some_and(|folder| folder.ends_with("tests"))
 }
 
 #[test]

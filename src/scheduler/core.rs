@@ -17,6 +17,7 @@
 
 pub mod dispersal;
 mod fill;
+mod report;
 mod rescue;
 mod tuning;
 
@@ -46,9 +47,6 @@ const MAX_HEDGES: f64 = 4.0;
 
 /// How long a peer is left alone after a rejection that names no time.
 const REJECT_PAUSE: Duration = Duration::from_millis(250);
-
-/// Share of the configured downlink from which on it counts as the bottleneck.
-const AT_LIMIT: f64 = 0.8;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +90,8 @@ pub struct Core {
     duplicate_bytes: u64,
     stalls: BTreeMap<StallCause, u32>,
     paused_until: Instant,
+    /// When the first of the present peers connected.
+    met: Instant,
     rng: StdRng,
     effects: Vec<Effect>,
 }
@@ -128,6 +128,7 @@ impl Core {
             duplicate_bytes: 0,
             stalls: BTreeMap::new(),
             paused_until: now,
+            met: now,
             rng,
             effects: Vec::new(),
         }
@@ -163,33 +164,6 @@ impl Core {
         &self.windows
     }
 
-    /// Bytes that arrived though the chunk was held.
-    pub fn duplicate_bytes(&self) -> u64 {
-        self.duplicate_bytes
-    }
-
-    /// Chunks that connected peers hold.
-    pub fn available(&self) -> RoaringBitmap {
-        self.peers.available()
-    }
-
-    /// What each peer supplied, gone ones too, most first.
-    pub fn supplied(&self) -> Vec<Supply> {
-        let mut supplied = self.gone.clone();
-        for (id, peer) in self.peers.iter() {
-            let entry = supplied.entry(id).or_insert(Supply {
-                peer: id,
-                name: peer.name.clone(),
-                origin: peer.origin,
-                bytes: 0,
-            });
-            entry.bytes += peer.supplied;
-        }
-        let mut supplied: Vec<Supply> = supplied.into_values().filter(|s| s.bytes > 0).collect();
-        supplied.sort_by_key(|supply| std::cmp::Reverse(supply.bytes));
-        supplied
-    }
-
     /// Chunks held from `chunk` on without a gap.
     pub fn run_from(&self, chunk: ChunkIndex) -> u32 {
         let mut held = self.have.range(chunk.0..);
@@ -202,6 +176,9 @@ impl Core {
     /// A peer connected.
     pub fn peer_up(&mut self, now: Instant, id: PeerId, name: String, origin: bool) {
         self.peer_down(now, id);
+        if self.peers.iter().next().is_none() {
+            self.met = now;
+        }
         let mut peer = Peer::new(now, name, origin);
         peer.reserve = self.reserved.contains(&id);
         self.peers.insert(id, peer);
@@ -312,17 +289,6 @@ impl Core {
         self.uplink = uplink;
     }
 
-    /// Times that playing stood still for want of a chunk, by cause.
-    pub fn stalls(&self) -> &BTreeMap<StallCause, u32> {
-        &self.stalls
-    }
-
-    /// Why playing stands still, if it does.
-    pub fn stalled(&self, now: Instant) -> Option<StallCause> {
-        let at = self.windows.stalled()?;
-        Some(self.cause(now, at))
-    }
-
     /// Chunks fetched at present, for the first reader.
     pub fn window(&self, now: Instant) -> Range<u32> {
         if self.whole {
@@ -335,22 +301,6 @@ impl Core {
     /// nobody reads.
     pub fn playhead(&self, now: Instant) -> Duration {
         self.windows.playhead(now).unwrap_or_default()
-    }
-
-    /// Why a chunk that is needed now is not here.
-    pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
-        let held = |(_, peer): (PeerId, &Peer)| peer.holds(chunk) && !peer.choking;
-        let rate: f64 = self.peers.iter().map(|(_, peer)| peer.rate(now)).sum();
-        let limit = self.tuning.download_limit.map(|limit| limit as f64);
-        if now < self.paused_until {
-            StallCause::Disk
-        } else if limit.is_some_and(|limit| rate >= limit * AT_LIMIT) {
-            StallCause::OwnLimit
-        } else if self.peers.iter().any(held) {
-            StallCause::SlowSource
-        } else {
-            StallCause::NoSource
-        }
     }
 
     /// A chunk is held, wherever it came from. Requests for it are taken back.

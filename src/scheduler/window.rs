@@ -33,7 +33,12 @@ pub const START: Duration = Duration::from_secs(1);
 /// time.
 const GRACE: Duration = Duration::from_millis(400);
 
-/// The same in a crowd so large that the tracker keeps sources in reserve.
+/// Time in which what most players take before they show the first picture should
+/// come, over the time that it plays: it counts only when all of it is there.
+const START_PACE: f64 = 0.75;
+
+/// The same in a crowd so large that the tracker keeps sources in reserve; there, to
+/// hurry would only hold up each other.
 const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
 
 /// A player that plays asks again within this time.
@@ -68,8 +73,8 @@ pub struct Windows {
     urgent: Duration,
     /// Chunks that may be wanted at one reader.
     room: u32,
-    /// How long a viewer that does not play yet gives way to those who do.
-    grace: Duration,
+    /// Whether so many watch that the tracker keeps sources in reserve.
+    crowd: bool,
     readers: BTreeMap<ReaderId, Reader>,
 }
 
@@ -97,17 +102,14 @@ impl Windows {
             ahead: read_ahead,
             urgent,
             room,
-            grace: GRACE,
+            crowd: false,
             readers: BTreeMap::new(),
         }
     }
 
     /// Whether so many watch that the tracker keeps sources in reserve.
     pub fn set_crowd(&mut self, crowd: bool) {
-        self.grace = match crowd {
-            true => GRACE_IN_CROWD,
-            false => GRACE,
-        };
+        self.crowd = crowd;
     }
 
     /// A reader asks for a chunk, which is here or not. Returns whether it jumped.
@@ -273,8 +275,13 @@ impl Windows {
         let coming = self.readers.values().filter(|reader| reader.at <= chunk);
         let until = coming.map(|reader| {
             let starting = reader.since.is_none() && !reader.stalled;
-            let grace = if starting { self.grace } else { Duration::ZERO };
-            time.saturating_sub(self.playhead_of(reader, now)) + grace
+            let ahead = time.saturating_sub(self.playhead_of(reader, now));
+            match (starting, self.crowd) {
+                (false, _) => ahead,
+                (true, true) => ahead + GRACE_IN_CROWD,
+                (true, false) if ahead < START * 2 => ahead.mul_f64(START_PACE) + GRACE,
+                (true, false) => ahead + GRACE,
+            }
         });
         until.min().unwrap_or(NEVER)
     }
@@ -365,9 +372,13 @@ mod tests {
         let mut windows = windows(1000);
         windows.set(now, ONE, ChunkIndex(0), false);
         windows.set(now, ReaderId(2), ChunkIndex(50), false);
-        assert_eq!(windows.time_until(now, ChunkIndex(51)), SECOND + GRACE);
+        let soon = SECOND.mul_f64(START_PACE) + GRACE;
+        assert_eq!(windows.time_until(now, ChunkIndex(51)), soon, "it starts");
         assert_eq!(windows.time_until(now, ChunkIndex(49)), SECOND * 49 + GRACE);
         assert_eq!(chunks(windows.urgent(now)), [0, 50, 1, 51, 2, 52]);
+        windows.set_crowd(true);
+        let given_way = SECOND + GRACE_IN_CROWD;
+        assert_eq!(windows.time_until(now, ChunkIndex(51)), given_way);
         windows.remove(ONE);
         assert_eq!(windows.time_until(now, ChunkIndex(0)), NEVER);
     }

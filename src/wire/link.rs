@@ -4,8 +4,8 @@
 //! Out: a writer task with two bounded queues. Control messages overtake
 //! payload, so that a cancel never waits behind the chunks it cancels. Callers
 //! keep the payload queue short and so the choice of what to send next, for
-//! which they hear when the system has taken a payload. The upload limit is waited for in the task,
-//! the download limit in [`LinkReader::next`], so TCP slows the other side.
+//! which they hear when a payload is on its way ([`super::draining`]). The upload limit is
+//! waited for in the task, the download limit in [`LinkReader::next`], so TCP slows the other side.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::codec::FramedRead;
 
+use super::draining::Draining;
 use super::options;
 use super::{Frame, Message, WireCodec, WireError};
 use crate::config::Rate;
@@ -38,7 +39,7 @@ const CONTROL_QUEUE: usize = 1024;
 const PAYLOAD_QUEUE: usize = 512;
 
 /// Bytes the reader's buffer begins with; it grows to a frame when needed.
-const READ_BUFFER: usize = 64 << 10;
+const READ_BUFFER: usize = 4 << 10;
 
 /// Bytes of payload gathered for one write; one more chunk may come on top.
 const MAX_BATCH: usize = 256 << 10;
@@ -315,7 +316,8 @@ pub struct PayloadSlot(mpsc::OwnedPermit<Payload>);
 
 impl PayloadSlot {
     /// Queues a message with payload. The receiver hears when the system has
-    /// taken it; it is closed if the link is gone.
+    /// taken it, on a slow line when hardly anything of it is left to send; it is
+    /// closed if the link is gone.
     pub fn send(self, message: Message) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
         self.0.send(Payload {
@@ -346,9 +348,16 @@ async fn write_frames(
     let (mut pace, mut unsent) = (0, options::unsent(0));
     let mut held_back: Option<(Payload, Pin<Box<AcquireOwned>>)> = None;
     let mut batch = Batch::default();
+    let mut draining = Draining::default();
     loop {
+        let capacity = limits.line.capacity.load(Ordering::Relaxed);
         tokio::select! {
             biased;
+            () = at(draining.look_at()), if draining.look_at().is_some() => {
+                let not_sent = options::not_sent(socket.as_ref());
+                draining.look(Instant::now(), not_sent, capacity);
+                continue;
+            }
             Some(frame) = control.recv() => batch.push(frame),
             Some(allowed) = allowed(&mut held_back) => batch.push_payload(allowed),
             Some(next) = payload.recv(), if held_back.is_none() => match &limit {
@@ -375,19 +384,29 @@ async fn write_frames(
             pace = wanted_pace;
             options::set_pace(socket.as_ref(), pace);
         }
-        let wanted_unsent = options::unsent(limits.line.capacity.load(Ordering::Relaxed));
+        let wanted_unsent = options::unsent(capacity);
         if wanted_unsent != unsent {
             unsent = wanted_unsent;
             options::limit_unsent(socket.as_ref(), unsent);
         }
+        let bytes = batch.remaining();
         let written = tokio::time::timeout(WRITE_TIMEOUT, socket.write_all_buf(&mut batch)).await;
         if !matches!(written, Ok(Ok(()))) {
             return;
         }
-        batch.tell_written();
+        // Only a slow line has a pace.
+        let line = if pace == 0 { 0 } else { capacity };
+        draining.add(Instant::now(), &mut batch.written, bytes, line);
     }
     // The other side may be gone already; there is nobody left to tell.
     let _ = socket.shutdown().await;
+}
+
+/// Waits until `time`; returns at once if there is none.
+async fn at(time: Option<Instant>) {
+    if let Some(time) = time {
+        tokio::time::sleep_until(time.into()).await;
+    }
 }
 
 /// The payload that is held back, when the limit allows it. May be dropped and
@@ -416,13 +435,6 @@ impl Batch {
     fn push_payload(&mut self, payload: Payload) {
         self.push(payload.frame);
         self.written.push(payload.written);
-    }
-
-    fn tell_written(&mut self) {
-        for written in self.written.drain(..) {
-            // Who no longer wants to know is gone.
-            let _ = written.send(());
-        }
     }
 }
 

@@ -45,6 +45,24 @@ pub(super) fn set_pace(stream: &impl AsRawFd, pace: u64) {
     }
 }
 
+/// Bytes the system holds that are not yet on the line; `None` where it does not say.
+pub(super) fn not_sent(stream: &impl AsRawFd) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        /// From `linux/sockios.h`.
+        const SIOCOUTQNSD: libc::c_ulong = 0x894b;
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is open, and the call writes one int.
+        let result = unsafe { libc::ioctl(stream.as_raw_fd(), SIOCOUTQNSD, &mut bytes) };
+        (result == 0).then(|| u64::try_from(bytes).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = stream;
+        None
+    }
+}
+
 pub(super) fn set<T>(stream: &impl AsRawFd, level: libc::c_int, option: libc::c_int, value: T) {
     // SAFETY: the descriptor is open, and the value lives through the call.
     let result = unsafe {

@@ -20,6 +20,14 @@ const MAX_CANDIDATES: usize = 512;
 /// Time it takes to pass a chunk on to all who need it.
 const PASSING_ON: Duration = Duration::from_millis(1200);
 
+/// What viewers hold is asked of a source only by who has less ahead of its playhead.
+const PLENTY_AHEAD: Duration = Duration::from_secs(6);
+
+/// Time after which the first peers have introduced each other and said what they hold
+/// and where they are. Before it, nobody asks a source for what others may have, or
+/// need sooner than it seems.
+const GETTING_TO_KNOW: Duration = Duration::from_millis(300);
+
 /// A share of a peer's estimate for a chunk that must fit before its deadline.
 pub(super) const SAFETY: f64 = 0.7;
 
@@ -75,11 +83,21 @@ impl Core {
         if self.tuning.picker == Picker::InOrder {
             return self.fill_in_order(now);
         }
-        self.fill_duties(now);
+        let plays = self.whole || self.windows.plays();
+        let stranger = !self.whole && now < self.met + GETTING_TO_KNOW;
+        // Who has not begun to play starts first, and passes on soon after.
+        if plays {
+            self.fill_duties(now);
+        }
         self.fill_urgent(now);
+        if !plays && !stranger {
+            self.fill_duties(now);
+        }
         let mut missing = self.missing(now);
         self.fill_from_viewers(now, &mut missing);
-        self.fill_from_sources(now, missing);
+        if !stranger {
+            self.fill_from_sources(now, missing);
+        }
     }
 
     /// Our share of what no viewer holds and somebody needs soon: others wait for
@@ -101,6 +119,8 @@ impl Core {
                 let open = |_: PeerId, peer: &Peer| self.peers.is_source(peer) && !peer.reserve;
                 match self.soonest_of(now, chunk, due, false, open) {
                     Some((_, id)) => self.request(now, id, chunk),
+                    // What we need that soon ourselves has credits of its own.
+                    None if self.windows.time_until(now, chunk) < PRESSING => return,
                     None => return self.make_room(now, due),
                 }
             }
@@ -122,9 +142,11 @@ impl Core {
                 let by_share = waits && !self.is_ours(chunk) && fresh;
                 // A source in reserve is there for what no viewer has: for the rest
                 // a crowd that is late would stand in line there, and the front of
-                // the film would get nothing new to pass on.
+                // the film would get nothing new to pass on. And who has plenty can
+                // wait for viewers.
+                let spares = |peer: &Peer| !fresh && (peer.reserve || due > PLENTY_AHEAD);
                 let allowed = |_: PeerId, peer: &Peer| {
-                    !self.peers.is_source(peer) || !(by_share || peer.reserve && !fresh)
+                    !self.peers.is_source(peer) || !(by_share || spares(peer))
                 };
                 self.soonest(now, chunk, allowed)
             };
@@ -247,8 +269,8 @@ impl Core {
     }
 
     /// The deadline told with a request. What no viewer holds is to be passed on after
-    /// it came, so it is needed earlier; and a source that is asked for much that is
-    /// late still sends what nobody has.
+    /// it came, so it is needed earlier if others wait for it; and a source that is
+    /// asked for much that is late still sends what nobody has.
     pub(super) fn deadline_at(&self, now: Instant, peer: PeerId, chunk: ChunkIndex) -> Duration {
         let source = self
             .peers
@@ -256,7 +278,9 @@ impl Core {
             .is_some_and(|p| self.peers.is_source(p));
         match source {
             true if self.peers.no_viewer_has(chunk) => {
-                self.needed(now, chunk).saturating_sub(PASSING_ON)
+                let others = self.needed_by_others(now, chunk);
+                let own = self.windows.time_until(now, chunk);
+                own.min(others.saturating_sub(PASSING_ON))
             }
             true => self.needed(now, chunk),
             false => self.windows.time_until(now, chunk),

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::media::{ChunkSize, Timeline};
 use crate::swarm::Place;
 
+mod sources;
+
 const CHUNK: u32 = 16 << 10;
 const MS: Duration = Duration::from_millis(1);
 const READER: ReaderId = ReaderId(1);
@@ -242,87 +244,6 @@ fn a_rejection_is_taken_at_its_word() {
     assert_eq!(film.requests(), [(id(1), 50)]);
 }
 
-/// What viewer `me` of two asks the source for, both at the beginning.
-fn share(me: u8, other: u8) -> Vec<u32> {
-    let mut film = Film::new();
-    film.core.me = id(me);
-    film.core.set_uplink(1000);
-    film.full_peer(1, true);
-    film.peer(other, false, RoaringBitmap::new());
-    film.place(other, 0..1000, 1000);
-    film.play_at(0);
-    let mut asked = Vec::new();
-    for _ in 0..100 {
-        film.now += 10 * MS;
-        for (peer, chunk) in film.requests() {
-            film.deliver(peer, chunk);
-            asked.push(chunk);
-        }
-    }
-    asked.retain(|chunk| *chunk > 30);
-    asked
-}
-
-#[test]
-fn viewers_fetch_different_chunks_from_the_source() {
-    let (one, two) = (share(10, 20), share(20, 10));
-    assert!(one.len() > 50 && two.len() > 50, "both fetch");
-    assert!(
-        !one.iter().any(|chunk| two.contains(chunk)),
-        "no chunk twice"
-    );
-}
-
-#[test]
-fn what_a_viewer_holds_is_not_asked_of_the_source() {
-    let mut film = Film::new();
-    film.full_peer(1, true);
-    film.peer(2, false, (100..200).collect());
-    film.play_at(0);
-    let of_source = film
-        .requests()
-        .into_iter()
-        .filter(|(peer, _)| *peer == id(1));
-    let held: Vec<u32> = of_source
-        .map(|(_, chunk)| chunk)
-        .filter(|c| *c >= 100)
-        .collect();
-    assert!(held.is_empty(), "{held:?}");
-}
-
-#[test]
-fn a_request_that_waits_at_the_source_moves_to_a_viewer_that_has_it() {
-    let mut film = Film::new();
-    film.full_peer(1, true);
-    film.play_at(0);
-    let (_, far) = *film.requests().last().expect("requests");
-    film.peer(2, false, RoaringBitmap::new());
-    film.core
-        .peer_has(film.now, id(2), &[far].into_iter().collect());
-    let chunk = ChunkIndex(far);
-    let effects = film.core.take_effects();
-    assert!(effects.contains(&Effect::Recall(id(1), chunk)));
-    let asked = |requests: Vec<(PeerId, u32)>| requests.contains(&(id(2), far));
-    assert!(!asked(film.requests()), "it may be on its way");
-    film.core
-        .rejected(film.now, id(1), chunk, RejectReason::Recalled);
-    assert!(asked(film.requests()));
-}
-
-#[test]
-fn a_source_in_reserve_is_not_asked_for_what_a_viewer_has() {
-    let mut film = Film::new();
-    film.full_peer(1, true);
-    film.core.set_reserve(film.now, id(1), true);
-    film.peer(2, false, (0..1).collect());
-    film.core.note(film.now, id(2), |peer| peer.choking = true);
-    film.play_at(0);
-    film.wait(400 * MS);
-    let asked: Vec<u32> = film.requests().into_iter().map(|(_, c)| c).collect();
-    assert!(!asked.contains(&0), "however late: {asked:?}");
-    assert!(asked.contains(&1), "nobody else has it: {asked:?}");
-}
-
 #[test]
 fn a_hedge_that_costs_nothing_is_given_back() {
     let mut film = Film::new();
@@ -337,32 +258,6 @@ fn a_hedge_that_costs_nothing_is_given_back() {
     film.deliver(id(1), 0);
     assert!(film.core.hedges < before + 1.0, "it came twice after all");
     assert_eq!(film.core.duplicate_bytes(), u64::from(CHUNK));
-}
-
-#[test]
-fn a_share_is_fetched_in_time_for_the_first_who_needs_it() {
-    let mut film = Film::new();
-    film.core.set_uplink(1000);
-    film.full_peer(1, true);
-    film.peer(2, false, RoaringBitmap::new());
-    // The other is four seconds ahead of us and fetches nothing itself.
-    film.place(2, 0..1000, 0);
-    film.core.with_peer(film.now, id(2), |peer| {
-        let mut place = peer.place.clone();
-        place.playhead = Duration::from_secs(4);
-        peer.set_place(Instant::now(), place);
-    });
-    film.play_at(0);
-    for effect in film.core.take_effects() {
-        let Effect::Request(_, chunk, deadline) = effect else {
-            continue;
-        };
-        let ours = MS * 100 * chunk.0;
-        assert!(
-            deadline <= ours.saturating_sub(Duration::from_secs(3)),
-            "{chunk:?}"
-        );
-    }
 }
 
 #[test]
@@ -427,39 +322,21 @@ fn a_full_disk_pauses_fetching() {
 }
 
 #[test]
-fn a_source_is_told_to_send_what_nobody_has_before_what_is_merely_late() {
+fn what_cannot_wait_for_a_recall_is_asked_of_a_second_peer_at_once() {
     let mut film = Film::new();
-    film.full_peer(1, true);
-    film.play_at(0);
-    let told = |film: &Film, chunk| {
-        let deadline = film.core.deadline_at(film.now, id(1), ChunkIndex(chunk));
-        deadline.as_millis()
-    };
-    let fresh = told(&film, 30);
-    film.peer(2, false, RoaringBitmap::from_iter([30]));
-    assert_eq!(told(&film, 30) - fresh, 1200, "time to pass it on");
-}
-
-#[test]
-fn what_is_needed_sooner_takes_the_place_of_what_is_needed_later() {
-    let mut film = Film::new();
-    film.full_peer(1, true);
-    film.play_at(0);
-    for _ in 0..5 {
-        film.now += 100 * MS;
-        for (peer, chunk) in film.requests() {
-            film.deliver(peer, chunk);
-        }
+    for chunk in 0..13 {
+        film.core.now_held(ChunkIndex(chunk));
+        film.play_at(chunk);
     }
-    film.core.take_effects();
-    let waiting = film.core.flights.keys().copied();
-    let needed = waiting.map(|chunk| (film.core.needed(film.now, chunk), chunk));
-    let (due, last) = needed.max().expect("it fetches ahead");
-    film.core.make_room(film.now, due - 900 * MS);
-    assert!(film.core.take_effects().is_empty(), "not much later");
-    film.core.make_room(film.now, due - 1100 * MS);
-    let recall = Effect::Recall(id(1), last);
-    assert_eq!(film.core.take_effects(), [recall]);
-    film.core.make_room(film.now, Duration::ZERO);
-    assert!(film.core.take_effects().is_empty(), "one at a time");
+    film.play_at(13);
+    film.peer(1, false, (0..14).collect());
+    assert_eq!(film.requests(), [(id(1), 13)]);
+    film.wait(200 * MS);
+    film.peer(2, false, (13..14).collect());
+    film.wait(550 * MS);
+    let effects = film.core.take_effects();
+    assert!(
+        matches!(effects[..], [Effect::Request(peer, ChunkIndex(13), _)] if peer == id(2)),
+        "{effects:?}"
+    );
 }

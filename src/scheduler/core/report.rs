@@ -1,0 +1,71 @@
+//! What can be told of the fetching of a file: who supplied it, and why playing stands
+//! still.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use roaring::RoaringBitmap;
+
+use super::Core;
+use crate::ids::{ChunkIndex, PeerId};
+use crate::scheduler::peer::Peer;
+use crate::scheduler::{StallCause, Supply};
+
+/// Share of the configured downlink from which on it counts as the bottleneck.
+const AT_LIMIT: f64 = 0.8;
+
+impl Core {
+    /// Bytes that arrived though the chunk was held.
+    pub fn duplicate_bytes(&self) -> u64 {
+        self.duplicate_bytes
+    }
+
+    /// Chunks that connected peers hold.
+    pub fn available(&self) -> RoaringBitmap {
+        self.peers.available()
+    }
+
+    /// What each peer supplied, gone ones too, most first.
+    pub fn supplied(&self) -> Vec<Supply> {
+        let mut supplied = self.gone.clone();
+        for (id, peer) in self.peers.iter() {
+            let entry = supplied.entry(id).or_insert(Supply {
+                peer: id,
+                name: peer.name.clone(),
+                origin: peer.origin,
+                bytes: 0,
+            });
+            entry.bytes += peer.supplied;
+        }
+        let mut supplied: Vec<Supply> = supplied.into_values().filter(|s| s.bytes > 0).collect();
+        supplied.sort_by_key(|supply| std::cmp::Reverse(supply.bytes));
+        supplied
+    }
+
+    /// Times that playing stood still for want of a chunk, by cause.
+    pub fn stalls(&self) -> &BTreeMap<StallCause, u32> {
+        &self.stalls
+    }
+
+    /// Why playing stands still, if it does.
+    pub fn stalled(&self, now: Instant) -> Option<StallCause> {
+        let at = self.windows.stalled()?;
+        Some(self.cause(now, at))
+    }
+
+    /// Why a chunk that is needed now is not here.
+    pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
+        let held = |(_, peer): (PeerId, &Peer)| peer.holds(chunk) && !peer.choking;
+        let rate: f64 = self.peers.iter().map(|(_, peer)| peer.rate(now)).sum();
+        let limit = self.tuning.download_limit.map(|limit| limit as f64);
+        if now < self.paused_until {
+            StallCause::Disk
+        } else if limit.is_some_and(|limit| rate >= limit * AT_LIMIT) {
+            StallCause::OwnLimit
+        } else if self.peers.iter().any(held) {
+            StallCause::SlowSource
+        } else {
+            StallCause::NoSource
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What is asked of sources, and what is left to viewers.
+
+use super::*;
+
+/// What viewer `me` of two asks the source for, both at the beginning.
+fn share(me: u8, other: u8) -> Vec<u32> {
+    let mut film = Film::new();
+    film.core.me = id(me);
+    film.core.set_uplink(1000);
+    film.full_peer(1, true);
+    film.peer(other, false, RoaringBitmap::new());
+    film.place(other, 0..1000, 1000);
+    film.play_at(0);
+    let mut asked = Vec::new();
+    for _ in 0..150 {
+        film.wait(10 * MS);
+        for (peer, chunk) in film.requests() {
+            film.deliver(peer, chunk);
+            asked.push(chunk);
+        }
+    }
+    asked.retain(|chunk| *chunk > 30);
+    asked
+}
+
+#[test]
+fn viewers_fetch_different_chunks_from_the_source() {
+    let (one, two) = (share(10, 20), share(20, 10));
+    assert!(one.len() > 50 && two.len() > 50, "both fetch");
+    assert!(
+        !one.iter().any(|chunk| two.contains(chunk)),
+        "no chunk twice"
+    );
+}
+
+#[test]
+fn what_a_viewer_holds_is_not_asked_of_the_source() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.peer(2, false, (100..200).collect());
+    film.play_at(0);
+    let of_source = film
+        .requests()
+        .into_iter()
+        .filter(|(peer, _)| *peer == id(1));
+    let held: Vec<u32> = of_source
+        .map(|(_, chunk)| chunk)
+        .filter(|c| *c >= 100)
+        .collect();
+    assert!(held.is_empty(), "{held:?}");
+}
+
+#[test]
+fn a_request_that_waits_at_the_source_moves_to_a_viewer_that_has_it() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    let (_, far) = *film.requests().last().expect("requests");
+    film.peer(2, false, RoaringBitmap::new());
+    film.core
+        .peer_has(film.now, id(2), &[far].into_iter().collect());
+    let chunk = ChunkIndex(far);
+    let effects = film.core.take_effects();
+    assert!(effects.contains(&Effect::Recall(id(1), chunk)));
+    let asked = |requests: Vec<(PeerId, u32)>| requests.contains(&(id(2), far));
+    assert!(!asked(film.requests()), "it may be on its way");
+    film.core
+        .rejected(film.now, id(1), chunk, RejectReason::Recalled);
+    assert!(asked(film.requests()));
+}
+
+#[test]
+fn a_source_in_reserve_is_not_asked_for_what_a_viewer_has() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.core.set_reserve(film.now, id(1), true);
+    film.peer(2, false, (0..1).collect());
+    film.core.note(film.now, id(2), |peer| peer.choking = true);
+    film.play_at(0);
+    film.wait(400 * MS);
+    let asked: Vec<u32> = film.requests().into_iter().map(|(_, c)| c).collect();
+    assert!(!asked.contains(&0), "however late: {asked:?}");
+    assert!(asked.contains(&1), "nobody else has it: {asked:?}");
+}
+
+#[test]
+fn a_share_is_fetched_in_time_for_the_first_who_needs_it() {
+    let mut film = Film::new();
+    film.core.set_uplink(1000);
+    film.full_peer(1, true);
+    film.peer(2, false, RoaringBitmap::new());
+    // The other is four seconds ahead of us and fetches nothing itself.
+    film.place(2, 0..1000, 0);
+    film.core.with_peer(film.now, id(2), |peer| {
+        let mut place = peer.place.clone();
+        place.playhead = Duration::from_secs(4);
+        peer.set_place(Instant::now(), place);
+    });
+    film.play_at(0);
+    film.wait(300 * MS);
+    for effect in film.core.take_effects() {
+        let Effect::Request(_, chunk, deadline) = effect else {
+            continue;
+        };
+        let ours = MS * 100 * chunk.0;
+        assert!(
+            deadline <= ours.saturating_sub(Duration::from_secs(3)),
+            "{chunk:?}"
+        );
+    }
+}
+
+#[test]
+fn a_source_is_told_to_send_what_nobody_has_before_what_is_merely_late() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    let told = |film: &Film| {
+        let deadline = film.core.deadline_at(film.now, id(1), ChunkIndex(30));
+        deadline.as_millis()
+    };
+    let alone = told(&film);
+    assert_eq!(alone, 3400, "there is nobody to pass it on to");
+    film.peer(2, false, RoaringBitmap::new());
+    film.place(2, 0..1000, 0);
+    assert_eq!(told(&film), 3000 - 1200, "time to pass it on");
+    film.peer(3, false, RoaringBitmap::from_iter([30]));
+    assert_eq!(told(&film), 3000);
+}
+
+#[test]
+fn a_stranger_asks_for_no_share_before_it_knows_the_others() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    let first = film.requests();
+    assert!(first.iter().all(|(_, chunk)| *chunk < 25), "{first:?}");
+    film.deliver(id(1), first[0].1);
+    film.wait(290 * MS);
+    let before = film.requests();
+    assert!(before.iter().all(|(_, chunk)| *chunk < 25), "{before:?}");
+    for chunk in 0..25 {
+        film.deliver(id(1), chunk);
+    }
+    let rest = film.requests();
+    assert!(rest.iter().all(|(_, chunk)| *chunk < 25), "{rest:?}");
+    film.wait(10 * MS);
+    assert!(film.requests().iter().any(|(_, chunk)| *chunk >= 25));
+}
+
+#[test]
+fn who_has_plenty_ahead_leaves_the_source_to_others() {
+    let asked = |at: u32| {
+        let mut film = Film::new();
+        for chunk in 0..at {
+            film.core.now_held(ChunkIndex(chunk));
+            film.play_at(chunk);
+        }
+        film.peer(2, false, RoaringBitmap::new());
+        film.core.note(film.now, id(2), |peer| peer.choking = true);
+        film.core.peer_has(film.now, id(2), &(0..999).collect());
+        film.full_peer(1, true);
+        film.play_at(at);
+        film.requests()
+    };
+    let source = id(1);
+    assert!(asked(50).contains(&(source, 50)), "5 s ahead");
+    assert!(!asked(70).contains(&(source, 70)), "7 s ahead");
+}
+
+#[test]
+fn what_is_needed_sooner_takes_the_place_of_what_is_needed_later() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    for _ in 0..5 {
+        film.now += 100 * MS;
+        for (peer, chunk) in film.requests() {
+            film.deliver(peer, chunk);
+        }
+    }
+    film.core.take_effects();
+    let waiting = film.core.flights.keys().copied();
+    let needed = waiting.map(|chunk| (film.core.needed(film.now, chunk), chunk));
+    let (due, last) = needed.max().expect("it fetches ahead");
+    film.core.make_room(film.now, due - 900 * MS);
+    assert!(film.core.take_effects().is_empty(), "not much later");
+    film.core.make_room(film.now, due - 1100 * MS);
+    let recall = Effect::Recall(id(1), last);
+    assert_eq!(film.core.take_effects(), [recall]);
+    film.core.make_room(film.now, Duration::ZERO);
+    assert!(film.core.take_effects().is_empty(), "one at a time");
+}
