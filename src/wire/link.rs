@@ -39,7 +39,7 @@ const CONTROL_QUEUE: usize = 1024;
 const PAYLOAD_QUEUE: usize = 512;
 
 /// Bytes the reader's buffer begins with; it grows to a frame when needed.
-const READ_BUFFER: usize = 4 << 10;
+const READ_BUFFER: usize = 64 << 10;
 
 /// Bytes of payload gathered for one write; one more chunk may come on top.
 const MAX_BATCH: usize = 256 << 10;
