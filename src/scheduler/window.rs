@@ -33,13 +33,13 @@ pub const START: Duration = Duration::from_secs(1);
 /// time.
 const GRACE: Duration = Duration::from_millis(400);
 
+/// The same in a crowd so large that the tracker keeps sources in reserve.
+const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
+
 /// Time in which what most players take before they show the first picture should
 /// come, over the time that it plays: it counts only when all of it is there.
+/// Not in such a crowd, where to hurry would only hold up each other.
 const START_PACE: f64 = 0.75;
-
-/// The same in a crowd so large that the tracker keeps sources in reserve; there, to
-/// hurry would only hold up each other.
-const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
 
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);

@@ -56,9 +56,9 @@ impl Default for UploadTuning {
 const PLENTY: u16 = 6;
 
 /// Share of [`UploadTuning::pressing`] that all pressing requests may take together
-/// before only those that are late already are privileged: served by deadline alone, a line that is too
-/// long would be late with all of it (earliest deadline first under overload), and
-/// send nothing that others can pass on.
+/// before only those that are late already are privileged: served by deadline alone,
+/// a line that is too long would be late with all of it (earliest deadline first
+/// under overload), and send nothing that others can pass on.
 const OVERLOAD: f64 = 0.5;
 
 /// The share of new chunks that an idle uplink takes, to pass them on, over that of
@@ -304,7 +304,7 @@ impl Uploads {
         }
     }
 
-    /// A chunk was written to its socket, or could not be read (0 bytes).
+    /// A chunk is on its way, or could not be read (0 bytes).
     pub fn finished(&mut self, now: Instant, peer: PeerId, bytes: u64) {
         if let Some(index) = self.handed.iter().position(|handed| handed.peer == peer) {
             self.handed.remove(index);

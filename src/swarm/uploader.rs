@@ -39,7 +39,8 @@ pub enum UploadEvent {
     LostInterest(PeerId, FileId),
     /// It is no longer served: what it waits for is refused.
     Choked(PeerId),
-    /// So many bytes were written to its socket; none if it came to nothing.
+    /// So many bytes are on their way to it, on a slow line nearly all of them on the
+    /// line; none if it came to nothing.
     Finished(PeerId, u64),
     /// The connection ends.
     Gone(PeerId, Recipient<UploadTurn>),

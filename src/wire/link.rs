@@ -4,7 +4,7 @@
 //! Out: a writer task with two bounded queues. Control messages overtake
 //! payload, so that a cancel never waits behind the chunks it cancels. Callers
 //! keep the payload queue short and so the choice of what to send next, for
-//! which they hear when a payload is on its way ([`super::draining`]). The upload limit is
+//! which they hear when a payload is on its way (`draining`). The upload limit is
 //! waited for in the task, the download limit in [`LinkReader::next`], so TCP slows the other side.
 
 use std::collections::VecDeque;
