@@ -5,13 +5,17 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use common::{client, eventually, fetch_whole, noise, open, run, slow, tracker};
 use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
+use swarmplay::ids::PeerId;
 use swarmplay::scheduler::{AwaitChunk, OpenReader, StreamState};
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
+use swarmplay::wire::link::LinkLimits;
+use swarmplay::wire::{Hello, Link, Message, PROTOCOL_VERSION};
 
 /// Names of the peers that supplied part of a stream.
 async fn suppliers(stream: &swarmplay::scheduler::OpenedStream) -> BTreeSet<String> {
@@ -289,5 +293,46 @@ fn a_file_that_vanishes_is_withdrawn_and_a_new_one_appears() {
         for node in [viewer, a, server] {
             node.stop().await;
         }
+    });
+}
+
+#[test]
+fn a_new_peer_hears_at_once_where_we_are() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 10, 21);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        fetch_whole(&viewer, &stream).await;
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            peer: PeerId([0xcc; 16]),
+            name: "newcomer".into(),
+            agent: "test".into(),
+            listen_port: None,
+        };
+        let address = viewer.listen.to_string();
+        let patience = Duration::from_secs(10);
+        let mut link = Link::dial(&address, patience, &LinkLimits::default())
+            .await
+            .expect("dials");
+        link.writer.send(Message::Hello(hello)).expect("hello");
+        let (file, want) = (stream.entry.id, true);
+        let interested = Message::Interested { file, want };
+        link.writer.send(interested).expect("interest");
+        let mut place = None;
+        loop {
+            match link.reader.next().await.expect("a message") {
+                Message::Position { window, .. } => place = Some(window),
+                // What it holds comes with it, not a second later.
+                Message::Have { .. } => break,
+                _ => {}
+            }
+        }
+        assert_eq!(place, Some(0..stream.geometry.chunk_count()));
+        viewer.stop().await;
+        server.stop().await;
     });
 }

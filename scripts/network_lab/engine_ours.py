@@ -55,7 +55,7 @@ class Ours:
         listen = f"0.0.0.0:{TRACKER_PORT}"
         self.run(TRACKER, ["tracker"], [], {"tracker.listen": listen}).first_line(PATIENCE)
         for host in scenario.hosts:
-            if scenario.kind != "copy" or host.shares:
+            if scenario.kind == "watch" or host.shares:
                 folders = [files[film].parent for film in host.shares]
                 self.peer(host, folders)
         for host in self.engines:
@@ -120,9 +120,9 @@ class Ours:
         """What to read for a host to have all of a film, and its bytes."""
         return self.stream_path(film.name), film.size
 
-    def get(self, host: Host, target: Path) -> Process:
-        """Fetches a whole file with the command for it."""
-        words = ["get", self.ids[host.watches], "-o", target]
+    def get(self, host: Host, target: Path, stay: bool = False) -> Process:
+        """Fetches a whole file with the command for it; it may serve on."""
+        words = ["get", self.ids[host.watches], "-o", target] + ["--stay"] * stay
         return self.run(host.name, words, [], self.client())
 
     def figures(self, host: str) -> dict | None:

@@ -115,6 +115,35 @@ class Run:
         result = {"finished": True, "killed": False, "end": end, "errors": []}
         return {"viewers": {host.name: result}, "events": [], "undone": [], "died": []}
 
+    def spread(self, folder: Path) -> dict:
+        """Times the command on all hosts at once, until the last has the file; it
+        has its name when it is whole."""
+        hosts = {host.name: host for host in self.scenario.viewers}
+        targets = {name: folder / f"{name}.received" for name in hosts}
+        self.begin()
+        self.clock = time.monotonic()
+        processes = {name: self.engine.get(host, targets[name], stay=True)
+                     for name, host in hosts.items()}
+        ends: dict[str, float] = {}
+        while len(ends) < len(hosts):
+            now = time.monotonic() - self.clock
+            if now > FETCH_LIMIT:
+                raise LabError(f"not all hosts are done after {FETCH_LIMIT:.0f} s")
+            ended = [name for name, process in processes.items() if process.ended()]
+            if ended:
+                raise LabError(f"{ended[0]} failed; see {processes[ended[0]].log}")
+            for name in hosts.keys() - ends.keys():
+                if targets[name].exists():
+                    ends[name] = now
+            self.note_traffic()
+            time.sleep(0.01)
+        for name, host in hosts.items():
+            if targets[name].stat().st_size != self.scenario.films[host.watches].size:
+                raise LabError(f"{name} has not the whole file")
+        viewers = {name: {"finished": True, "killed": False, "end": end, "errors": []}
+                   for name, end in ends.items()}
+        return {"viewers": viewers, "events": [], "undone": [], "died": []}
+
     def totals(self) -> dict:
         """What the engines used and sent since the clock started."""
         used = {name: p.cpu() - self.cpu_before.get(name, 0.0)
@@ -157,6 +186,8 @@ def run(scenario: Scenario, make_engine: MakeEngine, files: dict[str, Path],
             this = Run(scenario, network, processes, engine)
             if scenario.kind == "copy" and hasattr(engine, "get"):
                 result = this.get(work / "received")
+            elif scenario.kind == "spread" and hasattr(engine, "get"):
+                result = this.spread(work)
             else:
                 result = this.watch()
             return result | this.totals()

@@ -322,6 +322,7 @@ impl Handler<FetchWhole> for Scheduler {
 
     fn handle(&mut self, whole: FetchWhole, _: &mut Context<Self>) {
         self.core.set_whole(Instant::now(), whole.0);
+        self.report();
         self.perform();
     }
 }

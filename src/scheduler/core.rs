@@ -66,6 +66,8 @@ struct Flight {
     sent: Instant,
     /// When it was recalled.
     recalled: Option<Instant>,
+    /// Whom to ask instead.
+    next: Option<PeerId>,
 }
 
 /// The decisions for one file.
@@ -336,6 +338,9 @@ impl Core {
 
     /// A peer does not serve a request.
     pub fn rejected(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, why: RejectReason) {
+        let flights = self.flights.get(&chunk).map_or(&[][..], Vec::as_slice);
+        let flight = flights.iter().find(|flight| flight.peer == from);
+        let next = flight.and_then(|flight| flight.next);
         self.answered(from, chunk);
         if let Some(peer) = self.peers.get_mut(from) {
             peer.hear(now);
@@ -348,6 +353,9 @@ impl Core {
                     self.peers.lose(from, &RoaringBitmap::from_iter([chunk.0]));
                 }
             }
+        }
+        if let Some(next) = next.filter(|_| why == RejectReason::Recalled) {
+            self.recalled(now, chunk, next);
         }
         self.fill(now);
     }
@@ -424,6 +432,7 @@ impl Core {
             peer: id,
             sent: now,
             recalled: None,
+            next: None,
         };
         self.flights.entry(chunk).or_default().push(flight);
         if let Some(peer) = self.peers.get_mut(id) {

@@ -39,7 +39,7 @@ const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
 /// Time in which what most players take before they show the first picture should
 /// come, over the time that it plays: it counts only when all of it is there.
 /// Not in such a crowd, where to hurry would only hold up each other.
-const START_PACE: f64 = 0.75;
+const START_PACE: f64 = 0.68;
 
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);

@@ -3,6 +3,8 @@
 //! Below it: connections, the announcer (which asks the tracker for peers and
 //! carries reports) and the store, whose events it turns into announcements.
 
+mod telling;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,15 +21,15 @@ use super::slots::{Change, Slots};
 use super::uploader::{Uplink, UplinkState, Uploader};
 use super::{
     JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, Place, ReportFile, SwarmEvent,
-    SwarmEventKind, SwarmSnapshot, SwarmState, UNKNOWN_UPLINK,
+    SwarmEventKind, SwarmState,
 };
-use crate::announcer::{Announcer, ForgetPeers, SendReport, WantPeers};
+use crate::announcer::{Announcer, ForgetPeers, WantPeers};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::lifecycle::{Close, every};
 use crate::media::Geometry;
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
 use crate::wire::link::LinkLimits;
-use crate::wire::{ByeReason, FileReport, Hello, Link, Message, PathReason, Report};
+use crate::wire::{ByeReason, FileReport, Hello, Link, Message, PathReason};
 
 /// How often dials are looked for and choke turns passed on.
 const TICK: Duration = Duration::from_millis(200);
@@ -79,6 +81,8 @@ pub struct Swarm {
     connections: HashMap<PeerId, Addr<Connection>>,
     states: HashMap<PeerId, PeerSnapshot>,
     joined: HashMap<FileId, JoinFile>,
+    /// Where we are in files, as told last: a new peer hears it at once.
+    places: HashMap<FileId, Place>,
     /// What is held of files that are or were fetched, latest first: others may
     /// still want it.
     reports: VecDeque<FileReport>,
@@ -106,6 +110,7 @@ impl Swarm {
             connections: HashMap::new(),
             states: HashMap::new(),
             joined: HashMap::new(),
+            places: HashMap::new(),
             reports: VecDeque::new(),
             fresh: HashMap::new(),
             reserved: HashSet::new(),
@@ -175,6 +180,10 @@ impl Swarm {
         let connection = Connection::new(link, hello, origin, store, uploader, events).start();
         for join in self.joined.values() {
             connection.do_send(join.clone());
+        }
+        for (file, place) in &self.places {
+            let (file, place) = (*file, place.clone());
+            connection.do_send(TellPosition { file, place });
         }
         self.connections.insert(peer, connection);
     }
@@ -252,59 +261,6 @@ impl Swarm {
             count: WANTED_PEERS,
         });
     }
-
-    fn snapshot(&self) -> SwarmSnapshot {
-        let mut peers: Vec<PeerSnapshot> = self.states.values().cloned().collect();
-        for peer in &mut peers {
-            let known = self.roster.get(peer.peer);
-            let reasons = known.map_or(&[][..], |known| &known.reasons[..]);
-            let reasons = reasons.iter().copied().filter(|r| *r != PathReason::Origin);
-            let texts: Vec<&str> = reasons.map(PathReason::text).collect();
-            peer.reason = texts.join(", ");
-        }
-        peers.sort_by(|a, b| (&a.name, a.peer).cmp(&(&b.name, b.peer)));
-        let sum = |of: fn(&PeerSnapshot) -> u64| peers.iter().map(of).sum::<u64>();
-        SwarmSnapshot {
-            download_rate: sum(|peer| peer.download_rate),
-            upload_rate: sum(|peer| peer.upload_rate),
-            downloaded: sum(|peer| peer.downloaded) + self.past_downloaded,
-            uploaded: sum(|peer| peer.uploaded) + self.past_uploaded,
-            peers,
-        }
-    }
-
-    fn report(&self) {
-        let state = self.snapshot();
-        let rtts = state.peers.iter().filter_map(|peer| {
-            let rtt = Duration::from_micros(peer.rtt_us?);
-            Some((peer.peer, rtt))
-        });
-        self.announcer.do_send(SendReport(Report {
-            upload_rate: state.upload_rate,
-            download_rate: state.download_rate,
-            uplink: self.uplink.carries.unwrap_or(0),
-            files: self.reports.iter().cloned().collect(),
-            rtts: rtts.collect(),
-        }));
-    }
-
-    /// Tells the others where we are in a file, and what we can pass on.
-    fn tell_place(&self, file: FileId, mut place: Place) {
-        place.uplink = match self.reserved.contains(&file) {
-            true => 0,
-            false => self.uplink.share.unwrap_or(UNKNOWN_UPLINK),
-        };
-        if let Some(join) = self.joined.get(&file) {
-            join.events.do_send(SwarmEvent {
-                peer: self.settings.hello.peer,
-                kind: SwarmEventKind::OwnUplink(place.uplink),
-            });
-        }
-        let position = TellPosition { file, place };
-        for connection in self.connections.values() {
-            connection.do_send(position.clone());
-        }
-    }
 }
 
 impl Actor for Swarm {
@@ -356,6 +312,7 @@ impl Handler<LeaveFile> for Swarm {
 
     fn handle(&mut self, leave: LeaveFile, _: &mut Context<Self>) {
         self.joined.remove(&leave.0);
+        self.places.remove(&leave.0);
         self.reserved.remove(&leave.0);
         self.announcer.do_send(ForgetPeers(leave.0));
         for connection in self.connections.values() {

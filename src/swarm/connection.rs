@@ -7,6 +7,7 @@
 //! `stream.requests_per_peer` chunks coming, and all together what
 //! [`super::upload`] hands out at once.
 
+mod orders;
 mod serve;
 
 use std::collections::HashMap;
@@ -19,10 +20,7 @@ use roaring::RoaringBitmap;
 use super::session::{Effect, Offence, Session};
 use super::upload::Upload;
 use super::uploader::{UploadEvent, Uploader};
-use super::{
-    CancelChunk, JoinFile, LeaveFile, PeerSnapshot, Place, RecallChunk, RequestChunk, SwarmEvent,
-    SwarmEventKind,
-};
+use super::{PeerSnapshot, Place, SwarmEvent, SwarmEventKind};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::lifecycle::every;
 use crate::media::Geometry;
@@ -96,6 +94,8 @@ pub struct Connection {
     uploader: Addr<Uploader>,
     /// How files are cut that the peer was told of.
     told: HashMap<FileId, Geometry>,
+    /// Where we are in files, for peers that become interested.
+    places: HashMap<FileId, Place>,
     /// Messages that wait for the next that is in a hurry.
     soon: Vec<Message>,
 }
@@ -123,6 +123,7 @@ impl Connection {
             schedulers: HashMap::new(),
             uploader,
             told: HashMap::new(),
+            places: HashMap::new(),
             soon: Vec::new(),
         }
     }
@@ -193,7 +194,10 @@ impl Connection {
     fn perform(&mut self, ctx: &mut Context<Self>, effect: Effect) {
         match effect {
             Effect::Send(message) => self.send(ctx, message),
-            Effect::TellHoldings(file) => self.tell_holdings(ctx, file),
+            Effect::TellHoldings(file) => {
+                self.tell_place(ctx, file);
+                self.tell_holdings(ctx, file);
+            }
             Effect::Wants(wants) => self.swarm.do_send(ConnectionEvent::Wants(self.peer, wants)),
             Effect::Has(file, chunks) => self.tell(file, SwarmEventKind::Has(chunks)),
             Effect::Lost(file, chunks) => self.tell(file, SwarmEventKind::Lost(chunks)),
@@ -365,122 +369,6 @@ impl StreamHandler<Result<Message, WireError>> for Connection {
                 .into_iter()
                 .for_each(|effect| self.perform(ctx, effect)),
             Err(offence) => self.close(ctx, &offence),
-        }
-    }
-}
-
-impl Handler<JoinFile> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, join: JoinFile, ctx: &mut Context<Self>) {
-        self.schedulers.insert(join.file, join.events);
-        let up = SwarmEventKind::PeerUp {
-            connection: ctx.address(),
-            name: self.name.clone(),
-            origin: self.origin,
-        };
-        self.tell(join.file, up);
-        if let Some(rtt) = self.session.rtt() {
-            self.tell(join.file, SwarmEventKind::Rtt(rtt));
-        }
-        if self.session.is_choked() {
-            self.tell(join.file, SwarmEventKind::Choked(true));
-        }
-        let interested = self.session.want(join.file, join.geometry);
-        self.send(ctx, interested);
-    }
-}
-
-impl Handler<LeaveFile> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, leave: LeaveFile, ctx: &mut Context<Self>) {
-        self.schedulers.remove(&leave.0);
-        let message = self.session.unwant(leave.0);
-        self.send(ctx, message);
-    }
-}
-
-impl Handler<RequestChunk> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, request: RequestChunk, ctx: &mut Context<Self>) {
-        let message = self
-            .session
-            .request(request.file, request.chunk, request.deadline);
-        self.send(ctx, message);
-    }
-}
-
-impl Handler<RecallChunk> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, recall: RecallChunk, ctx: &mut Context<Self>) {
-        if let Some(message) = self.session.recall(recall.file, recall.chunk) {
-            self.send(ctx, message);
-        }
-    }
-}
-
-impl Handler<CancelChunk> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, cancel: CancelChunk, ctx: &mut Context<Self>) {
-        if let Some(message) = self.session.cancel(cancel.file, cancel.chunk) {
-            self.send(ctx, message);
-        }
-    }
-}
-
-impl Handler<HoldingsChanged> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, changed: HoldingsChanged, ctx: &mut Context<Self>) {
-        let (file, message) = match changed {
-            HoldingsChanged::More(file, geometry, chunks) => (
-                file,
-                Message::Have {
-                    file,
-                    geometry,
-                    chunks,
-                },
-            ),
-            HoldingsChanged::Less(file, chunks) => (file, Message::Evicted { file, chunks }),
-        };
-        if self.session.is_interested(file) {
-            if let Message::Have { geometry, .. } = &message {
-                self.told.insert(file, *geometry);
-            }
-            self.send(ctx, message);
-        }
-    }
-}
-
-impl Handler<SetChoking> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, set: SetChoking, ctx: &mut Context<Self>) {
-        if let Some(message) = self.session.set_choking(set.0) {
-            self.send(ctx, message);
-        }
-        if set.0 {
-            self.tell_uploader(UploadEvent::Choked(self.peer));
-        }
-    }
-}
-
-impl Handler<TellPosition> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, tell: TellPosition, ctx: &mut Context<Self>) {
-        if self.session.is_interested(tell.file) {
-            let message = Message::Position {
-                file: tell.file,
-                window: tell.place.window,
-                uplink: tell.place.uplink,
-                playhead: tell.place.playhead,
-            };
-            self.send_soon(ctx, message);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fixedbitset::FixedBitSet;
 use rand::Rng;
+use rand::seq::SliceRandom;
 
 use super::dispersal::score;
 use super::{Core, Picker};
@@ -26,7 +27,7 @@ const PLENTY_AHEAD: Duration = Duration::from_secs(6);
 /// Time after which the first peers have introduced each other and said what they hold
 /// and where they are. Before it, nobody asks a source for what others may have, or
 /// need sooner than it seems.
-const GETTING_TO_KNOW: Duration = Duration::from_millis(300);
+const GETTING_TO_KNOW: Duration = Duration::from_millis(150);
 
 /// A share of a peer's estimate for a chunk that must fit before its deadline.
 pub(super) const SAFETY: f64 = 0.7;
@@ -84,9 +85,9 @@ impl Core {
             return self.fill_in_order(now);
         }
         let plays = self.whole || self.windows.plays();
-        let stranger = !self.whole && now < self.met + GETTING_TO_KNOW;
+        let stranger = now < self.met + GETTING_TO_KNOW;
         // Who has not begun to play starts first, and passes on soon after.
-        if plays {
+        if plays && !stranger {
             self.fill_duties(now);
         }
         self.fill_urgent(now);
@@ -95,7 +96,7 @@ impl Core {
         }
         let mut missing = self.missing(now);
         self.fill_from_viewers(now, &mut missing);
-        if !stranger {
+        if !stranger || self.whole {
             self.fill_from_sources(now, missing);
         }
     }
@@ -235,7 +236,12 @@ impl Core {
         if credits == 0 {
             return;
         }
-        for chunk in self.fresh(&missing) {
+        let mut fresh = self.fresh(&missing);
+        if now < self.met + GETTING_TO_KNOW && self.windows.is_empty() {
+            // Who fetches all of a file asks at once, but hardly for what others ask for.
+            fresh.shuffle(&mut self.rng);
+        }
+        for chunk in fresh {
             let lapsed = self.windows.time_until(now, chunk) < self.tuning.share_lapses;
             if !lapsed && !open {
                 // In order, so those after it have not lapsed either.

@@ -89,7 +89,7 @@ impl Core {
             if flight.recalled.is_none()
                 && (due >= RECALL_TAKES || self.hedges < 1.0 || !self.windows.plays())
             {
-                self.recall(now, chunk);
+                self.recall(now, chunk, Some(id));
             } else if self.hedges >= 1.0 {
                 tracing::trace!(%chunk, ?eta, "hedged");
                 self.hedges -= 1.0;
@@ -98,14 +98,30 @@ impl Core {
         }
     }
 
-    /// Recalls the only request for a chunk.
-    fn recall(&mut self, now: Instant, chunk: ChunkIndex) {
+    /// Recalls the only request for a chunk, to make it to `next`.
+    fn recall(&mut self, now: Instant, chunk: ChunkIndex, next: Option<PeerId>) {
         let flights = self.flights.get_mut(&chunk).map(Vec::as_mut_slice);
         if let Some([flight]) = flights
             && flight.recalled.is_none()
         {
             flight.recalled = Some(now);
+            flight.next = next;
             self.effects.push(Effect::Recall(flight.peer, chunk));
+        }
+    }
+
+    /// What was recalled to make it to a viewer is made there, with a credit kept for
+    /// what is needed very soon if need be: otherwise it might go back to where it
+    /// waited. At a source those credits are for what nobody else has.
+    pub(super) fn recalled(&mut self, now: Instant, chunk: ChunkIndex, next: PeerId) {
+        let limit = self.tuning.requests_per_peer;
+        let can = |peer: &Peer| {
+            let free = peer.pressing_credits(now, limit) > 0;
+            free && peer.holds(chunk) && !self.peers.is_source(peer)
+        };
+        let open = self.peers.get(next).is_some_and(can);
+        if open && !self.taken.contains(chunk.index()) {
+            self.request(now, next, chunk);
         }
     }
 
@@ -130,7 +146,7 @@ impl Core {
         }
         let needed = single.map(|(chunk, _)| (self.needed(now, chunk), chunk));
         if let Some((_, last)) = needed.max().filter(|(later, _)| *later > due + MUCH_LATER) {
-            self.recall(now, last);
+            self.recall(now, last, None);
         }
     }
 
@@ -153,7 +169,7 @@ impl Core {
         let eta = viewer_state.eta(now, bytes, due);
         let in_time = eta.mul_f64(SAFETY) <= due || eta < source.eta(now, bytes, due);
         if viewer_state.free_credits(now, limit) > 0 && in_time {
-            self.recall(now, chunk);
+            self.recall(now, chunk, Some(viewer));
         }
     }
 

@@ -70,6 +70,37 @@ fn a_request_that_waits_at_the_source_moves_to_a_viewer_that_has_it() {
 }
 
 #[test]
+fn what_was_recalled_for_a_viewer_goes_there_though_its_credits_are_used_up() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    let (_, far) = *film.requests().last().expect("requests");
+    film.peer(2, false, RoaringBitmap::from_iter([far]));
+    let chunk = ChunkIndex(far);
+    let recalled = Effect::Recall(id(1), chunk);
+    assert!(film.core.take_effects().contains(&recalled));
+    let others: RoaringBitmap = (200..250).collect();
+    film.core.peer_has(film.now, id(2), &others);
+    let limit = film.core.tuning.requests_per_peer;
+    let viewer = film.core.peers.get(id(2)).expect("connected");
+    assert_eq!(viewer.free_credits(film.now, limit), 0, "others took them");
+    film.requests();
+    film.core
+        .rejected(film.now, id(1), chunk, RejectReason::Recalled);
+    assert!(film.requests().contains(&(id(2), far)));
+}
+
+#[test]
+fn who_fetches_a_whole_file_does_not_begin_where_all_others_do() {
+    let mut film = Film::new();
+    film.core.set_whole(film.now, true);
+    film.full_peer(1, true);
+    let chunks: Vec<u32> = film.requests().iter().map(|(_, chunk)| *chunk).collect();
+    assert!(!chunks.is_empty(), "it asks at once");
+    assert!(chunks.iter().any(|chunk| *chunk > 50), "{chunks:?}");
+}
+
+#[test]
 fn a_source_in_reserve_is_not_asked_for_what_a_viewer_has() {
     let mut film = Film::new();
     film.full_peer(1, true);
@@ -136,7 +167,7 @@ fn a_stranger_asks_for_no_share_before_it_knows_the_others() {
     let first = film.requests();
     assert!(first.iter().all(|(_, chunk)| *chunk < 25), "{first:?}");
     film.deliver(id(1), first[0].1);
-    film.wait(290 * MS);
+    film.wait(140 * MS);
     let before = film.requests();
     assert!(before.iter().all(|(_, chunk)| *chunk < 25), "{before:?}");
     for chunk in 0..25 {

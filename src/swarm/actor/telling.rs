@@ -1,0 +1,70 @@
+//! What the swarm tells of itself: to who asks, to the tracker, to the peers.
+
+use std::time::Duration;
+
+use super::Swarm;
+use crate::announcer::SendReport;
+use crate::ids::FileId;
+use crate::swarm::connection::TellPosition;
+use crate::swarm::{
+    PeerSnapshot, Place, SwarmEvent, SwarmEventKind, SwarmSnapshot, UNKNOWN_UPLINK,
+};
+use crate::wire::{PathReason, Report};
+
+impl Swarm {
+    pub(super) fn snapshot(&self) -> SwarmSnapshot {
+        let mut peers: Vec<PeerSnapshot> = self.states.values().cloned().collect();
+        for peer in &mut peers {
+            let known = self.roster.get(peer.peer);
+            let reasons = known.map_or(&[][..], |known| &known.reasons[..]);
+            let reasons = reasons.iter().copied().filter(|r| *r != PathReason::Origin);
+            let texts: Vec<&str> = reasons.map(PathReason::text).collect();
+            peer.reason = texts.join(", ");
+        }
+        peers.sort_by(|a, b| (&a.name, a.peer).cmp(&(&b.name, b.peer)));
+        let sum = |of: fn(&PeerSnapshot) -> u64| peers.iter().map(of).sum::<u64>();
+        SwarmSnapshot {
+            download_rate: sum(|peer| peer.download_rate),
+            upload_rate: sum(|peer| peer.upload_rate),
+            downloaded: sum(|peer| peer.downloaded) + self.past_downloaded,
+            uploaded: sum(|peer| peer.uploaded) + self.past_uploaded,
+            peers,
+        }
+    }
+
+    pub(super) fn report(&self) {
+        let state = self.snapshot();
+        let rtts = state.peers.iter().filter_map(|peer| {
+            let rtt = Duration::from_micros(peer.rtt_us?);
+            Some((peer.peer, rtt))
+        });
+        self.announcer.do_send(SendReport(Report {
+            upload_rate: state.upload_rate,
+            download_rate: state.download_rate,
+            uplink: self.uplink.carries.unwrap_or(0),
+            files: self.reports.iter().cloned().collect(),
+            rtts: rtts.collect(),
+        }));
+    }
+
+    /// Tells the others where we are in a file, and what we can pass on.
+    pub(super) fn tell_place(&mut self, file: FileId, mut place: Place) {
+        place.uplink = match self.reserved.contains(&file) {
+            true => 0,
+            false => self.uplink.share.unwrap_or(UNKNOWN_UPLINK),
+        };
+        if let Some(join) = self.joined.get(&file) {
+            join.events.do_send(SwarmEvent {
+                peer: self.settings.hello.peer,
+                kind: SwarmEventKind::OwnUplink(place.uplink),
+            });
+        }
+        if self.joined.contains_key(&file) {
+            self.places.insert(file, place.clone());
+        }
+        let position = TellPosition { file, place };
+        for connection in self.connections.values() {
+            connection.do_send(position.clone());
+        }
+    }
+}
