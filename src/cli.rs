@@ -36,7 +36,7 @@ struct Cli {
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
 struct ConfigArgs {
-    /// TOML file; without it the defaults apply.
+    /// TOML file; without it that of the user (clients only), else the defaults.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets one key, over the file and the environment.
@@ -47,6 +47,27 @@ struct ConfigArgs {
 impl ConfigArgs {
     fn load(&self) -> Result<Config, ConfigError> {
         config::load(self.config.as_deref(), &self.set)
+    }
+
+    /// With the user's own file, if there is one and none is named.
+    fn of_client(mut self) -> Self {
+        let own = || config::client_file().filter(|file| file.exists());
+        self.config = self.config.take().or_else(own);
+        self
+    }
+
+    /// Where a client's first run writes its file: nothing says yet where the tracker
+    /// is.
+    fn first_run(&self) -> Option<PathBuf> {
+        let told = self
+            .set
+            .iter()
+            .any(|set| set.starts_with("client.tracker="))
+            || std::env::var_os("SWARMPLAY_CLIENT__TRACKER").is_some();
+        match self.config {
+            None if !told => config::client_file(),
+            _ => None,
+        }
     }
 }
 
@@ -79,6 +100,9 @@ enum Command {
         /// What the window shows.
         #[arg(long, value_enum, default_value = "video")]
         mode: Kind,
+        /// Plays this at once: a name, title or id.
+        #[arg(long, value_name = "NAME")]
+        play: Option<String>,
     },
     /// A client without a window: shares its folders, streams over HTTP.
     Peer {
@@ -160,9 +184,13 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Tracker { config } => run::tracker(&prepare(&config)?),
-        Command::Client { config, mode } => run::client(prepare(&config)?, mode.into()),
+        Command::Client { config, mode, play } => {
+            let config = config.of_client();
+            let first = config.first_run().map(|path| (path, config.set.clone()));
+            run::client(prepare(&config)?, mode.into(), play, first)
+        }
         Command::Peer { config, http } => {
-            let mut config = prepare(&config)?;
+            let mut config = prepare(&config.of_client())?;
             if let Some(http) = http {
                 config.gateway.listen = http;
                 let checked = config.validate();
@@ -178,13 +206,18 @@ fn execute(command: Command) -> anyhow::Result<()> {
             kind,
             search,
             json,
-        } => ask::ls(&prepare(&config)?, kind.map(MediaKind::from), &search, json),
+        } => ask::ls(
+            &prepare(&config.of_client())?,
+            kind.map(MediaKind::from),
+            &search,
+            json,
+        ),
         Command::Get {
             config,
             file,
             output,
             stay,
-        } => get::get(&prepare(&config)?, file, output, stay),
+        } => get::get(&prepare(&config.of_client())?, file, output, stay),
         Command::Id { file } => ask::id(&file),
         Command::Config { action } => match action {
             ConfigAction::Default { program } => ask::print(program.text()),

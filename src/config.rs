@@ -7,6 +7,7 @@
 //! `config/tracker.toml` and `config/client.toml` list every key with its
 //! default; a test keeps them equal to [`Config::default`].
 
+pub mod edit;
 pub mod load;
 pub mod units;
 
@@ -18,6 +19,18 @@ use crate::scheduler::core::Picker;
 
 pub use load::{ConfigError, load};
 pub use units::{Rate, Size, Span};
+
+/// The default file of a tracker, every key explained.
+pub const TRACKER_FILE: &str = include_str!("../config/tracker.toml");
+
+/// The default file of a client, every key explained.
+pub const CLIENT_FILE: &str = include_str!("../config/client.toml");
+
+/// Where a client's file is looked for if none is named; `None` where there is no home.
+pub fn client_file() -> Option<PathBuf> {
+    let folder = dirs::config_dir()?;
+    Some(folder.join("swarmplay").join("client.toml"))
+}
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]

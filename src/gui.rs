@@ -8,31 +8,46 @@
 //! * [`view_model`]: pure: entries, states and snapshots → what is shown.
 //! * [`screen`]: the player's [`Screen`](crate::player::Screen).
 //! * [`observer`]: actor: asks the others how they do, twice a second.
+//! * `media_keys`: the desktop's player controls.
+//! * [`setup`]: the first run.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`]: news → properties.
+//! * [`apply`], [`library`], [`queue`], [`tracks`]: news → properties.
 
 pub mod apply;
+pub mod library;
+#[cfg(target_os = "linux")]
+pub mod media_keys;
 pub mod observer;
+pub mod queue;
 pub mod screen;
+pub mod setup;
 pub mod slot;
+pub mod tracks;
 pub mod view_model;
 pub mod window;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
+use slint::ComponentHandle as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::observer::Observer;
 use self::screen::WindowScreen;
+use self::setup::FirstRun;
+use self::ui::AppWindow;
+use crate::announcer::FindEntry;
 use crate::app::{Node, Role};
 use crate::config::Config;
 use crate::gateway::{Gateway, Sources};
 use crate::lifecycle::close;
 use crate::media::MediaKind;
-use crate::player::Player;
+use crate::player::history::HistoryFile;
+use crate::player::{Play, Player};
 
 /// Time for the player to end its children.
 const PLAYER_END: Duration = Duration::from_millis(300);
@@ -69,37 +84,103 @@ pub struct Core {
     stop: tokio::sync::mpsc::Sender<()>,
 }
 
-/// Runs the window until it is closed.
+/// What runs beside the window.
+struct Running {
+    core: Core,
+    actors: std::thread::JoinHandle<()>,
+}
+
+/// Runs the window until it is closed. Plays the file of a name at once, if one is
+/// given and there is such a file. On a first run it asks for what it must know.
 ///
 /// # Errors
 /// The node cannot start, or there is no display.
-pub fn run(config: Config, mode: MediaKind) -> anyhow::Result<()> {
+pub fn run(
+    config: Config,
+    mode: MediaKind,
+    play: Option<String>,
+    first: Option<FirstRun>,
+) -> anyhow::Result<()> {
     window::choose_renderer()?;
     let app = window::build(&config, mode)?;
-    let screen = WindowScreen::new(&app);
+    let running = Rc::new(RefCell::new(None));
+    match first {
+        None => *running.borrow_mut() = Some(begin(&app, &config, mode, play)?),
+        Some(first) => {
+            let (weak, running) = (app.as_weak(), running.clone());
+            setup::show(&app, &config, first, move |config| {
+                let app = weak.upgrade().context("the window is closed")?;
+                window::introduce(&app, &config);
+                let begun = begin(&app, &config, mode, play.clone())?;
+                *running.borrow_mut() = Some(begun);
+                Ok(())
+            });
+        }
+    }
+    let shown = window::run(&app);
+    if let Some(Running { core, actors }) = running.take() {
+        core.close();
+        let deadline = Instant::now() + ACTORS_END;
+        while !actors.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+    }
+    shown
+}
+
+/// Starts the actors on a thread of their own and connects the window to them.
+fn begin(
+    app: &AppWindow,
+    config: &Config,
+    mode: MediaKind,
+    play: Option<String>,
+) -> anyhow::Result<Running> {
+    let screen = WindowScreen::new(app);
     let (report, started) = mpsc::channel();
     let actors = {
-        let screen = screen.clone();
-        let config = config.clone();
+        let (screen, config) = (screen.clone(), config.clone());
         std::thread::Builder::new()
             .name("actors".into())
-            .spawn(move || {
-                // However this thread ends, the window must not outlive it.
-                let _end = EndOfLoop;
-                run_actors(&config, mode, &screen, &report);
-            })?
+            .spawn(move || run_actors(&config, mode, &screen, &report))?
     };
     let core = started
         .recv()
         .context("the actors ended before they began")??;
-    window::connect(&app, &core);
-    let shown = window::run(&app);
-    core.close();
-    let deadline = Instant::now() + ACTORS_END;
-    while !actors.is_finished() && Instant::now() < deadline {
-        std::thread::sleep(LOOK);
+    window::connect(app, &core);
+    if let Some(name) = play {
+        let core = core.clone();
+        let thread = core.sources.actors.clone();
+        thread.spawn(async move { play_named(name, mode, &core, &screen).await });
     }
-    shown
+    Ok(Running { core, actors })
+}
+
+/// How long a file may take to appear in the catalogue.
+const APPEARS: Duration = Duration::from_secs(20);
+
+/// How often it is looked for.
+const LOOK_FOR: Duration = Duration::from_millis(100);
+
+/// Plays a file of the catalogue as soon as it is there.
+async fn play_named(name: String, mode: MediaKind, core: &Core, screen: &WindowScreen) {
+    let deadline = Instant::now() + APPEARS;
+    while Instant::now() < deadline {
+        let find = core.sources.announcer.send(FindEntry(name.clone()));
+        match find.await {
+            Ok(Some(entry)) if entry.facts.kind == mode => {
+                let (list, index) = (vec![entry], 0);
+                core.player.do_send(Play { list, index });
+                return screen.show_player();
+            }
+            Ok(Some(_)) => {
+                return screen.toast(format!("{name} is not for this window: see --mode"));
+            }
+            Ok(None) => tokio::time::sleep(LOOK_FOR).await,
+            // The program ends.
+            Err(_) => return,
+        }
+    }
+    screen.toast(format!("Nobody shares {name}"));
 }
 
 /// Ends the event loop when it is dropped.
@@ -133,6 +214,8 @@ fn run_actors(
     runner.block_on(async {
         match start(config, mode, screen).await {
             Ok((core, node, stopped)) => {
+                // However this thread ends, the window must not outlive it.
+                let _end = EndOfLoop;
                 // The window waits for this; if it is gone, so are we.
                 if report.send(Ok(core.clone())).is_ok() {
                     wait_for_end(stopped).await;
@@ -158,12 +241,19 @@ async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyho
     // On a thread of its own: to open a sound device can take a second.
     let arbiter = Arbiter::new();
     let player = {
+        let data_dir = config.data_dir();
         let (config, gateway) = (config.player.clone(), gateway.clone());
+        let starving = node.sources.streams.clone().recipient();
+        let history = HistoryFile::open(&data_dir)
+            .inspect_err(|error| tracing::warn!(%error, "nothing played will be remembered"))
+            .ok();
         Player::start_in_arbiter(&arbiter.handle(), move |_| {
-            Player::new(config, gateway, shown)
+            Player::new(config, gateway, shown, starving, history)
         })
     };
     Observer::new(node.sources.clone(), screen.clone()).start();
+    #[cfg(target_os = "linux")]
+    actix_rt::spawn(media_keys::run(player.clone(), screen.states()));
     let (stop, stopped) = tokio::sync::mpsc::channel(1);
     let core = Core {
         player,

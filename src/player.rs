@@ -2,12 +2,16 @@
 //! pictures to a [`Screen`]. Sound is the clock; the picture follows.
 //!
 //! * [`state`]: pure: what is playing, what a command changes.
+//! * [`queue`]: pure: what comes next.
+//! * [`history`]: how far everything was played.
 //! * [`clock`]: pure: media time between two steps of the sound card; which
 //!   frame to show, wait for or drop.
 //! * [`sound`]: kira: the device, or a paced silence where there is none.
 //! * [`process`]: an ffmpeg child that never outlives us.
 //! * [`audio`], [`video`]: the two halves of a pipeline, on threads of their own.
 //! * [`pipeline`]: one run of both from one position, with its generation.
+//! * [`tracks`]: pure: which sound and subtitles are chosen.
+//! * [`subtitles`]: cues of a track that is text.
 //! * [`actor`] is the mailbox.
 //!
 //! A seek, another file or a lost device starts a new pipeline; what an older
@@ -16,11 +20,15 @@
 pub mod actor;
 pub mod audio;
 pub mod clock;
+pub mod history;
 pub mod pipeline;
 pub mod ppm;
 pub mod process;
+pub mod queue;
 pub mod sound;
 pub mod state;
+pub mod subtitles;
+pub mod tracks;
 pub mod video;
 
 use std::time::Duration;
@@ -31,6 +39,8 @@ use crate::ids::FileId;
 use crate::media::FileEntry;
 
 pub use actor::Player;
+pub use history::Seen;
+pub use queue::Repeat;
 
 /// Plays a file, with the list it was chosen from for next and previous.
 #[derive(Debug, Clone, Message)]
@@ -40,6 +50,16 @@ pub struct Play {
     pub list: Vec<FileEntry>,
     /// Which of it.
     pub index: usize,
+}
+
+/// Adds files to the list that plays.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Enqueue {
+    /// In this order.
+    pub entries: Vec<FileEntry>,
+    /// Behind the present file, else at the end.
+    pub next: bool,
 }
 
 /// What a person at the controls can do.
@@ -62,10 +82,34 @@ pub enum Control {
     ToggleMute,
     /// Faster by this much of normal, slower if negative; 0.5 to 2 in all.
     SpeedBy(f64),
+    /// Another sound track of this file, by its number.
+    ChooseAudio(usize),
+    /// A subtitle track of this file, by its number, or none.
+    ChooseSubtitles(Option<usize>),
+    /// Subtitles later by this many milliseconds, earlier if negative.
+    SubtitlesBy(i32),
+    /// Sound later by this many milliseconds, earlier if negative.
+    SoundBy(i32),
     /// The next file of the list.
     Next,
     /// The start of this file, or the previous one if it has just begun.
     Previous,
+    /// To a place in the list.
+    Jump(usize),
+    /// Takes a place out of the list.
+    Remove(usize),
+    /// Moves what is at the first place of the list to the second.
+    Shift(usize, usize),
+    /// Takes all out of the list that comes after the present file.
+    ClearUpcoming,
+    /// The list in random order, or no longer.
+    ToggleShuffle,
+    /// The list in random order or not.
+    SetShuffled(bool),
+    /// Repeat nothing, all, or the present file.
+    CycleRepeat,
+    /// What happens at an end.
+    SetRepeat(Repeat),
     /// Nothing any more.
     Stop,
 }
@@ -81,6 +125,10 @@ pub trait Screen: Send + Sync {
     fn show_cover(&self, file: FileId, cover: Option<Box<dyn Frame>>);
     /// The state has changed.
     fn changed(&self, state: PlayerSnapshot);
+    /// What comes next has changed.
+    fn queue_changed(&self, queue: QueueSnapshot);
+    /// How far files were played, the last played first.
+    fn history_changed(&self, seen: Vec<(FileId, Seen)>);
 }
 
 /// Memory of the screen that a picture is decoded into.
@@ -131,14 +179,44 @@ pub struct PlayerSnapshot {
     pub muted: bool,
     /// Speed in percent of normal.
     pub speed: u32,
+    /// Number of the sound track.
+    pub audio_track: usize,
+    /// Number of the subtitle track, if one is shown.
+    pub subtitle_track: Option<usize>,
+    /// Words on the picture.
+    pub subtitle: String,
+    /// How much later than they say subtitles are shown, in milliseconds.
+    pub subtitles_late_ms: i32,
+    /// How much later than it says sound is heard, in milliseconds.
+    pub sound_late_ms: i32,
     /// Whether there is a next file in the list.
     pub has_next: bool,
+    /// Whether the list plays in random order.
+    pub shuffled: bool,
+    /// What happens at an end.
+    pub repeat: Repeat,
+    /// Where the file went on, while that is news.
+    pub resumed: Option<Duration>,
     /// Something the person should know, such as a missing sound device.
     pub note: String,
     /// Frames shown and dropped since the file began.
     pub frames_shown: u64,
     /// Frames that came too late to be shown.
     pub frames_dropped: u64,
+}
+
+/// Items of a [`QueueSnapshot`] at most.
+pub const SHOWN_UPCOMING: usize = 200;
+
+/// What comes after the present file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QueueSnapshot {
+    /// Place of the first of `upcoming` in the list.
+    pub first: usize,
+    /// The next [`SHOWN_UPCOMING`] of them.
+    pub upcoming: Vec<queue::Item>,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// Asks for the state.

@@ -92,6 +92,17 @@ pub struct AwaitChunk {
 #[rtype(result = "()")]
 pub struct FetchWhole(pub bool);
 
+/// A player has nothing to show though time should pass; if what it needs is here, that
+/// is a stall of its decoder.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct PlayerStarves {
+    /// Content id.
+    pub file: FileId,
+    /// Media time.
+    pub at: Duration,
+}
+
 /// Why playing stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

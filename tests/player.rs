@@ -14,7 +14,9 @@ use swarmplay::app::Node;
 use swarmplay::config::PlayerConfig;
 use swarmplay::ids::FileId;
 use swarmplay::media::FileEntry;
-use swarmplay::player::{Control, Frame, Phase, Play, Player, PlayerSnapshot, PlayerState, Screen};
+use swarmplay::player::{
+    Control, Frame, Phase, Play, Player, PlayerSnapshot, PlayerState, QueueSnapshot, Screen, Seen,
+};
 
 /// A picture in plain memory.
 struct Pixels(Vec<u8>);
@@ -54,6 +56,10 @@ impl Screen for Notes {
             phases.push(state.phase);
         }
     }
+
+    fn queue_changed(&self, _: QueueSnapshot) {}
+
+    fn history_changed(&self, _: Vec<(FileId, Seen)>) {}
 }
 
 fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>, Arc<Notes>) {
@@ -61,7 +67,9 @@ fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>,
     change(&mut config);
     let notes = Arc::new(Notes::default());
     let gateway = node.gateway.clone().expect("gateway");
-    (Player::new(config, gateway, notes.clone()).start(), notes)
+    let starving = node.sources.streams.clone().recipient();
+    let player = Player::new(config, gateway, notes.clone(), starving, None);
+    (player.start(), notes)
 }
 
 async fn state(player: &Addr<Player>) -> PlayerSnapshot {

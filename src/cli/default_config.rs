@@ -13,8 +13,8 @@ impl Program {
     /// The file's text.
     pub(super) fn text(self) -> &'static str {
         match self {
-            Self::Tracker => include_str!("../../config/tracker.toml"),
-            Self::Client => include_str!("../../config/client.toml"),
+            Self::Tracker => crate::config::TRACKER_FILE,
+            Self::Client => crate::config::CLIENT_FILE,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Commands that run until they are stopped: `tracker`, `peer`, `client`.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,14 +55,23 @@ fn serve(config: &Config, role: Role) -> anyhow::Result<()> {
     })
 }
 
+/// The file to write on a first run, and what the command line lays over it.
+type First = Option<(PathBuf, Vec<String>)>;
+
 /// `swarmplay client`
 #[cfg(feature = "gui")]
-pub(super) fn client(config: Config, mode: MediaKind) -> anyhow::Result<()> {
-    crate::gui::run(config, mode)
+pub(super) fn client(
+    config: Config,
+    mode: MediaKind,
+    play: Option<String>,
+    first: First,
+) -> anyhow::Result<()> {
+    let first = first.map(|(path, sets)| crate::gui::setup::FirstRun { path, sets });
+    crate::gui::run(config, mode, play, first)
 }
 
 /// `swarmplay client` in a build without the window.
 #[cfg(not(feature = "gui"))]
-pub(super) fn client(_: Config, _: MediaKind) -> anyhow::Result<()> {
+pub(super) fn client(_: Config, _: MediaKind, _: Option<String>, _: First) -> anyhow::Result<()> {
     anyhow::bail!("this build has no window; use `swarmplay peer`, or build with the feature `gui`")
 }

@@ -1,5 +1,6 @@
 //! News → properties. The only place where the window's contents change.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,15 +9,15 @@ use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer
 
 use super::observer::Overview;
 use super::ui::{
-    AppWindow, ChunkState, LibraryAdapter, LibraryItem, PeerRow, PlayerAdapter, Segment, SharedRow,
-    SharingAdapter, ShellAdapter, SwarmAdapter, Theme,
+    AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, SharedRow, SharingAdapter,
+    ShellAdapter, SwarmAdapter, Theme,
 };
 use super::view_model::{self as show, Held, Sort};
 use super::window::view;
 use crate::ids::FileId;
 use crate::library::LibrarySnapshot;
 use crate::media::{FileEntry, MediaKind};
-use crate::player::{Phase, PlayerSnapshot};
+use crate::player::{Phase, PlayerSnapshot, Seen};
 use crate::scheduler::{StallCause, StreamSnapshot};
 use crate::swarm::SwarmSnapshot;
 
@@ -48,8 +49,22 @@ pub struct View {
     pub duration: Duration,
     /// Shared folders, in the order shown.
     pub folders: Vec<PathBuf>,
-    current: Option<FileId>,
-    overview: Overview,
+    /// Numbers of the subtitle tracks that are listed.
+    pub subtitle_tracks: Vec<usize>,
+    /// Place in the list of the first row of what comes next.
+    pub queue_first: usize,
+    /// Films to go on with, in the order shown.
+    pub to_continue: Vec<FileEntry>,
+    /// How far files were played, the last played first.
+    pub(super) seen: Vec<(FileId, Seen)>,
+    pub(super) current: Option<FileId>,
+    /// The file whose row is marked as what plays.
+    pub(super) marked: Option<FileId>,
+    /// What the rows were made for.
+    pub(super) rows_of: Option<super::library::Key>,
+    /// Row of each file that is shown.
+    pub(super) places: HashMap<FileId, usize>,
+    pub(super) overview: Overview,
 }
 
 impl Default for View {
@@ -63,7 +78,14 @@ impl Default for View {
             position: Duration::ZERO,
             duration: Duration::ZERO,
             folders: Vec::new(),
+            subtitle_tracks: Vec::new(),
+            queue_first: 0,
+            to_continue: Vec::new(),
+            seen: Vec::new(),
             current: None,
+            marked: None,
+            rows_of: None,
+            places: HashMap::new(),
             overview: Overview::default(),
         }
     }
@@ -76,7 +98,7 @@ impl View {
         self.sort = sort;
     }
 
-    fn stream_of(&self, file: FileId) -> Option<&StreamSnapshot> {
+    pub(super) fn stream_of(&self, file: FileId) -> Option<&StreamSnapshot> {
         self.overview
             .streams
             .iter()
@@ -89,7 +111,10 @@ impl View {
 }
 
 /// Replaces a model's rows where they differ, so that scrolling and focus stay.
-fn update<T: Clone + PartialEq + 'static>(model: ModelRc<T>, rows: Vec<T>) -> Option<ModelRc<T>> {
+pub(super) fn update<T: Clone + PartialEq + 'static>(
+    model: ModelRc<T>,
+    rows: Vec<T>,
+) -> Option<ModelRc<T>> {
     let Some(known) = model.as_any().downcast_ref::<VecModel<T>>() else {
         return Some(ModelRc::from(Rc::new(VecModel::from(rows))));
     };
@@ -114,53 +139,12 @@ macro_rules! update_rows {
     };
 }
 
-/// The library's rows.
-pub fn library(app: &AppWindow, view: &mut View) {
-    let adapter = app.global::<LibraryAdapter>();
-    let selected = usize::try_from(adapter.get_selected()).ok();
-    let selected = selected
-        .and_then(|row| view.shown.get(row))
-        .map(|entry| entry.id);
-    let entries = &view.overview.catalogue.entries;
-    view.shown = show::filter_and_sort(entries, &view.search, view.sort, view.descending);
-    let own: Vec<FileId> = view
-        .overview
-        .library
-        .shared
-        .iter()
-        .map(|s| s.entry.id)
-        .collect();
-    let row = |entry: &FileEntry| LibraryItem {
-        title: entry.display_title().into(),
-        detail: show::detail(entry).into(),
-        artist: entry.facts.artist.clone().into(),
-        album: entry.facts.album.clone().into(),
-        size: show::size(entry.size).into(),
-        duration: show::clock(entry.facts.duration()).into(),
-        sources: show::sources(entry.sources).into(),
-        playable: entry.sources > 0,
-        current: view.current == Some(entry.id),
-        held: show::held_share(view.stream_of(entry.id), entry.id, &own),
-    };
-    let rows: Vec<LibraryItem> = view.shown.iter().map(row).collect();
-    let total = entries.len();
-    let tracker = &view.overview.catalogue.tracker;
-    let (title, text) = show::empty_text(view.kind, tracker.online, total, &view.search);
-    update_rows!(adapter, get_items, set_items, rows);
-    // The selection stays with its file when rows move.
-    let row = selected.and_then(|id| view.shown.iter().position(|entry| entry.id == id));
-    adapter.set_selected(row.and_then(|row| i32::try_from(row).ok()).unwrap_or(-1));
-    adapter.set_total(i32::try_from(total).unwrap_or(i32::MAX));
-    adapter.set_empty_title(title.into());
-    adapter.set_empty_text(text.into());
-}
-
 /// News of everything but the player.
 pub fn overview(app: &AppWindow, overview: Overview) {
     let view = view();
     let mut view = view.borrow_mut();
     view.overview = overview;
-    library(app, &mut view);
+    super::library::show(app, &mut view);
     status(app, &view.overview);
     sharing(app, &mut view);
     swarm(app, &view);
@@ -337,6 +321,14 @@ fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
     Image::from_rgb8(pixels)
 }
 
+/// How far files were played.
+pub fn history(app: &AppWindow, seen: Vec<(FileId, Seen)>) {
+    let view = view();
+    let mut view = view.borrow_mut();
+    view.seen = seen;
+    super::library::show(app, &mut view);
+}
+
 /// The cover of a song; one that comes late for another song is not shown.
 pub fn cover(app: &AppWindow, (file, cover): (FileId, Option<SharedPixelBuffer<Rgb8Pixel>>)) {
     let adapter = app.global::<PlayerAdapter>();
@@ -391,10 +383,14 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         app.global::<ShellAdapter>()
             .set_buffer_text(Default::default());
         adapter.set_segments(ModelRc::default());
-        library(app, &mut view);
+        super::library::show(app, &mut view);
         swarm(app, &view);
     }
     (view.position, view.duration) = (state.position, state.duration);
+    super::queue::modes(app, &state);
+    view.subtitle_tracks = super::tracks::show(app, &state);
+    let resumed = state.resumed.map(show::clock).unwrap_or_default();
+    adapter.set_resumed_text(resumed.into());
     adapter.set_loaded(state.entry.is_some());
     if let Some(entry) = &state.entry {
         adapter.set_title(entry.display_title().into());

@@ -4,13 +4,14 @@ use std::any::Any;
 use std::sync::Arc;
 
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
+use tokio::sync::watch;
 
 use super::apply;
 use super::observer::Overview;
 use super::slot::Slot;
-use super::ui::AppWindow;
+use super::ui::{AppWindow, Page, ShellAdapter};
 use crate::ids::FileId;
-use crate::player::{Frame, PlayerSnapshot, Screen};
+use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen, Seen};
 
 /// A picture in the memory that Slint draws from.
 pub struct Pixels(SharedPixelBuffer<Rgb8Pixel>);
@@ -30,7 +31,13 @@ struct Slots {
     frame: Slot<SharedPixelBuffer<Rgb8Pixel>>,
     cover: Slot<(FileId, Option<SharedPixelBuffer<Rgb8Pixel>>)>,
     player: Slot<PlayerSnapshot>,
+    queue: Slot<QueueSnapshot>,
+    history: Slot<Vec<(FileId, Seen)>>,
     overview: Slot<Overview>,
+    page: Slot<Page>,
+    toast: Slot<String>,
+    /// The player's state, for the desktop.
+    states: watch::Sender<PlayerSnapshot>,
 }
 
 /// The window as other threads see it.
@@ -67,6 +74,33 @@ impl WindowScreen {
         }
     }
 
+    /// The player's state as it changes, for who is not the window.
+    pub fn states(&self) -> watch::Receiver<PlayerSnapshot> {
+        self.slots.states.subscribe()
+    }
+
+    /// Turns to what plays.
+    pub fn show_player(&self) {
+        self.post(
+            |slots| &slots.page,
+            Page::Playing,
+            |app, page| {
+                app.global::<ShellAdapter>().set_page(page);
+            },
+        );
+    }
+
+    /// Says what happened, for a while.
+    pub fn toast(&self, what: String) {
+        self.post(
+            |slots| &slots.toast,
+            what,
+            |app, what| {
+                app.global::<ShellAdapter>().set_toast(what.into());
+            },
+        );
+    }
+
     /// News of everything but the player.
     pub fn overview(&self, overview: Overview) {
         self.post(|slots| &slots.overview, overview, apply::overview);
@@ -95,6 +129,15 @@ impl Screen for WindowScreen {
     }
 
     fn changed(&self, state: PlayerSnapshot) {
+        self.slots.states.send_replace(state.clone());
         self.post(|slots| &slots.player, state, apply::player);
+    }
+
+    fn queue_changed(&self, queue: QueueSnapshot) {
+        self.post(|slots| &slots.queue, queue, super::queue::show);
+    }
+
+    fn history_changed(&self, seen: Vec<(FileId, Seen)>) {
+        self.post(|slots| &slots.history, seen, apply::history);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use roaring::RoaringBitmap;
 
-use crate::ids::{ChunkIndex, FileId};
+use crate::ids::ChunkIndex;
 pub use crate::media::facts::clock;
 use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind};
@@ -87,6 +87,14 @@ pub fn detail(entry: &FileEntry) -> String {
         }
     }
     parts.join(" · ")
+}
+
+/// `31 min left`
+pub fn time_left(milliseconds: u64) -> String {
+    match milliseconds.div_ceil(60_000) {
+        0..60 => format!("{} min left", milliseconds.div_ceil(60_000)),
+        minutes => format!("{} h {} min left", minutes / 60, minutes % 60),
+    }
 }
 
 /// `3 sources`, or that nobody online has it.
@@ -230,11 +238,8 @@ pub fn from_playhead(
     }
 }
 
-/// Share of a file that is here, 0 to 1.
-pub fn held_share(stream: Option<&StreamSnapshot>, file: FileId, own: &[FileId]) -> f32 {
-    if own.contains(&file) {
-        return 1.0;
-    }
+/// Share of a stream's file that is here, 0 to 1.
+pub fn held_share(stream: Option<&StreamSnapshot>) -> f32 {
     stream.map_or(0.0, |stream| {
         stream.have.len() as f32 / stream.geometry.chunk_count() as f32
     })

@@ -9,8 +9,8 @@ use slint::{ComponentHandle, SharedString};
 use super::Core;
 use super::apply::{self, View};
 use super::ui::{
-    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, SharingAdapter, ShellAdapter,
-    SortColumn,
+    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, SharingAdapter,
+    ShellAdapter, SortColumn,
 };
 use super::view_model::{Sort, clock};
 use crate::config::{Config, Theme};
@@ -62,14 +62,24 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
         Theme::Dark => 1,
         Theme::Light => 2,
     });
-    shell.set_tracker_text(config.client.tracker.clone().into());
     app.global::<LibraryAdapter>().set_video(video);
-    let about = app.global::<AboutAdapter>();
-    about.set_version(env!("CARGO_PKG_VERSION").into());
-    about.set_name(config.client_name().into());
-    apply::library(&app, &mut view().borrow_mut());
+    // Music is played in lists, a film by itself.
+    app.global::<QueueAdapter>().set_shown(!video);
+    app.global::<AboutAdapter>()
+        .set_version(env!("CARGO_PKG_VERSION").into());
+    introduce(&app, config);
+    super::library::show(&app, &mut view().borrow_mut());
     apply::player(&app, crate::player::PlayerSnapshot::default());
     Ok(app)
+}
+
+/// Says who this client is and where its tracker is.
+pub fn introduce(app: &AppWindow, config: &Config) {
+    let tracker = config.client.tracker.clone();
+    app.global::<ShellAdapter>()
+        .set_tracker_text(tracker.into());
+    app.global::<AboutAdapter>()
+        .set_name(config.client_name().into());
 }
 
 /// Shows the window and runs until it is closed.
@@ -87,8 +97,11 @@ pub fn connect(app: &AppWindow, core: &Core) {
     let gateway = format!("http://{}", core.gateway.address);
     app.global::<AboutAdapter>().set_gateway(gateway.into());
     connect_library(app, core);
+    connect_continue(app, core);
     connect_player(app, core);
     connect_sharing(app, core);
+    super::queue::connect(app, core);
+    super::tracks::connect(app, core);
     let weak = app.as_weak();
     app.global::<ShellAdapter>()
         .on_fullscreen_changed(move |on| {
@@ -116,7 +129,7 @@ fn connect_library(app: &AppWindow, core: &Core) {
             let view = view();
             view.borrow_mut().search = text.into();
             app.global::<LibraryAdapter>().set_selected(-1);
-            apply::library(&app, &mut view.borrow_mut());
+            super::library::show(&app, &mut view.borrow_mut());
         }
     });
     let weak = app.as_weak();
@@ -127,7 +140,7 @@ fn connect_library(app: &AppWindow, core: &Core) {
             let adapter = app.global::<LibraryAdapter>();
             adapter.set_sorted_by(column);
             adapter.set_descending(view.borrow().descending);
-            apply::library(&app, &mut view.borrow_mut());
+            super::library::show(&app, &mut view.borrow_mut());
         }
     });
     let (weak, player) = (app.as_weak(), core.player.clone());
@@ -142,6 +155,23 @@ fn connect_library(app: &AppWindow, core: &Core) {
             if shell.get_video() {
                 shell.set_page(Page::Playing);
             }
+        }
+    });
+}
+
+fn connect_continue(app: &AppWindow, core: &Core) {
+    let (weak, player) = (app.as_weak(), core.player.clone());
+    app.global::<LibraryAdapter>().on_go_on(move |index| {
+        let list = view().borrow().to_continue.clone();
+        let Some(index) = usize::try_from(index).ok().filter(|i| *i < list.len()) else {
+            return;
+        };
+        player.do_send(Play {
+            list: vec![list[index].clone()],
+            index: 0,
+        });
+        if let Some(app) = weak.upgrade() {
+            app.global::<ShellAdapter>().set_page(Page::Playing);
         }
     });
 }

@@ -10,17 +10,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
+use super::history::{History, HistoryFile};
 use super::pipeline::{Pipeline, PipelineReport, Source, Start};
 use super::process::{Decoder, Killer};
 use super::sound::Output;
 use super::state::{Effect, State};
-use super::{Control, Frame, Play, PlayerSnapshot, PlayerState, Screen, ppm};
+use super::video::later;
+use super::{
+    Control, Enqueue, Frame, Phase, Play, PlayerSnapshot, PlayerState, QueueSnapshot,
+    SHOWN_UPCOMING, Screen, ppm,
+};
 use crate::config::PlayerConfig;
 use crate::gateway::Gateway;
 use crate::ids::{FileId, Generation};
 use crate::lifecycle::Close;
 use crate::media::FileEntry;
+use crate::scheduler::PlayerStarves;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,6 +36,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// A sound output that asks for nothing for this long is dead. Opening one may
 /// take a second.
 const DEAD_OUTPUT: Duration = Duration::from_secs(4);
+
+/// How often it is kept how far something was played.
+const KEEP: Duration = Duration::from_secs(3);
 
 /// Largest side of a cover, in pixels.
 const COVER_SIDE: u32 = 640;
@@ -37,12 +48,16 @@ pub struct Player {
     config: PlayerConfig,
     gateway: Gateway,
     screen: Arc<dyn Screen>,
+    /// Who finds out why nothing comes.
+    starving: Recipient<PlayerStarves>,
     state: State,
     output: Option<Output>,
     pipeline: Option<Pipeline>,
     gain: f32,
     note: String,
     told: PlayerSnapshot,
+    told_queue: u64,
+    history: Option<Arc<HistoryFile>>,
     past_frames: (u64, u64),
     cover: Option<Killer>,
     /// Heartbeats of the output, and when they last changed.
@@ -50,10 +65,25 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player that shows on `screen`.
-    pub fn new(config: PlayerConfig, gateway: Gateway, screen: Arc<dyn Screen>) -> Self {
+    /// A player that shows on `screen` and tells `starving` when it has to wait. Without
+    /// a `history` it remembers nothing over a restart.
+    pub fn new(
+        config: PlayerConfig,
+        gateway: Gateway,
+        screen: Arc<dyn Screen>,
+        starving: Recipient<PlayerStarves>,
+        history: Option<HistoryFile>,
+    ) -> Self {
+        let kept = history.as_ref().map_or(Ok(Vec::new()), HistoryFile::load);
+        let kept = kept.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what was played before cannot be read");
+            Vec::new()
+        });
+        let rng = StdRng::from_os_rng();
         Self {
-            state: State::new(config.volume),
+            starving,
+            history: history.map(Arc::new),
+            state: State::new(config.volume, History::new(kept), rng),
             config,
             gateway,
             screen,
@@ -62,6 +92,7 @@ impl Player {
             gain: 0.0,
             note: String::new(),
             told: PlayerSnapshot::default(),
+            told_queue: 0,
             past_frames: (0, 0),
             cover: None,
             heartbeats: (0, Instant::now()),
@@ -77,13 +108,17 @@ impl Player {
                     from,
                     paused,
                     speed,
+                    audio,
+                    subtitles,
                     fresh,
                 } => {
                     if fresh {
                         self.past_frames = (0, 0);
                         self.fetch_cover(ctx, &entry);
                     }
-                    let source = self.source(&entry, from, speed);
+                    let mut source = self.source(&entry, from, speed);
+                    source.audio = source.audio.map(|_| audio);
+                    source.subtitles = subtitles;
                     self.start(ctx, generation, source, paused);
                 }
                 Effect::Stop => {
@@ -93,6 +128,11 @@ impl Player {
                 Effect::Pause(paused) => {
                     if let Some(pipeline) = &self.pipeline {
                         pipeline.pause(paused);
+                    }
+                }
+                Effect::SoundLate(milliseconds) => {
+                    if let Some(pipeline) = &self.pipeline {
+                        pipeline.set_sound_late(milliseconds);
                     }
                 }
                 Effect::Gain(gain) => {
@@ -121,7 +161,8 @@ impl Player {
             from,
             speed: f64::from(speed) / 100.0,
             video: entry.facts.video.clone(),
-            audio: !entry.facts.audio.is_empty(),
+            audio: (!entry.facts.audio.is_empty()).then_some(0),
+            subtitles: None,
         }
     }
 
@@ -139,6 +180,7 @@ impl Player {
             paused,
             gain: self.gain,
             delay: self.config.audio_delay.0,
+            sound_late: self.state.tracks().sound_late,
         };
         let reports = ctx.address().recipient();
         let screen = self.screen.clone();
@@ -226,6 +268,11 @@ impl Player {
 
     fn snapshot(&self) -> PlayerSnapshot {
         let frames = self.pipeline.as_ref().map_or((0, 0), Pipeline::frames);
+        let tracks = self.state.tracks();
+        let words = |pipeline: &Pipeline| {
+            let time = later(self.state.position(), -tracks.subtitles_late);
+            pipeline.words_at(time)
+        };
         PlayerSnapshot {
             phase: self.state.phase().clone(),
             entry: self.state.entry().cloned(),
@@ -235,15 +282,65 @@ impl Player {
             paused: self.state.paused(),
             muted: self.state.muted(),
             speed: self.state.speed(),
+            audio_track: tracks.audio,
+            subtitle_track: tracks.subtitles,
+            subtitle: self.pipeline.as_ref().map(words).unwrap_or_default(),
+            subtitles_late_ms: tracks.subtitles_late,
+            sound_late_ms: tracks.sound_late,
             has_next: self.state.has_next(),
+            shuffled: self.state.queue().shuffled(),
+            repeat: self.state.queue().repeat(),
+            resumed: self.state.resumed(),
             note: self.note.clone(),
             frames_shown: self.past_frames.0 + frames.0,
             frames_dropped: self.past_frames.1 + frames.1,
         }
     }
 
+    /// Keeps how far everything was played, beside the playing or at once.
+    fn keep_history(&mut self, now: bool) {
+        let changes = self.state.history().take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        self.screen.history_changed(self.state.history().recent());
+        let Some(file) = self.history.clone() else {
+            return;
+        };
+        let save = move || {
+            if let Err(error) = file.save(&changes) {
+                tracing::warn!(%error, "how far this was played is not kept");
+            }
+        };
+        match now {
+            true => save(),
+            false => drop(actix_rt::task::spawn_blocking(save)),
+        }
+    }
+
+    fn tell_queue(&mut self) {
+        if self.told_queue == self.state.queue_version() {
+            return;
+        }
+        self.told_queue = self.state.queue_version();
+        let queue = self.state.queue();
+        let first = (queue.index() + 1).min(queue.items().len());
+        let upcoming = &queue.items()[first..];
+        self.screen.queue_changed(QueueSnapshot {
+            first,
+            count: upcoming.len(),
+            upcoming: upcoming.iter().take(SHOWN_UPCOMING).cloned().collect(),
+        });
+    }
+
     fn tell(&mut self) {
+        self.tell_queue();
         let snapshot = self.snapshot();
+        let waits = (&self.told.phase, &snapshot.phase) == (&Phase::Playing, &Phase::Buffering);
+        if let Some(entry) = snapshot.entry.as_ref().filter(|_| waits) {
+            let (file, at) = (entry.id, snapshot.position);
+            self.starving.do_send(PlayerStarves { file, at });
+        }
         if snapshot != self.told {
             self.told = snapshot.clone();
             self.screen.changed(snapshot);
@@ -307,6 +404,8 @@ impl Actor for Player {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(TICK, Self::tick);
+        ctx.run_interval(KEEP, |actor, _| actor.keep_history(false));
+        self.screen.history_changed(self.state.history().recent());
         self.tell();
     }
 }
@@ -316,6 +415,15 @@ impl Handler<Play> for Player {
 
     fn handle(&mut self, play: Play, ctx: &mut Context<Self>) {
         let effects = self.state.play(play.list, play.index);
+        self.perform(ctx, effects);
+    }
+}
+
+impl Handler<Enqueue> for Player {
+    type Result = ();
+
+    fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
+        let effects = self.state.enqueue(enqueue.entries, enqueue.next);
         self.perform(ctx, effects);
     }
 }
@@ -353,6 +461,7 @@ impl Handler<Close> for Player {
         self.pipeline = None;
         self.end_cover();
         self.output = None;
+        self.keep_history(true);
         ctx.stop();
     }
 }

@@ -27,7 +27,8 @@ const FULL_WAIT: Duration = Duration::from_millis(5);
 fn arguments(source: &Source) -> Vec<String> {
     let text = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut arguments = text(&["-ss", &seconds(source.from), "-i", &source.url]);
-    arguments.extend(text(&["-map", "0:a:0", "-vn", "-sn", "-dn"]));
+    let track = format!("0:a:{}", source.audio.unwrap_or(0));
+    arguments.extend(text(&["-map", &track, "-vn", "-sn", "-dn"]));
     let mut filter = "aresample=48000:async=1:first_pts=0".to_owned();
     if source.speed != 1.0 {
         filter += &format!(",atempo={}", source.speed);

@@ -6,7 +6,7 @@
 //! ffmpeg; they are not waited for, their reports carry the generation.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::clock::SAMPLE_RATE;
 use super::process::Killer;
 use super::sound::{Output, RingSound, SoundControl};
 use super::state::Report;
+use super::subtitles::{Cue, Cues};
 use super::{Screen, video};
 use crate::ids::Generation;
 use crate::media::VideoTrack;
@@ -43,8 +44,10 @@ pub struct Source {
     pub speed: f64,
     /// The picture, if there is one.
     pub video: Option<VideoTrack>,
-    /// Whether there is sound.
-    pub audio: bool,
+    /// Number of the sound track, if there is sound.
+    pub audio: Option<usize>,
+    /// Number of the subtitle track, if one is to be shown.
+    pub subtitles: Option<usize>,
 }
 
 /// What a pipeline says to the player.
@@ -73,6 +76,9 @@ pub(super) struct Shared {
     /// Samples put into the ring.
     pub(super) pushed: AtomicU64,
     complaint: Mutex<Option<String>>,
+    cues: Mutex<Cues>,
+    /// How much later than the picture sound is to be heard, in milliseconds.
+    sound_late: AtomicI32,
     killers: Mutex<Vec<Killer>>,
     reports: Recipient<PipelineReport>,
 }
@@ -93,6 +99,18 @@ impl Shared {
     fn complain(&self, complaint: Option<String>) {
         if let (Some(complaint), Ok(mut kept)) = (complaint, self.complaint.lock()) {
             *kept = Some(complaint);
+        }
+    }
+
+    /// How much later than the picture sound is to be heard, in milliseconds.
+    pub(super) fn sound_late(&self) -> i32 {
+        self.sound_late.load(Ordering::Relaxed)
+    }
+
+    /// Words to be shown at their time.
+    pub(super) fn cue(&self, cue: Cue) {
+        if let Ok(mut cues) = self.cues.lock() {
+            cues.push(cue);
         }
     }
 
@@ -130,6 +148,8 @@ pub struct Start {
     pub gain: f32,
     /// Time from the mixer to the ear.
     pub delay: Duration,
+    /// How much later than the picture sound is to be heard, in milliseconds.
+    pub sound_late: i32,
 }
 
 impl Pipeline {
@@ -163,6 +183,8 @@ impl Pipeline {
             picture_over: AtomicBool::new(source.video.is_none()),
             pushed: AtomicU64::new(0),
             complaint: Mutex::new(None),
+            cues: Mutex::default(),
+            sound_late: AtomicI32::new(start.sound_late),
             killers: Mutex::new(Vec::new()),
             reports,
         });
@@ -170,7 +192,7 @@ impl Pipeline {
         if source.video.is_some() {
             spawn_picture(source.clone(), shared.clone());
         }
-        if source.audio {
+        if source.audio.is_some() {
             spawn_sound(source, samples, shared.clone());
         } else {
             let shared = shared.clone();
@@ -206,6 +228,19 @@ impl Pipeline {
         let played = self.shared.sound.played.load(Ordering::Acquire);
         let sounded = played as f64 / f64::from(SAMPLE_RATE);
         self.from + Duration::from_secs_f64(sounded * self.speed)
+    }
+
+    /// Sound later than the picture by milliseconds, earlier if negative.
+    pub fn set_sound_late(&self, milliseconds: i32) {
+        self.shared
+            .sound_late
+            .store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// Words to be seen at a media time.
+    pub fn words_at(&self, time: Duration) -> String {
+        let cues = self.shared.cues.lock();
+        cues.map(|cues| cues.at(time)).unwrap_or_default()
     }
 
     /// Frames shown and dropped.

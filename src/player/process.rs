@@ -3,11 +3,12 @@
 //! It is killed and waited for when its [`Decoder`] is dropped; if this program
 //! dies without a chance to, the kernel kills it (`PR_SET_PDEATHSIG`).
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, PipeWriter};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use command_fds::{CommandFdExt, FdMapping};
 use ffmpeg_sidecar::command::FfmpegCommand;
 
 /// Lines of complaint kept for a message.
@@ -56,12 +57,32 @@ impl Decoder {
         ffmpeg: &Path,
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Result<(Self, ChildStdout), SpawnError> {
+        Self::spawn_with(ffmpeg, arguments, None)
+    }
+
+    /// The same; `third` is what ffmpeg knows as `pipe:3`.
+    ///
+    /// # Errors
+    /// [`SpawnError`], fit to be shown.
+    pub fn spawn_with<'a>(
+        ffmpeg: &Path,
+        arguments: impl IntoIterator<Item = &'a str>,
+        third: Option<PipeWriter>,
+    ) -> Result<(Self, ChildStdout), SpawnError> {
         let mut command = FfmpegCommand::new_with_path(ffmpeg);
         command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"]);
         command.args(arguments);
         let mut command: Command = command.into();
         command.stdin(Stdio::null());
         die_with_parent(&mut command);
+        if let Some(third) = third {
+            let mapping = FdMapping {
+                parent_fd: third.into(),
+                child_fd: 3,
+            };
+            let mapped = command.fd_mappings(vec![mapping]);
+            mapped.map_err(|error| SpawnError::Failed(std::io::Error::other(error)))?;
+        }
         let mut child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => SpawnError::Missing(ffmpeg.display().to_string()),
             _ => SpawnError::Failed(error),

@@ -1,7 +1,14 @@
 //! What is playing and what a command changes: no process, no clock.
 
+mod reports;
+
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+
+use super::history::History;
+use super::queue::Queue;
+use super::tracks::Tracks;
 use super::{Control, Phase};
 use crate::ids::Generation;
 use crate::media::FileEntry;
@@ -12,9 +19,9 @@ const RESTART_AFTER: Duration = Duration::from_secs(3);
 /// A seek to the very end lands this far before it, so that something is seen.
 const END_MARGIN: Duration = Duration::from_millis(100);
 
-/// An end this close to the file's own, or within a fiftieth of its length, is
-/// the end: containers round.
-const END_TOLERANCE: Duration = Duration::from_secs(2);
+/// A person is told that a film goes on where it was left until this much of it has
+/// played.
+const TOLD_RESUMED: Duration = Duration::from_secs(8);
 
 /// What to do with the pipeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +38,10 @@ pub enum Effect {
         paused: bool,
         /// Speed in percent of normal.
         speed: u32,
+        /// Number of the sound track.
+        audio: usize,
+        /// Number of the subtitle track, if one is shown.
+        subtitles: Option<usize>,
         /// Whether the file is another one than before.
         fresh: bool,
     },
@@ -40,6 +51,8 @@ pub enum Effect {
     Pause(bool),
     /// Loudness, 0 to 1.
     Gain(f32),
+    /// Sound later than the picture by milliseconds.
+    SoundLate(i32),
 }
 
 /// What a pipeline reports.
@@ -58,10 +71,15 @@ pub enum Report {
 }
 
 /// The playing list and the state of its present file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
-    list: Vec<FileEntry>,
-    index: usize,
+    queue: Queue,
+    /// Counts the changes of the queue.
+    queue_version: u64,
+    history: History,
+    /// Where the present file went on, while that is news.
+    resumed: Option<Duration>,
+    rng: StdRng,
     phase: Phase,
     paused: bool,
     volume: u32,
@@ -71,18 +89,57 @@ pub struct State {
     position: Duration,
     sound_starving: bool,
     picture_starving: bool,
+    tracks: Tracks,
     /// Where the stream last broke off, to tell progress from a loop.
     broke_at: Option<Duration>,
 }
 
 impl State {
     /// Nothing chosen, at a volume of 0 to 100.
-    pub fn new(volume: u32) -> Self {
+    pub fn new(volume: u32, history: History, rng: StdRng) -> Self {
         Self {
+            queue: Queue::default(),
+            queue_version: 0,
+            history,
+            resumed: None,
+            rng,
+            phase: Phase::default(),
+            paused: false,
             volume: volume.min(100),
+            muted: false,
             speed: 100,
-            ..Self::default()
+            generation: Generation::default(),
+            position: Duration::ZERO,
+            sound_starving: false,
+            picture_starving: false,
+            tracks: Tracks::default(),
+            broke_at: None,
         }
+    }
+
+    /// What plays and what comes next.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// How far everything was played.
+    pub fn history(&mut self) -> &mut History {
+        &mut self.history
+    }
+
+    /// Where the present file went on, while that is news.
+    pub fn resumed(&self) -> Option<Duration> {
+        self.resumed
+    }
+
+    /// Which tracks are heard and read.
+    pub fn tracks(&self) -> &Tracks {
+        &self.tracks
+    }
+
+    /// Changes whenever the queue does.
+    pub fn queue_version(&self) -> u64 {
+        self.queue_version
     }
 
     /// What it does.
@@ -92,7 +149,7 @@ impl State {
 
     /// The chosen file.
     pub fn entry(&self) -> Option<&FileEntry> {
-        self.list.get(self.index)
+        self.queue.current()
     }
 
     /// Media time.
@@ -117,7 +174,7 @@ impl State {
 
     /// Whether the list goes on.
     pub fn has_next(&self) -> bool {
-        self.index + 1 < self.list.len()
+        self.queue.next(true).is_some()
     }
 
     /// Whether time passes or is about to.
@@ -147,19 +204,48 @@ impl State {
 
     /// Takes a new list.
     pub fn play(&mut self, list: Vec<FileEntry>, index: usize) -> Vec<Effect> {
-        self.list = list;
-        self.go(index)
+        if index >= list.len() {
+            return Vec::new();
+        }
+        self.queue.replace(list, index, &mut self.rng);
+        self.go(self.queue.index())
+    }
+
+    /// Adds to the list, behind the present file or at the end. If nothing plays, the
+    /// first of them does.
+    pub fn enqueue(&mut self, entries: Vec<FileEntry>, next: bool) -> Vec<Effect> {
+        self.queue_version += 1;
+        let idle = matches!(self.phase, Phase::Stopped | Phase::Ended);
+        let at = match (next, self.queue.items().len()) {
+            (true, 1..) => self.queue.index() + 1,
+            (_, end) => end,
+        };
+        match next {
+            true => self.queue.play_next(entries),
+            false => self.queue.push(entries),
+        }
+        match idle {
+            true => self.go(at),
+            false => Vec::new(),
+        }
     }
 
     /// Goes to a file of the list, playing.
     fn go(&mut self, index: usize) -> Vec<Effect> {
-        if index >= self.list.len() {
+        self.queue_version += 1;
+        if !self.queue.go(index) {
             return Vec::new();
         }
-        self.index = index;
         self.paused = false;
         self.broke_at = None;
-        self.start(Duration::ZERO, true)
+        self.tracks.begin(self.queue.current());
+        let Some(entry) = self.queue.current() else {
+            return Vec::new();
+        };
+        let from = self.history.resume(entry);
+        self.history.begins(entry);
+        self.resumed = Some(from).filter(|from| !from.is_zero());
+        self.start(from, true)
     }
 
     fn start(&mut self, from: Duration, fresh: bool) -> Vec<Effect> {
@@ -176,6 +262,8 @@ impl State {
             from,
             paused: self.paused,
             speed: self.speed,
+            audio: self.tracks.audio,
+            subtitles: self.tracks.subtitles,
             fresh,
         };
         vec![start, Effect::Gain(self.gain())]
@@ -212,20 +300,62 @@ impl State {
             Control::SpeedBy(step) => {
                 let speed = f64::from(self.speed) + step * 100.0;
                 self.speed = speed.round().clamp(50.0, 200.0) as u32;
-                match self.phase {
-                    Phase::Loading | Phase::Playing | Phase::Paused | Phase::Buffering => {
-                        self.restart()
-                    }
-                    _ => Vec::new(),
+                self.restart_if_begun()
+            }
+            Control::ChooseAudio(track) => {
+                match self.tracks.choose_audio(self.queue.current(), track) {
+                    true => self.restart_if_begun(),
+                    false => Vec::new(),
                 }
             }
-            Control::Next => self.go(self.index + 1),
-            Control::Previous if self.position > RESTART_AFTER || self.index == 0 => {
-                self.seek(Duration::ZERO)
+            Control::ChooseSubtitles(track) => {
+                match self.tracks.choose_subtitles(self.queue.current(), track) {
+                    true => self.restart_if_begun(),
+                    false => Vec::new(),
+                }
             }
-            Control::Previous => self.go(self.index - 1),
+            Control::SubtitlesBy(milliseconds) => {
+                self.tracks.subtitles_by(milliseconds);
+                Vec::new()
+            }
+            Control::SoundBy(milliseconds) => {
+                self.tracks.sound_by(milliseconds);
+                vec![Effect::SoundLate(self.tracks.sound_late)]
+            }
+            Control::Next => match self.queue.next(true) {
+                Some(next) => self.go(next),
+                None => Vec::new(),
+            },
+            Control::Previous => match self.queue.previous() {
+                Some(before) if self.position <= RESTART_AFTER => self.go(before),
+                _ => self.seek(Duration::ZERO),
+            },
+            Control::Jump(index) => self.go(index),
+            Control::Remove(index) => self.remove(index),
+            Control::Shift(from, to) => {
+                self.queue_version += 1;
+                self.queue.shift(from, to);
+                Vec::new()
+            }
+            Control::ClearUpcoming => {
+                self.queue_version += 1;
+                self.queue.clear_upcoming();
+                Vec::new()
+            }
+            Control::ToggleShuffle => self.control(Control::SetShuffled(!self.queue.shuffled())),
+            Control::SetShuffled(shuffled) => {
+                self.queue_version += 1;
+                self.queue.set_shuffled(shuffled, &mut self.rng);
+                Vec::new()
+            }
+            Control::CycleRepeat => self.control(Control::SetRepeat(self.queue.repeat().next())),
+            Control::SetRepeat(repeat) => {
+                self.queue.set_repeat(repeat);
+                Vec::new()
+            }
             Control::Stop => {
-                self.list.clear();
+                self.queue_version += 1;
+                self.queue.clear();
                 self.phase = Phase::Stopped;
                 self.generation = self.generation.next();
                 vec![Effect::Stop]
@@ -233,9 +363,34 @@ impl State {
         }
     }
 
+    /// What runs begins anew where it is.
+    fn restart_if_begun(&mut self) -> Vec<Effect> {
+        match self.phase {
+            Phase::Loading | Phase::Playing | Phase::Paused | Phase::Buffering => self.restart(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes a file out of the list; if it is the present one, the one behind it plays.
+    fn remove(&mut self, index: usize) -> Vec<Effect> {
+        self.queue_version += 1;
+        let last = index + 1 == self.queue.items().len();
+        if !self.queue.remove(index) || self.phase == Phase::Stopped {
+            return Vec::new();
+        }
+        match last {
+            true => {
+                self.phase = Phase::Stopped;
+                self.generation = self.generation.next();
+                vec![Effect::Stop]
+            }
+            false => self.go(index),
+        }
+    }
+
     fn toggle(&mut self) -> Vec<Effect> {
         match self.phase {
-            Phase::Stopped => Vec::new(),
+            Phase::Stopped => self.start(Duration::ZERO, true),
             Phase::Ended | Phase::Failed(_) => {
                 self.paused = false;
                 let from = match self.phase {
@@ -271,6 +426,7 @@ impl State {
     }
 
     fn seek(&mut self, to: Duration) -> Vec<Effect> {
+        self.resumed = None;
         let last = self.duration().saturating_sub(END_MARGIN);
         self.start(to.min(last), false)
     }
@@ -283,61 +439,16 @@ impl State {
         );
         if generation == self.generation && runs {
             self.position = position.min(self.duration());
+            self.note_position();
+            let told = |at: &Duration| self.position < *at + TOLD_RESUMED;
+            self.resumed = self.resumed.filter(told);
         }
     }
 
-    /// Takes in what a pipeline says; older ones are ignored.
-    pub fn report(&mut self, generation: Generation, report: Report) -> Vec<Effect> {
-        if generation != self.generation || self.phase == Phase::Stopped {
-            return Vec::new();
+    fn note_position(&mut self) {
+        if let Some(file) = self.queue.current().map(|entry| entry.id) {
+            self.history.at(file, self.position);
         }
-        match report {
-            Report::Started => {
-                if self.phase == Phase::Loading {
-                    self.phase = Phase::Playing;
-                }
-            }
-            Report::SoundStarving(starving) => self.sound_starving = starving,
-            Report::PictureStarving(starving) => self.picture_starving = starving,
-            Report::Ended(complaint) if self.broke_off() => return self.resume(complaint),
-            Report::Ended(_) if self.has_next() => return self.go(self.index + 1),
-            Report::Ended(_) => {
-                self.phase = Phase::Ended;
-                self.position = self.duration();
-                return vec![Effect::Stop];
-            }
-            Report::Failed(why) => {
-                self.phase = Phase::Failed(why);
-                return vec![Effect::Stop];
-            }
-        }
-        self.settle();
-        Vec::new()
-    }
-
-    /// Whether the end came well before the file's own.
-    fn broke_off(&self) -> bool {
-        let margin = END_TOLERANCE.max(self.duration() / 50);
-        self.position + margin < self.duration()
-    }
-
-    /// Goes on where the stream broke off. A second end at the same place is
-    /// the file's fault: it says why, if the decoder did.
-    fn resume(&mut self, complaint: Option<String>) -> Vec<Effect> {
-        let here = self.position;
-        let again = self.broke_at.is_some_and(|at| here <= at + END_TOLERANCE);
-        self.broke_at = Some(here);
-        if !again {
-            return self.restart();
-        }
-        if let Some(complaint) = complaint {
-            self.phase = Phase::Failed(complaint);
-            return vec![Effect::Stop];
-        }
-        // It simply holds less than its head says.
-        self.position = self.duration();
-        let generation = self.generation;
-        self.report(generation, Report::Ended(None))
     }
 }
 

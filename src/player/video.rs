@@ -12,7 +12,7 @@ use super::clock::{Clock, SAMPLE_RATE, Verdict, judge};
 use super::pipeline::{Shared, Source, seconds};
 use super::process::{Decoder, SpawnError};
 use super::state::Report;
-use super::{Frame, ppm};
+use super::{Frame, ppm, subtitles};
 
 /// Decoded frames that wait: a fifth of a second at 30 a second, 16 MiB at
 /// 720p. Without them the pipe's 64 KiB would decode frame by frame.
@@ -64,6 +64,10 @@ fn arguments(source: &Source) -> Vec<String> {
     ]));
     arguments.extend(text(&["-pix_fmt", "rgb24", "-c:v", "ppm"]));
     arguments.extend(text(&["-f", "image2pipe", "pipe:1"]));
+    if let Some(track) = source.subtitles {
+        arguments.extend(text(&["-map", &format!("0:s:{track}"), "-c:s", "srt"]));
+        arguments.extend(text(&["-flush_packets", "1", "-f", "srt", "pipe:3"]));
+    }
     arguments
 }
 
@@ -79,8 +83,19 @@ pub(super) struct Decoded {
 /// Decodes and shows until the end or a stop.
 pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Decoded, SpawnError> {
     let arguments = arguments(source);
-    let (decoder, pipe) = Decoder::spawn(&source.ffmpeg, arguments.iter().map(String::as_str))?;
+    let words = arguments.iter().map(String::as_str);
+    let pipes = match source.subtitles {
+        Some(_) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
+        None => None,
+    };
+    let (cues, third) = pipes.unzip();
+    let (decoder, pipe) = Decoder::spawn_with(&source.ffmpeg, words, third)?;
     shared.register(decoder.killer());
+    if let Some(cues) = cues {
+        let (shared, from) = (shared.clone(), source.from);
+        let reader = BufReader::new(cues);
+        std::thread::spawn(move || subtitles::read(reader, from, |cue| shared.cue(cue)));
+    }
     let (frames, queue) = sync_channel(QUEUE);
     let pacing = {
         let shared = shared.clone();
@@ -175,12 +190,24 @@ fn samples_at(number: u64, rate: f64) -> u64 {
     (number as f64 / rate * f64::from(SAMPLE_RATE)) as u64
 }
 
+/// A media time moved by milliseconds.
+pub(super) fn later(time: Duration, milliseconds: i32) -> Duration {
+    let by = Duration::from_millis(milliseconds.unsigned_abs().into());
+    match milliseconds >= 0 {
+        true => time + by,
+        false => time.saturating_sub(by),
+    }
+}
+
 /// Waits for a frame's time; says if it should be shown.
 fn wait_for(shared: &Shared, clock: &mut Clock, due: Duration, frame_time: Duration) -> bool {
     loop {
         let paused = shared.sound.paused.load(Ordering::Acquire);
         let played = shared.sound.played.load(Ordering::Acquire);
-        let time = clock.time(Instant::now(), played, paused);
+        let time = later(
+            clock.time(Instant::now(), played, paused),
+            shared.sound_late(),
+        );
         match judge(time, due, frame_time) {
             Verdict::Show => return true,
             Verdict::Drop => return false,

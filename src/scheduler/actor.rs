@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use super::core::{Core, Effect, Tuning};
 use super::window::Windows;
 use super::{
-    AwaitChunk, CloseReader, FetchWhole, OpenReader, ReaderId, StallCause, StreamError,
-    StreamSnapshot, StreamState,
+    AwaitChunk, CloseReader, FetchWhole, OpenReader, PlayerStarves, ReaderId, StallCause,
+    StreamError, StreamSnapshot, StreamState,
 };
 use crate::config::StreamConfig;
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -226,14 +226,14 @@ impl Scheduler {
         windows.time_of(end).saturating_sub(played)
     }
 
-    fn log_stall(&mut self, chunk: ChunkIndex, cause: StallCause) {
-        let (at, reason) = (self.core.windows().time_of(chunk), cause.text());
+    fn log_stall(&self, at: Duration, cause: StallCause) {
+        let reason = cause.text();
         tracing::warn!(file = ?self.file, ?at, reason, "playing stands still");
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         for (chunk, cause) in self.core.tick(Instant::now()) {
-            self.log_stall(chunk, cause);
+            self.log_stall(self.core.windows().time_of(chunk), cause);
         }
         self.perform();
         self.waiters.retain(|_, waiters| {
@@ -324,6 +324,16 @@ impl Handler<FetchWhole> for Scheduler {
         self.core.set_whole(Instant::now(), whole.0);
         self.report();
         self.perform();
+    }
+}
+
+impl Handler<PlayerStarves> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, starves: PlayerStarves, _: &mut Context<Self>) {
+        if self.core.starved(starves.at) {
+            self.log_stall(starves.at, StallCause::Decoder);
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use actix::prelude::*;
 
 use super::actor::Scheduler;
-use super::{OpenStream, OpenedStream, StreamError, StreamSnapshot, StreamState, StreamsState};
+use super::{
+    OpenStream, OpenedStream, PlayerStarves, StreamError, StreamSnapshot, StreamState, StreamsState,
+};
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
 use crate::ids::{FileId, PeerId};
@@ -125,6 +127,16 @@ impl Handler<Close> for Streams {
             stream.scheduler.do_send(Close);
         }
         ctx.stop();
+    }
+}
+
+impl Handler<PlayerStarves> for Streams {
+    type Result = ();
+
+    fn handle(&mut self, starves: PlayerStarves, _: &mut Context<Self>) {
+        if let Some(stream) = self.running(starves.file) {
+            stream.scheduler.do_send(starves);
+        }
     }
 }
 

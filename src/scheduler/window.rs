@@ -39,7 +39,7 @@ const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
 /// Time in which what most players take before they show the first picture should
 /// come, over the time that it plays: it counts only when all of it is there.
 /// Not in such a crowd, where to hurry would only hold up each other.
-const START_PACE: f64 = 0.68;
+const START_PACE: f64 = 0.76;
 
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);
@@ -199,6 +199,11 @@ impl Windows {
             .time_at(self.geometry.chunk_range(chunk).start)
     }
 
+    /// The chunk that is needed at a media time.
+    pub fn chunk_at(&self, time: Duration) -> ChunkIndex {
+        self.geometry.chunk_at(self.timeline.byte_at(time))
+    }
+
     fn playhead_of(&self, reader: &Reader, now: Instant) -> Duration {
         playhead(reader, now, self.time_of(reader.at))
     }
@@ -217,7 +222,7 @@ impl Windows {
             true => until.max(self.time_of(reader.at) + length / 4),
             false => until,
         };
-        let last = self.geometry.chunk_at(self.timeline.byte_at(until)).0;
+        let last = self.chunk_at(until).0;
         let end = (last + 1).clamp(reader.at.0 + 2, reader.at.0.saturating_add(self.room));
         reader.at.0..end.min(self.geometry.chunk_count())
     }

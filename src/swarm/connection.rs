@@ -110,12 +110,14 @@ impl Connection {
         uploader: Addr<Uploader>,
         swarm: Recipient<ConnectionEvent>,
     ) -> Self {
+        let mut reader = link.reader;
+        reader.expect_payload();
         Self {
             peer: hello.peer,
             name: hello.name.clone(),
             address: link.remote,
             origin,
-            reader: Some(link.reader),
+            reader: Some(reader),
             writer: link.writer,
             session: Session::new(Instant::now()),
             store,

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use leaky_bucket::{AcquireOwned, RateLimiter};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
@@ -38,8 +38,12 @@ const CONTROL_QUEUE: usize = 1024;
 /// [`crate::swarm::upload`] to say; this only bounds it.
 const PAYLOAD_QUEUE: usize = 512;
 
-/// Bytes the reader's buffer begins with; it grows to a frame when needed.
-const READ_BUFFER: usize = 64 << 10;
+/// Bytes the reader's buffer begins with; it grows to a frame when needed. A tracker
+/// has thousands of links over which little is said.
+const READ_BUFFER: usize = 512;
+
+/// The same where chunks are expected.
+const PAYLOAD_BUFFER: usize = 64 << 10;
 
 /// Bytes of payload gathered for one write; one more chunk may come on top.
 const MAX_BATCH: usize = 256 << 10;
@@ -194,6 +198,14 @@ pub struct LinkReader {
 }
 
 impl LinkReader {
+    /// Chunks will come: reads more at once.
+    pub fn expect_payload(&mut self) {
+        let buffer = self.frames.read_buffer_mut();
+        let mut larger = BytesMut::with_capacity(PAYLOAD_BUFFER.max(buffer.len()));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+
     /// The next message.
     ///
     /// # Errors
@@ -279,8 +291,9 @@ impl LinkReader {
 /// and the connection closes.
 #[derive(Debug, Clone)]
 pub struct LinkWriter {
-    control: mpsc::Sender<Frame>,
-    payload: mpsc::Sender<Payload>,
+    // Boxed, since a queue has room for 32 of them from the beginning.
+    control: mpsc::Sender<Box<Frame>>,
+    payload: mpsc::Sender<Box<Payload>>,
 }
 
 impl LinkWriter {
@@ -292,7 +305,7 @@ impl LinkWriter {
     pub fn send(&self, message: Message) -> Result<(), WireError> {
         use mpsc::error::TrySendError;
         self.control
-            .try_send(Frame::new(message))
+            .try_send(Box::new(Frame::new(message)))
             .map_err(|error| match error {
                 TrySendError::Closed(_) => WireError::Closed,
                 TrySendError::Full(_) => WireError::Violation("does not read what it is sent"),
@@ -312,7 +325,7 @@ impl LinkWriter {
 
 /// A place in the payload queue.
 #[derive(Debug)]
-pub struct PayloadSlot(mpsc::OwnedPermit<Payload>);
+pub struct PayloadSlot(mpsc::OwnedPermit<Box<Payload>>);
 
 impl PayloadSlot {
     /// Queues a message with payload. The receiver hears when the system has
@@ -320,10 +333,10 @@ impl PayloadSlot {
     /// closed if the link is gone.
     pub fn send(self, message: Message) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
-        self.0.send(Payload {
+        self.0.send(Box::new(Payload {
             frame: Frame::new(message),
             written,
-        });
+        }));
         told
     }
 }
@@ -340,13 +353,13 @@ struct Payload {
 /// out.
 async fn write_frames(
     mut socket: OwnedWriteHalf,
-    mut control: mpsc::Receiver<Frame>,
-    mut payload: mpsc::Receiver<Payload>,
+    mut control: mpsc::Receiver<Box<Frame>>,
+    mut payload: mpsc::Receiver<Box<Payload>>,
     limits: LinkLimits,
 ) {
     let limit = limits.upload;
     let (mut pace, mut unsent) = (0, options::unsent(0));
-    let mut held_back: Option<(Payload, Pin<Box<AcquireOwned>>)> = None;
+    let mut held_back: Option<(Box<Payload>, Pin<Box<AcquireOwned>>)> = None;
     let mut batch = Batch::default();
     let mut draining = Draining::default();
     loop {
@@ -358,26 +371,26 @@ async fn write_frames(
                 draining.look(Instant::now(), not_sent, capacity);
                 continue;
             }
-            Some(frame) = control.recv() => batch.push(frame),
-            Some(allowed) = allowed(&mut held_back) => batch.push_payload(allowed),
+            Some(frame) = control.recv() => batch.push(*frame),
+            Some(allowed) = allowed(&mut held_back) => batch.push_payload(*allowed),
             Some(next) = payload.recv(), if held_back.is_none() => match &limit {
                 Some(limiter) => {
                     let permit = limiter.clone().acquire_owned(next.frame.len());
                     held_back = Some((next, Box::pin(permit)));
                     continue;
                 }
-                None => batch.push_payload(next),
+                None => batch.push_payload(*next),
             },
             else => break,
         }
         while let Ok(frame) = control.try_recv() {
-            batch.push(frame);
+            batch.push(*frame);
         }
         while limit.is_none() && batch.remaining() < MAX_BATCH {
             let Ok(next) = payload.try_recv() else {
                 break;
             };
-            batch.push_payload(next);
+            batch.push_payload(*next);
         }
         let wanted_pace = limits.line.pace.load(Ordering::Relaxed);
         if wanted_pace != pace {
@@ -411,7 +424,9 @@ async fn at(time: Option<Instant>) {
 
 /// The payload that is held back, when the limit allows it. May be dropped and
 /// called again: the place in the limiter's queue is kept.
-async fn allowed(held_back: &mut Option<(Payload, Pin<Box<AcquireOwned>>)>) -> Option<Payload> {
+async fn allowed(
+    held_back: &mut Option<(Box<Payload>, Pin<Box<AcquireOwned>>)>,
+) -> Option<Box<Payload>> {
     let (_, permit) = held_back.as_mut()?;
     permit.await;
     held_back.take().map(|(payload, _)| payload)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::ids::FileId;
 use crate::ids::PeerId;
 use crate::media::{ChunkSize, Geometry, MediaFacts, VideoTrack};
 use crate::scheduler::Supply;

@@ -1,5 +1,7 @@
 //! What a person at the controls may expect.
 
+use rand::SeedableRng;
+
 use super::*;
 use crate::ids::FileId;
 use crate::media::{MediaFacts, MediaKind};
@@ -19,7 +21,7 @@ fn entry(id: u8) -> FileEntry {
 
 /// A state that plays the first of three files.
 fn playing() -> State {
-    let mut state = State::new(50);
+    let mut state = State::new(50, History::default(), StdRng::seed_from_u64(3));
     state.play(vec![entry(1), entry(2), entry(3)], 0);
     state.report(state.generation, Report::Started);
     assert_eq!(*state.phase(), Phase::Playing);
@@ -192,4 +194,53 @@ fn it_plays_again_only_when_both_sound_and_picture_are_there() {
     );
     state.report(state.generation, Report::PictureStarving(false));
     assert_eq!(*state.phase(), Phase::Playing);
+}
+
+#[test]
+fn what_is_put_into_the_list_plays_in_its_turn_and_at_once_if_nothing_does() {
+    let mut state = playing();
+    assert_eq!(state.enqueue(vec![entry(9)], true), [], "not at once");
+    let next = state.control(Control::Next);
+    assert_eq!(started(&next), Some((9, Duration::ZERO, false)));
+    state.control(Control::Stop);
+    let first = state.enqueue(vec![entry(4), entry(5)], false);
+    assert_eq!(started(&first), Some((4, Duration::ZERO, false)));
+    assert!(state.has_next());
+}
+
+#[test]
+fn what_plays_can_be_taken_out_of_the_list() {
+    let mut state = playing();
+    assert_eq!(state.control(Control::Remove(2)), [], "another one");
+    let instead = state.control(Control::Remove(0));
+    assert_eq!(started(&instead), Some((2, Duration::ZERO, false)));
+    let version = state.queue_version();
+    assert_eq!(state.control(Control::Remove(0)), [Effect::Stop]);
+    assert_eq!((state.phase(), state.entry()), (&Phase::Stopped, None));
+    assert_ne!(state.queue_version(), version, "the window hears of it");
+}
+
+#[test]
+fn a_file_that_repeats_begins_again_until_the_next_is_asked_for() {
+    let mut state = playing();
+    state.control(Control::CycleRepeat);
+    state.control(Control::CycleRepeat);
+    state.at(state.generation, 60 * SECOND);
+    let again = state.report(state.generation, Report::Ended(None));
+    assert_eq!(started(&again), Some((1, Duration::ZERO, false)));
+    let next = state.control(Control::Next);
+    assert_eq!(started(&next), Some((2, Duration::ZERO, false)));
+}
+
+#[test]
+fn a_film_goes_on_where_it_was_left_and_says_so_for_a_while() {
+    let mut state = playing();
+    state.at(state.generation, 20 * SECOND);
+    state.control(Control::Next);
+    let back = state.control(Control::Previous);
+    assert_eq!(started(&back), Some((1, 20 * SECOND, false)));
+    assert_eq!(state.resumed(), Some(20 * SECOND));
+    state.report(state.generation, Report::Started);
+    state.at(state.generation, 29 * SECOND);
+    assert_eq!(state.resumed(), None);
 }

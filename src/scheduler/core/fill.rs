@@ -111,12 +111,14 @@ impl Core {
         if !self.peers.sources().any(|(_, peer)| open(peer)) {
             return;
         }
-        for chunk in self.fresh(&self.missing(now)) {
-            let due = self.needed(now, chunk);
-            if due > until {
-                return;
-            }
-            if self.is_ours(chunk) {
+        let mut missing = self.missing(now);
+        missing.intersect_with(&self.needed_within(now, until));
+        let fresh = self.fresh(&missing).into_iter();
+        let mut fresh: Vec<_> = fresh.map(|c| (self.needed(now, c), c)).collect();
+        // Not all play at the same place: who has jumped needs another part first.
+        fresh.sort_unstable();
+        for (due, chunk) in fresh {
+            if due <= until && self.is_ours(chunk) {
                 let open = |_: PeerId, peer: &Peer| self.peers.is_source(peer) && !peer.reserve;
                 match self.soonest_of(now, chunk, due, false, open) {
                     Some((_, id)) => self.request(now, id, chunk),
@@ -261,6 +263,21 @@ impl Core {
                 return;
             }
         }
+    }
+
+    /// Chunks that somebody, we too, plays within this time.
+    fn needed_within(&self, now: Instant, until: Duration) -> FixedBitSet {
+        let count = self.geometry.chunk_count() as usize;
+        let mut needed = FixedBitSet::with_capacity(count);
+        let others = self.peers.viewers().map(|(_, peer)| peer);
+        let others = others.filter(|peer| !peer.place.window.is_empty());
+        let playheads = others.map(|peer| peer.playhead(now));
+        for playhead in playheads.chain(self.windows.playhead(now)) {
+            let first = self.windows.chunk_at(playhead).index();
+            let last = self.windows.chunk_at(playhead + until).index();
+            needed.insert_range(first.min(count)..(last + 1).min(count));
+        }
+        needed
     }
 
     /// Time until the first of the other viewers needs a chunk that we fetch for

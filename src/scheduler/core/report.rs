@@ -2,7 +2,7 @@
 //! still.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use roaring::RoaringBitmap;
 
@@ -13,6 +13,9 @@ use crate::scheduler::{StallCause, Supply};
 
 /// Share of the configured downlink from which on it counts as the bottleneck.
 const AT_LIMIT: f64 = 0.8;
+
+/// Decoders read ahead of what they show, by less than this.
+const DECODERS_AHEAD: Duration = Duration::from_secs(2);
 
 impl Core {
     /// Bytes that arrived though the chunk was held.
@@ -45,6 +48,20 @@ impl Core {
     /// Times that playing stood still for want of a chunk, by cause.
     pub fn stalls(&self) -> &BTreeMap<StallCause, u32> {
         &self.stalls
+    }
+
+    /// A player has nothing to show at this media time. Returns whether what it needs
+    /// is here: then it decodes too slowly, and that counts as a stall.
+    pub fn starved(&mut self, at: Duration) -> bool {
+        let chunk = self.windows.chunk_at(at);
+        let end = chunk.0 + self.run_from(chunk);
+        let whole = end == self.geometry.chunk_count();
+        let ahead = self.windows.time_of(ChunkIndex(end)).saturating_sub(at);
+        let here = whole || ahead >= DECODERS_AHEAD;
+        if here {
+            *self.stalls.entry(StallCause::Decoder).or_default() += 1;
+        }
+        here
     }
 
     /// Why playing stands still, if it does.

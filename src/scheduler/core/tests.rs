@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::media::{ChunkSize, Timeline};
 use crate::swarm::Place;
 
+mod silence;
 mod sources;
 
 const CHUNK: u32 = 16 << 10;
@@ -276,6 +277,20 @@ fn a_stall_is_told_with_its_cause() {
     film.full_peer(2, false);
     assert_eq!(film.core.stalled(film.now), Some(StallCause::SlowSource));
     assert_eq!(film.core.stalls().get(&StallCause::NoSource), Some(&1));
+}
+
+#[test]
+fn a_player_that_starves_though_its_film_is_here_decodes_too_slowly() {
+    let mut film = Film::new();
+    film.full_peer(1, false);
+    film.play_at(0);
+    (0..60).for_each(|chunk| film.deliver(id(1), chunk));
+    assert!(film.core.starved(Duration::from_secs(3)));
+    assert!(
+        !film.core.starved(Duration::from_secs(5)),
+        "it ends within what decoders read ahead"
+    );
+    assert_eq!(film.core.stalls().get(&StallCause::Decoder), Some(&1));
 }
 
 #[test]

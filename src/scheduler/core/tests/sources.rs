@@ -142,6 +142,31 @@ fn a_share_is_fetched_in_time_for_the_first_who_needs_it() {
 }
 
 #[test]
+fn a_viewer_that_jumped_gets_its_part_first_from_whose_share_it_is() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.peer(2, false, RoaringBitmap::new());
+    film.core.set_uplink(1000);
+    film.play_at(0);
+    film.wait(1000 * MS);
+    // It jumped far ahead and fetches nothing from the source itself.
+    let place = Place {
+        window: 200..900,
+        uplink: 0,
+        playhead: Duration::from_secs(20),
+    };
+    let now = film.now;
+    let jumped = |peer: &mut Peer| peer.set_place(now, place);
+    film.core.with_peer(now, id(2), jumped);
+    for chunk in 0..12 {
+        film.deliver(id(1), chunk);
+        film.play_at(chunk + 1);
+    }
+    let asked: Vec<u32> = film.requests().into_iter().map(|(_, c)| c).collect();
+    assert!(asked.contains(&200), "{asked:?}");
+}
+
+#[test]
 fn a_source_is_told_to_send_what_nobody_has_before_what_is_merely_late() {
     let mut film = Film::new();
     film.full_peer(1, true);

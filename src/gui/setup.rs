@@ -1,0 +1,210 @@
+//! The first run: asks for what cannot be guessed, tries it and writes the file.
+
+use std::path::PathBuf;
+
+use slint::ComponentHandle;
+use toml_edit::Value;
+
+use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
+use crate::announcer::AnnouncerSettings;
+use crate::announcer::actor::dial;
+use crate::config::{self, Config, edit};
+use crate::ids::PeerId;
+use crate::wire::{AGENT, Hello, PROTOCOL_VERSION};
+
+/// The port of a tracker whose address names none.
+const TRACKER_PORT: u16 = 7700;
+
+/// Where the answers go.
+#[derive(Debug, Clone)]
+pub struct FirstRun {
+    /// The file to write.
+    pub path: PathBuf,
+    /// What the command line lays over it.
+    pub sets: Vec<String>,
+}
+
+/// What was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Answers {
+    name: String,
+    tracker: String,
+    folder: String,
+}
+
+impl Answers {
+    /// What was typed, made good; or what is wrong with it.
+    fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
+        let (name, tracker, folder) = (name.trim(), tracker.trim(), folder.trim());
+        if name.is_empty() {
+            return Err("Give this machine a name, so that others know who shares what.".into());
+        }
+        if tracker.is_empty() {
+            return Err("Ask whoever runs the tracker for its address.".into());
+        }
+        let has_port = match tracker.rsplit_once(':') {
+            Some((host, port)) => !host.contains(':') && port.parse::<u16>().is_ok(),
+            None => false,
+        };
+        let bracketed = tracker.starts_with('[') && tracker.contains("]:");
+        let tracker = match (has_port || bracketed, tracker.contains(':')) {
+            (true, _) => tracker.to_owned(),
+            (false, false) => format!("{tracker}:{TRACKER_PORT}"),
+            (false, true) => {
+                return Err(format!("{tracker} is no address: write it as host:port."));
+            }
+        };
+        if !folder.is_empty() && !PathBuf::from(folder).exists() {
+            return Err(format!(
+                "There is no folder {folder}. It can also be added later."
+            ));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            tracker,
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+/// Registers for a moment. Says in plain words why that is not possible.
+fn try_tracker(answers: &Answers) -> Result<(), String> {
+    let settings = AnnouncerSettings {
+        tracker: answers.tracker.clone(),
+        hello: Hello {
+            version: PROTOCOL_VERSION,
+            peer: PeerId::random(&mut rand::rng()),
+            name: answers.name.clone(),
+            agent: AGENT.into(),
+            listen_port: None,
+        },
+        origin_token: bytes::Bytes::new(),
+        kind: None,
+        observer: true,
+    };
+    let reached = actix_rt::System::new().block_on(dial(&settings));
+    reached.map(drop).map_err(|error| {
+        format!(
+            "No tracker answers at {}: {error}. Is it running, and is the address right?",
+            answers.tracker
+        )
+    })
+}
+
+fn write(first: &FirstRun, answers: &Answers) -> Result<Config, String> {
+    let folders = Some(&answers.folder).filter(|folder| !folder.is_empty());
+    let changes = vec![
+        ("client", "name", Value::from(&answers.name)),
+        ("client", "tracker", Value::from(&answers.tracker)),
+        ("library", "folders", folders.into_iter().collect()),
+    ];
+    edit::set(&first.path, changes).map_err(|error| error.to_string())?;
+    config::load(Some(&first.path), &first.sets).map_err(|error| error.to_string())
+}
+
+/// Shows the questions; `begin` gets the configuration once the answers hold. What it
+/// refuses is shown, too.
+pub fn show(
+    app: &AppWindow,
+    config: &Config,
+    first: FirstRun,
+    begin: impl Fn(Config) -> anyhow::Result<()> + 'static,
+) {
+    let adapter = app.global::<SetupAdapter>();
+    adapter.set_name(config.client_name().into());
+    adapter.set_file(first.path.display().to_string().into());
+    app.global::<ShellAdapter>().set_page(Page::Setup);
+    let weak = app.as_weak();
+    let begin = std::rc::Rc::new(begin);
+    adapter.on_submit(move || {
+        let Some(app) = weak.upgrade() else {
+            return;
+        };
+        let adapter = app.global::<SetupAdapter>();
+        let (name, tracker, folder) = (
+            adapter.get_name(),
+            adapter.get_tracker(),
+            adapter.get_folder(),
+        );
+        let answers = match Answers::checked(&name, &tracker, &folder) {
+            Ok(answers) => answers,
+            Err(problem) => return adapter.set_error(problem.into()),
+        };
+        adapter.set_error(Default::default());
+        adapter.set_busy(true);
+        let (tell, tried) = tokio::sync::oneshot::channel();
+        let first = first.clone();
+        std::thread::spawn(move || {
+            let tried = try_tracker(&answers).and_then(|()| write(&first, &answers));
+            // The window may be closed meanwhile.
+            let _ = tell.send(tried);
+        });
+        let (weak, begin) = (weak.clone(), begin.clone());
+        let told = slint::spawn_local(async move {
+            let result = tried
+                .await
+                .unwrap_or_else(|_| Err("it was interrupted".into()));
+            let result = result.and_then(|config| begin(config).map_err(|e| format!("{e:#}")));
+            let Some(app) = weak.upgrade() else {
+                return;
+            };
+            let adapter = app.global::<SetupAdapter>();
+            adapter.set_busy(false);
+            match result {
+                Ok(()) => app.global::<ShellAdapter>().set_page(Page::Library),
+                Err(problem) => adapter.set_error(problem.into()),
+            }
+        });
+        if let Err(error) = told {
+            tracing::error!(%error, "the window cannot wait for an answer");
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_made_good_or_refused_in_plain_words() {
+        let tracker = |text: &str| Answers::checked("desk", text, "").map(|a| a.tracker);
+        assert_eq!(tracker(" home.example "), Ok("home.example:7700".into()));
+        assert_eq!(tracker("10.0.0.2:7000"), Ok("10.0.0.2:7000".into()));
+        assert_eq!(tracker("[::1]:7000"), Ok("[::1]:7000".into()));
+        assert!(
+            tracker("home:port")
+                .expect_err("no port")
+                .contains("host:port")
+        );
+        assert!(tracker("").expect_err("nothing").contains("address"));
+        let name = Answers::checked(" ", "home", "").expect_err("no name");
+        assert!(name.contains("name"));
+        let folder = Answers::checked("desk", "home", "/no/such").expect_err("no folder");
+        assert!(folder.contains("/no/such"));
+    }
+
+    #[test]
+    fn a_tracker_that_is_not_there_is_told_apart_from_a_wrong_file() {
+        let answers = Answers::checked("desk", "127.0.0.1:1", "").expect("good");
+        let problem = try_tracker(&answers).expect_err("nobody listens");
+        assert!(
+            problem.contains("127.0.0.1:1") && problem.contains("running"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn the_file_holds_the_answers() {
+        let dir = tempfile::tempdir().expect("folder");
+        let folder = dir.path().display().to_string();
+        let answers = Answers::checked("desk", "home", &folder).expect("good");
+        let first = FirstRun {
+            path: dir.path().join("client.toml"),
+            sets: vec!["limits.max_peers=9".into()],
+        };
+        let config = write(&first, &answers).expect("writes");
+        assert_eq!(config.client.tracker, "home:7700");
+        assert_eq!(config.library.folders, [dir.path()]);
+        assert_eq!(config.limits.max_peers, 9);
+    }
+}

@@ -1,0 +1,147 @@
+//! Sound and subtitle tracks in the window.
+
+use isolang::Language;
+use slint::{ComponentHandle, SharedString};
+
+use super::Core;
+use super::apply::update;
+use super::ui::{AppWindow, PlayerAdapter};
+use super::view_model::codec;
+use super::window::view;
+use crate::media::{AudioTrack, SubtitleTrack};
+use crate::player::subtitles::is_text;
+use crate::player::{Control, PlayerSnapshot};
+
+/// `English` for `eng` or `en`; the code itself where it is none we know.
+fn language(code: &str) -> String {
+    let known = Language::from_639_3(code).or_else(|| Language::from_639_1(code));
+    known.map_or_else(|| code.to_uppercase(), |known| known.to_name().to_owned())
+}
+
+/// `English · AAC · 5.1`
+fn sound_name(number: usize, track: &AudioTrack) -> String {
+    let name = match track.language.as_str() {
+        "" | "und" => format!("Track {}", number + 1),
+        code => language(code),
+    };
+    let channels = match track.channels {
+        1 => "mono".to_owned(),
+        2 => "stereo".to_owned(),
+        6 => "5.1".to_owned(),
+        8 => "7.1".to_owned(),
+        channels => format!("{channels} channels"),
+    };
+    format!("{name} · {} · {channels}", codec(&track.codec))
+}
+
+fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
+    match track.language.as_str() {
+        "" | "und" => format!("Track {}", number + 1),
+        code => language(code),
+    }
+}
+
+/// How much later things are than they say, if anything is.
+fn late_text(state: &PlayerSnapshot) -> String {
+    let part = |what: &str, late: i32| match late {
+        0 => String::new(),
+        late => format!("{what} {:+.2} s", f64::from(late) / 1000.0),
+    };
+    let parts = [
+        part("subtitles", state.subtitles_late_ms),
+        part("sound", state.sound_late_ms),
+    ];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// News of the player: the tracks there are, those chosen, the words to be seen.
+/// Returns the numbers of the subtitle tracks that are listed.
+pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
+    let adapter = app.global::<PlayerAdapter>();
+    let (mut sounds, mut words, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some(entry) = &state.entry {
+        let facts = &entry.facts;
+        sounds.extend(
+            facts
+                .audio
+                .iter()
+                .enumerate()
+                .map(|(n, t)| sound_name(n, t)),
+        );
+        for (number, track) in facts.subtitles.iter().enumerate() {
+            if is_text(track) {
+                words.push(subtitle_name(number, track));
+                numbers.push(number);
+            }
+        }
+    }
+    let shared = |names: Vec<String>| names.into_iter().map(SharedString::from).collect();
+    if let Some(model) = update(adapter.get_audio_tracks(), shared(sounds)) {
+        adapter.set_audio_tracks(model);
+    }
+    if let Some(model) = update(adapter.get_subtitle_tracks(), shared(words)) {
+        adapter.set_subtitle_tracks(model);
+    }
+    adapter.set_audio_track(i32::try_from(state.audio_track).unwrap_or(0));
+    let row = state
+        .subtitle_track
+        .and_then(|track| numbers.iter().position(|n| *n == track));
+    adapter.set_subtitle_track(row.and_then(|row| i32::try_from(row).ok()).unwrap_or(-1));
+    adapter.set_words(state.subtitle.as_str().into());
+    adapter.set_late_text(late_text(state).into());
+    numbers
+}
+
+/// Connects the callbacks to the player.
+pub fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<PlayerAdapter>();
+    let player = core.player.clone();
+    adapter.on_choose_audio(move |track| {
+        if let Ok(track) = usize::try_from(track) {
+            player.do_send(Control::ChooseAudio(track));
+        }
+    });
+    let player = core.player.clone();
+    adapter.on_choose_subtitles(move |row| {
+        let row = usize::try_from(row).ok();
+        let track = row.and_then(|row| view().borrow().subtitle_tracks.get(row).copied());
+        player.do_send(Control::ChooseSubtitles(track));
+    });
+    let player = core.player.clone();
+    adapter.on_subtitles_by(move |by| player.do_send(Control::SubtitlesBy(by)));
+    let player = core.player.clone();
+    adapter.on_sound_by(move |by| player.do_send(Control::SoundBy(by)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tracks_are_called_by_their_language() {
+        let track = |language: &str, channels| AudioTrack {
+            codec: "aac".into(),
+            language: language.into(),
+            channels,
+        };
+        assert_eq!(sound_name(0, &track("por", 6)), "Portuguese · AAC · 5.1");
+        assert_eq!(sound_name(1, &track("und", 2)), "Track 2 · AAC · stereo");
+        assert_eq!(language("de"), "German");
+        assert_eq!(language("qqq"), "QQQ");
+    }
+
+    #[test]
+    fn what_is_late_is_told() {
+        let state = PlayerSnapshot {
+            subtitles_late_ms: -300,
+            sound_late_ms: 50,
+            ..PlayerSnapshot::default()
+        };
+        assert_eq!(late_text(&state), "subtitles -0.30 s, sound +0.05 s");
+        assert_eq!(late_text(&PlayerSnapshot::default()), "");
+    }
+}

@@ -1,0 +1,70 @@
+//! What a pipeline reports, and what follows from it.
+
+use std::time::Duration;
+
+use super::{Effect, Report, State};
+use crate::ids::Generation;
+use crate::player::Phase;
+
+/// An end this close to the file's own, or within a fiftieth of its length, is
+/// the end: containers round.
+const END_TOLERANCE: Duration = Duration::from_secs(2);
+
+impl State {
+    /// Takes in what a pipeline says; older ones are ignored.
+    pub fn report(&mut self, generation: Generation, report: Report) -> Vec<Effect> {
+        if generation != self.generation || self.phase == Phase::Stopped {
+            return Vec::new();
+        }
+        match report {
+            Report::Started => {
+                if self.phase == Phase::Loading {
+                    self.phase = Phase::Playing;
+                }
+            }
+            Report::SoundStarving(starving) => self.sound_starving = starving,
+            Report::PictureStarving(starving) => self.picture_starving = starving,
+            Report::Ended(complaint) if self.broke_off() => return self.resume(complaint),
+            Report::Ended(_) => {
+                self.position = self.duration();
+                self.note_position();
+                if let Some(next) = self.queue.next(false) {
+                    return self.go(next);
+                }
+                self.phase = Phase::Ended;
+                return vec![Effect::Stop];
+            }
+            Report::Failed(why) => {
+                self.phase = Phase::Failed(why);
+                return vec![Effect::Stop];
+            }
+        }
+        self.settle();
+        Vec::new()
+    }
+
+    /// Whether the end came well before the file's own.
+    fn broke_off(&self) -> bool {
+        let margin = END_TOLERANCE.max(self.duration() / 50);
+        self.position + margin < self.duration()
+    }
+
+    /// Goes on where the stream broke off. A second end at the same place is
+    /// the file's fault: it says why, if the decoder did.
+    fn resume(&mut self, complaint: Option<String>) -> Vec<Effect> {
+        let here = self.position;
+        let again = self.broke_at.is_some_and(|at| here <= at + END_TOLERANCE);
+        self.broke_at = Some(here);
+        if !again {
+            return self.restart();
+        }
+        if let Some(complaint) = complaint {
+            self.phase = Phase::Failed(complaint);
+            return vec![Effect::Stop];
+        }
+        // It simply holds less than its head says.
+        self.position = self.duration();
+        let generation = self.generation;
+        self.report(generation, Report::Ended(None))
+    }
+}

@@ -1,0 +1,135 @@
+//! Subtitles that are text: which tracks can be shown, and the cues that ffmpeg
+//! writes as SRT beside the pictures.
+//!
+//! They come out of the process that decodes the pictures, since a second one would
+//! read the film to its end at once, and all of it would have to be fetched.
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use crate::media::SubtitleTrack;
+
+/// Cues kept of one film: hours of dense dialogue.
+const MAX_CUES: usize = 20_000;
+
+/// Bytes of text kept of one cue.
+const MAX_TEXT: usize = 2_000;
+
+/// Whether a track is text, which can be drawn; pictures of text cannot.
+pub fn is_text(track: &SubtitleTrack) -> bool {
+    matches!(
+        track.codec.as_str(),
+        "subrip" | "srt" | "ass" | "ssa" | "mov_text" | "webvtt" | "text"
+    )
+}
+
+/// Words on the picture for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cue {
+    /// Media time at which they appear.
+    pub start: Duration,
+    /// Media time at which they go.
+    pub end: Duration,
+    /// Lines, without markup.
+    pub text: String,
+}
+
+/// The cues that have come so far.
+#[derive(Debug, Default)]
+pub struct Cues(Vec<Cue>);
+
+impl Cues {
+    /// Adds one; they come in the order of their starts.
+    pub fn push(&mut self, cue: Cue) {
+        if self.0.len() < MAX_CUES {
+            self.0.push(cue);
+        }
+    }
+
+    /// All words to be seen at a media time.
+    pub fn at(&self, time: Duration) -> String {
+        let begun = self.0.partition_point(|cue| cue.start <= time);
+        // Hardly more than a few overlap.
+        let near = &self.0[begun.saturating_sub(16)..begun];
+        let seen: Vec<&str> = near
+            .iter()
+            .filter(|cue| time < cue.end)
+            .map(|cue| cue.text.as_str())
+            .collect();
+        seen.join("\n")
+    }
+}
+
+/// Reads SRT until its end; `from` is the media time of its zero.
+pub fn read(reader: impl BufRead, from: Duration, mut each: impl FnMut(Cue)) {
+    let mut block: Vec<String> = Vec::new();
+    for line in reader.lines().map_while(Result::ok).chain([String::new()]) {
+        if !line.trim().is_empty() {
+            block.push(line);
+            continue;
+        }
+        each_of(&std::mem::take(&mut block), from)
+            .into_iter()
+            .for_each(&mut each);
+    }
+}
+
+/// A number, a line of times, lines of text.
+fn each_of(block: &[String], from: Duration) -> Option<Cue> {
+    let at = block.iter().position(|line| line.contains("-->"))?;
+    let (start, end) = block[at].split_once("-->")?;
+    let text: Vec<String> = block[at + 1..].iter().map(|line| plain(line)).collect();
+    let mut text = text.join("\n").trim().to_owned();
+    if text.len() > MAX_TEXT {
+        let cut = (0..=MAX_TEXT).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(cut.unwrap_or(0));
+    }
+    let cue = Cue {
+        start: from + time(start)?,
+        end: from + time(end)?,
+        text,
+    };
+    Some(cue).filter(|cue| !cue.text.is_empty() && cue.end > cue.start)
+}
+
+/// `01:02:03,450`
+fn time(text: &str) -> Option<Duration> {
+    let (clock, fraction) = text.trim().split_once([',', '.'])?;
+    let mut seconds = 0_u64;
+    for part in clock.split(':') {
+        seconds = seconds
+            .checked_mul(60)?
+            .checked_add(part.trim().parse().ok()?)?;
+    }
+    let milliseconds: u64 = fraction.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_millis(
+        seconds.checked_mul(1000)?.checked_add(milliseconds)?,
+    ))
+}
+
+/// A line without its markup: `<i>`, `<font …>`, and what ASS leaves in braces.
+fn plain(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(['<', '{']) {
+        let close = if rest.as_bytes()[at] == b'<' {
+            '>'
+        } else {
+            '}'
+        };
+        text.push_str(&rest[..at]);
+        let inside = &rest[at..];
+        let tag = inside[1..].starts_with(|c: char| c.is_ascii_alphabetic() || "/\\!".contains(c));
+        match inside.find(close).filter(|_| tag) {
+            Some(end) => rest = &inside[end + 1..],
+            None => {
+                text.push_str(&inside[..1]);
+                rest = &inside[1..];
+            }
+        }
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! The fastest of three sources goes silent in mid-film and closes nothing.
+
+use std::collections::VecDeque;
+
+use super::*;
+
+/// Chunks a second that each source sends; the film plays ten.
+const RATES: [u32; 3] = [9, 6, 6];
+const STEP: Duration = Duration::from_millis(10);
+const CUT_AT: Duration = Duration::from_secs(3);
+
+/// Sources that answer in order, each at its rate.
+#[derive(Default)]
+struct Sources {
+    queues: [VecDeque<u32>; 3],
+    sent: [f64; 3],
+    cut: bool,
+}
+
+impl Sources {
+    fn take(&mut self, effects: Vec<Effect>) -> Vec<(usize, u32)> {
+        let mut asked = Vec::new();
+        for effect in effects {
+            let (peer, chunk) = match effect {
+                Effect::Request(peer, chunk, _) => {
+                    asked.push((usize::from(peer.0[0]) - 1, chunk.0));
+                    continue;
+                }
+                Effect::Cancel(peer, chunk) | Effect::Recall(peer, chunk) => (peer, chunk),
+            };
+            // Only a recall has an answer, and these sources send all the same.
+            let queue = &mut self.queues[usize::from(peer.0[0]) - 1];
+            if matches!(effect, Effect::Cancel(..)) {
+                queue.retain(|waiting| *waiting != chunk.0);
+            }
+        }
+        for (source, chunk) in &asked {
+            self.queues[*source].push_back(*chunk);
+        }
+        asked
+    }
+
+    /// What arrives in one step.
+    fn send(&mut self) -> Vec<(usize, u32)> {
+        let mut arrives = Vec::new();
+        for (source, rate) in RATES.iter().enumerate() {
+            if source == 0 && self.cut {
+                continue;
+            }
+            self.sent[source] += f64::from(*rate) * STEP.as_secs_f64();
+            self.sent[source] = self.sent[source].min(1.0);
+            if self.sent[source] >= 1.0
+                && let Some(chunk) = self.queues[source].pop_front()
+            {
+                self.sent[source] -= 1.0;
+                arrives.push((source, chunk));
+            }
+        }
+        arrives
+    }
+}
+
+#[test]
+fn requests_of_a_silent_source_are_made_elsewhere_in_time_and_nothing_stalls() {
+    let mut film = Film::new();
+    (1..=3).for_each(|source| film.full_peer(source, false));
+    film.play_at(0);
+    let mut sources = Sources::default();
+    let (mut read, mut time) = (0, Duration::ZERO);
+    // Chunks that wait at the silent source, and when they are needed.
+    let mut waiting: BTreeMap<u32, Duration> = BTreeMap::new();
+    let mut latest = Duration::ZERO;
+    while time < CUT_AT * 10 {
+        for (source, chunk) in sources.send() {
+            film.deliver(id(source as u8 + 1), chunk);
+            film.core.note(film.now, id(source as u8 + 1), |_| ());
+        }
+        while film.core.have().contains(read)
+            && read < 999
+            && film.core.run_from(ChunkIndex(read)) > 0
+        {
+            read += 1;
+            film.play_at(read);
+        }
+        if !sources.cut && time >= CUT_AT {
+            sources.cut = true;
+            for chunk in &sources.queues[0] {
+                let due = film.core.windows().time_until(film.now, ChunkIndex(*chunk));
+                waiting.insert(*chunk, time + due);
+            }
+            assert!(!waiting.is_empty(), "it had something to send");
+        }
+        let effects = film.core.take_effects();
+        for (source, chunk) in sources.take(effects) {
+            if source != 0
+                && let Some(needed) = waiting.remove(&chunk)
+            {
+                latest = latest.max(time.saturating_sub(needed));
+            }
+        }
+        film.now += STEP;
+        time += STEP;
+        if time.as_millis().is_multiple_of(100) {
+            assert_eq!(film.core.tick(film.now), [], "stalls at {time:?}");
+        }
+    }
+    assert!(waiting.is_empty(), "never asked elsewhere: {waiting:?}");
+    assert!(
+        latest <= Duration::from_millis(500),
+        "{latest:?} after it was needed"
+    );
+    assert!(read > 300, "it plays on");
+}

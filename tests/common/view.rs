@@ -1,0 +1,257 @@
+//! A window without a display, what to show in it, and pictures of it.
+//!
+//! Pictures lie in `tests/snapshots/`; `BLESS_SNAPSHOTS=1` writes them anew, to be
+//! looked at before they are committed.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use i_slint_backend_testing::{
+    ElementHandle, TestingBackend, TestingBackendOptions, mock_elapsed_time,
+};
+use slint::platform::WindowEvent;
+use slint::{ComponentHandle, PhysicalSize, SharedString};
+use swarmplay::announcer::{CatalogueSnapshot, TrackerLink};
+use swarmplay::config::{Config, Theme};
+use swarmplay::gui::observer::Overview;
+use swarmplay::gui::ui::AppWindow;
+use swarmplay::gui::window;
+use swarmplay::ids::{ChunkIndex, FileId, PeerId};
+use swarmplay::library::LibrarySnapshot;
+use swarmplay::media::{
+    AudioTrack, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, VideoTrack,
+};
+use swarmplay::player::{Phase, PlayerSnapshot};
+use swarmplay::scheduler::{StreamSnapshot, Supply};
+use swarmplay::swarm::{PeerSnapshot, SwarmSnapshot};
+
+/// Difference of a channel, of 255, from which on a pixel counts as another.
+const OTHER: u8 = 40;
+
+/// Share of pixels that may be others: the edges of some letters.
+const TOLERANCE: f64 = 0.001;
+
+/// A window of `width` × `height` logical pixels.
+pub fn build(kind: MediaKind, theme: Theme, size: (u32, u32), scale: f32) -> AppWindow {
+    let backend = TestingBackend::new(TestingBackendOptions {
+        mock_time: true,
+        threading: false,
+        renderer_name: Some("software".into()),
+    });
+    slint::platform::set_platform(Box::new(backend)).expect("one window a test");
+    let mut config = Config::default();
+    config.window.theme = theme;
+    config.client.name = "desk".into();
+    let app = window::build(&config, kind).expect("builds");
+    let event = WindowEvent::ScaleFactorChanged {
+        scale_factor: scale,
+    };
+    app.window().dispatch_event(event);
+    let physical = |length: u32| (length as f32 * scale) as u32;
+    app.window()
+        .set_size(PhysicalSize::new(physical(size.0), physical(size.1)));
+    app.show().expect("shows");
+    app.window()
+        .dispatch_event(WindowEvent::WindowActiveChanged(true));
+    settle();
+    app
+}
+
+/// Lets animations and timers run.
+pub fn settle() {
+    mock_elapsed_time(Duration::from_millis(500));
+}
+
+/// Presses and releases a key.
+pub fn press(app: &AppWindow, text: impl Into<SharedString>) {
+    let text = text.into();
+    app.window()
+        .dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+    app.window()
+        .dispatch_event(WindowEvent::KeyReleased { text });
+    settle();
+}
+
+/// A file of the library.
+pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) -> FileEntry {
+    let video = (kind == MediaKind::Video).then(|| VideoTrack {
+        codec: "h264".into(),
+        width: 1920,
+        height: 1080,
+        millifps: 25_000,
+    });
+    FileEntry {
+        id: FileId([id; 32]),
+        name: format!("{title}.mp4"),
+        size: u64::from(id) * 300_000_000,
+        chunk_size: 64 << 10,
+        facts: MediaFacts {
+            kind,
+            duration_ms: u64::from(id) * 1_700_000,
+            video,
+            audio: vec![AudioTrack {
+                codec: "flac".into(),
+                language: String::new(),
+                channels: 2,
+            }],
+            subtitles: Vec::new(),
+            title: title.into(),
+            artist: artist.into(),
+            album: album.into(),
+            has_cover: false,
+            timeline: Default::default(),
+        },
+        sources: u32::from(id) - 1,
+    }
+}
+
+/// Three films.
+pub fn films() -> Vec<FileEntry> {
+    let film = |id, title| entry(id, MediaKind::Video, title, "", "");
+    vec![
+        film(1, "Clay"),
+        film(4, "The Long Ridge"),
+        film(3, "Two Rivers"),
+    ]
+}
+
+/// Three songs of two albums.
+pub fn songs() -> Vec<FileEntry> {
+    let song = |id, title, artist, album| entry(id, MediaKind::Audio, title, artist, album);
+    vec![
+        song(2, "Tidal", "Harbour Quartet", "Estuary"),
+        song(3, "Slow Orbit", "Harbour Quartet", "Estuary"),
+        song(4, "Meridian", "The Low Tides", "Far Shore"),
+    ]
+}
+
+/// A swarm in the middle of `entries[1]`.
+pub fn overview(entries: Vec<FileEntry>) -> Overview {
+    let peer = |id: u8, name: &str, origin, reason: &str| PeerSnapshot {
+        peer: PeerId([id; 16]),
+        name: name.into(),
+        address: ([192, 168, 1, id], 7701).into(),
+        origin,
+        rtt_us: Some(u64::from(id) * 2600),
+        download_rate: u64::from(id) * 120_000,
+        upload_rate: 30_000,
+        downloaded: 0,
+        uploaded: 0,
+        reason: reason.into(),
+    };
+    let supply = |id: u8, origin, bytes| Supply {
+        peer: PeerId([id; 16]),
+        name: String::new(),
+        origin,
+        bytes,
+    };
+    let geometry = Geometry::new(
+        600 * (64 << 10),
+        ChunkSize::checked(64 << 10).expect("allowed"),
+    );
+    let stream = StreamSnapshot {
+        file: entries[1].id,
+        geometry,
+        have: (0..260).chain(580..600).collect(),
+        in_flight: (260..300).collect(),
+        available: (0..470).chain(500..600).collect(),
+        position: ChunkIndex(180),
+        buffer: Duration::from_secs(19),
+        supplied: vec![
+            supply(1, false, 700),
+            supply(2, false, 250),
+            supply(9, true, 50),
+        ],
+        duplicate_bytes: 0,
+        problem: None,
+        stalled: None,
+        stalls: Default::default(),
+    };
+    Overview {
+        catalogue: CatalogueSnapshot {
+            version: 1,
+            entries,
+            tracker: TrackerLink {
+                address: "home.example:7700".into(),
+                online: true,
+                clients: 14,
+                problem: String::new(),
+            },
+        },
+        swarm: SwarmSnapshot {
+            download_rate: 650_000,
+            upload_rate: 490_000,
+            downloaded: 0,
+            uploaded: 0,
+            peers: vec![
+                peer(1, "living-room", false, "has all, near, same network"),
+                peer(2, "attic", false, "has what plays next"),
+                peer(9, "server", true, "has all"),
+            ],
+        },
+        streams: vec![stream],
+        library: LibrarySnapshot::default(),
+    }
+}
+
+/// A player in the middle of a file.
+pub fn playing(entry: FileEntry) -> PlayerSnapshot {
+    PlayerSnapshot {
+        phase: Phase::Playing,
+        duration: entry.facts.duration(),
+        position: entry.facts.duration().mul_f64(0.3),
+        entry: Some(entry),
+        volume: 70,
+        speed: 100,
+        has_next: true,
+        ..PlayerSnapshot::default()
+    }
+}
+
+/// Compares the window with its picture, or writes the picture.
+pub fn snapshot(app: &AppWindow, name: &str) {
+    settle();
+    let pixels = app.window().take_snapshot().expect("renders");
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/{name}.png"));
+    if std::env::var_os("BLESS_SNAPSHOTS").is_some() {
+        let file = std::fs::File::create(&path).expect("writes");
+        let mut encoder = png::Encoder::new(file, pixels.width(), pixels.height());
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_compression(png::Compression::High);
+        let mut writer = encoder.write_header().expect("writes");
+        writer.write_image_data(pixels.as_bytes()).expect("writes");
+        return;
+    }
+    let file =
+        std::fs::File::open(&path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
+    let mut reader = png::Decoder::new(std::io::BufReader::new(file))
+        .read_info()
+        .expect("PNG");
+    let mut expected = vec![0; reader.output_buffer_size().expect("fits")];
+    reader.next_frame(&mut expected).expect("PNG");
+    assert_eq!(
+        expected.len(),
+        pixels.as_bytes().len(),
+        "{name}: another size"
+    );
+    let pairs = pixels
+        .as_bytes()
+        .chunks_exact(4)
+        .zip(expected.chunks_exact(4));
+    let other = |(a, b): &(&[u8], &[u8])| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > OTHER);
+    let share = pairs.filter(other).count() as f64 / (expected.len() / 4) as f64;
+    assert!(
+        share <= TOLERANCE,
+        "{name}: {:.2} % of the pixels differ",
+        share * 100.0
+    );
+}
+
+/// The control with this label.
+pub fn labelled(app: &AppWindow, label: &str) -> ElementHandle {
+    let found = ElementHandle::find_by_accessible_label(app, label).next();
+    found.unwrap_or_else(|| panic!("nothing is labelled {label}"))
+}

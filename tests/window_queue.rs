@@ -1,0 +1,109 @@
+//! What comes next in the window, without a display.
+
+#[path = "common/view.rs"]
+mod view;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use i_slint_backend_testing::ElementHandle;
+use slint::ComponentHandle;
+use slint::platform::Key;
+use swarmplay::config::Theme;
+use swarmplay::gui::ui::{AppWindow, LibraryAdapter, QueueAdapter};
+use swarmplay::gui::{apply, queue};
+use swarmplay::media::MediaKind;
+use swarmplay::player::queue::Item;
+use swarmplay::player::{PlayerSnapshot, QueueSnapshot, Repeat};
+use view::{build, labelled, overview, playing, press, settle, snapshot, songs};
+
+/// Two songs that come after the first of the list.
+fn upcoming() -> QueueSnapshot {
+    let items = songs().into_iter().zip(1..);
+    let upcoming = items.map(|(entry, key)| Item { key, entry }).skip(1);
+    QueueSnapshot {
+        first: 1,
+        upcoming: upcoming.collect(),
+        count: 2,
+    }
+}
+
+fn music() -> AppWindow {
+    let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
+    apply::overview(&app, overview(songs()));
+    let state = PlayerSnapshot {
+        shuffled: true,
+        repeat: Repeat::One,
+        ..playing(songs().remove(0))
+    };
+    apply::player(&app, state);
+    queue::show(&app, upcoming());
+    settle();
+    app
+}
+
+/// What the list was asked to do, in order.
+fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
+    let asked = Rc::new(RefCell::new(Vec::new()));
+    let adapter = app.global::<QueueAdapter>();
+    let kept = asked.clone();
+    adapter.on_jump(move |row| kept.borrow_mut().push(format!("jump {row}")));
+    let kept = asked.clone();
+    adapter.on_remove(move |row| kept.borrow_mut().push(format!("remove {row}")));
+    let kept = asked.clone();
+    adapter.on_enqueue(move |row, next| kept.borrow_mut().push(format!("add {row} {next}")));
+    let kept = asked.clone();
+    adapter.on_toggle_shuffle(move || kept.borrow_mut().push("shuffle".into()));
+    let kept = asked.clone();
+    adapter.on_cycle_repeat(move || kept.borrow_mut().push("repeat".into()));
+    asked
+}
+
+#[test]
+fn what_comes_next_stands_beside_the_library() {
+    let app = music();
+    snapshot(&app, "queue-audio-dark");
+    let named = || ElementHandle::find_by_accessible_label(&app, "Meridian").count();
+    let both = named();
+    press(&app, "q");
+    assert_eq!(named() * 2, both, "in the library, no longer in the list");
+}
+
+#[test]
+fn an_empty_list_says_how_to_fill_it() {
+    let app = build(MediaKind::Audio, Theme::Light, (1280, 800), 1.0);
+    apply::overview(&app, overview(songs()));
+    snapshot(&app, "queue-empty-light");
+}
+
+#[test]
+fn keys_and_buttons_fill_and_order_the_list() {
+    let app = music();
+    let asked = record(&app);
+    app.global::<LibraryAdapter>().set_selected(2);
+    settle();
+    for key in ["n", "a", "s", "r"] {
+        press(&app, key);
+    }
+    labelled(&app, "Add Tidal to the list").invoke_accessible_default_action();
+    labelled(&app, "Repeat nothing").invoke_accessible_default_action();
+    let expected = [
+        "add 2 true",
+        "add 2 false",
+        "shuffle",
+        "repeat",
+        "add 2 false",
+        "repeat",
+    ];
+    assert_eq!(*asked.borrow(), expected);
+}
+
+#[test]
+fn a_question_mark_lists_the_keys() {
+    let app = music();
+    press(&app, "?");
+    snapshot(&app, "keys-dark");
+    press(&app, Key::Escape);
+    let sheet = ElementHandle::find_by_accessible_label(&app, "Keys").count();
+    assert_eq!(sheet, 0);
+}
