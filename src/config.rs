@@ -184,7 +184,8 @@ pub struct StreamConfig {
     /// Near the playhead, the earliest deadline is fetched first; from here on,
     /// the rarest chunk.
     pub urgent: Span,
-    /// Silence after which a peer loses its requests to others.
+    /// Silence after which a peer loses its requests to others, at least 1 s. One that
+    /// sends no chunks but speaks keeps them three times as long.
     pub request_timeout: Span,
     /// Requests one peer may have outstanding, whatever its rate.
     pub requests_per_peer: u32,
@@ -348,9 +349,9 @@ impl Config {
             "must be at least 1 s",
         )?;
         require(
-            self.stream.request_timeout.0.as_millis() >= 100,
+            self.stream.request_timeout.0.as_millis() >= 1000,
             "stream.request_timeout",
-            "must be at least 100 ms",
+            "must be at least 1 s",
         )?;
         require(
             self.stream.urgent.0 <= self.stream.read_ahead.0,

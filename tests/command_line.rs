@@ -45,6 +45,8 @@ impl Drop for Program {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swarmplay"));
     command.args(arguments).env_remove("RUST_LOG");
+    // Whose own file would change what is tested.
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.stdin(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -32,7 +32,8 @@ fn the_first_run_asks_and_says_what_is_wrong() {
     assert_eq!(setup.get_tracker(), "home");
     press(&app, Key::Return);
     assert_eq!(submitted.get(), 1);
-    setup.set_error("No tracker answers at home:7700: connection refused. Is it running, and is the address right?".into());
+    setup
+        .set_error("No tracker runs at home:7700. Is it started, and is the address right?".into());
     labelled(&app, "Start").invoke_accessible_default_action();
     assert_eq!(submitted.get(), 2);
     snapshot(&app, "setup-problem-dark");

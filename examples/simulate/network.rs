@@ -220,6 +220,7 @@ impl Network {
                 self.at(self.now + PLACE_INTERVAL, Event::Place(viewer));
             }
             Event::Tell(_) | Event::Place(_) | Event::Plan(_) => {}
+            Event::Written(node, ..) if !self.nodes[node].alive => {}
             Event::Written(node, peer, bytes) => {
                 self.nodes[node].uploads.finished(now, peer, bytes.into());
                 self.serve(node);
@@ -402,6 +403,9 @@ impl Network {
 
     /// Sends what the upload queue chooses: one chunk after another.
     fn serve(&mut self, node: usize) {
+        if !self.nodes[node].alive {
+            return;
+        }
         let now = self.instant();
         let latency = Duration::from_secs_f64(self.options.latency / 1000.0);
         while let Some((peer, upload)) = self.nodes[node].uploads.next(now) {

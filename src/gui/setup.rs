@@ -10,7 +10,7 @@ use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
 use crate::config::{self, Config, edit};
 use crate::ids::PeerId;
-use crate::wire::{AGENT, Hello, PROTOCOL_VERSION};
+use crate::wire::{AGENT, Hello, PROTOCOL_VERSION, WireError};
 
 /// The port of a tracker whose address names none.
 const TRACKER_PORT: u16 = 7700;
@@ -83,11 +83,16 @@ fn try_tracker(answers: &Answers) -> Result<(), String> {
         observer: true,
     };
     let reached = actix_rt::System::new().block_on(dial(&settings));
-    reached.map(drop).map_err(|error| {
-        format!(
-            "No tracker answers at {}: {error}. Is it running, and is the address right?",
-            answers.tracker
-        )
+    let at = &answers.tracker;
+    reached.map(drop).map_err(|error| match error {
+        WireError::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
+            format!("No tracker runs at {at}. Is it started, and is the address right?")
+        }
+        WireError::Timeout => format!(
+            "Nothing answers at {at}. Is the address right, and does a firewall let it through?"
+        ),
+        WireError::Refused(why) => format!("The tracker at {at} does not let us in: {why}."),
+        error => format!("The tracker at {at} cannot be used: {error}."),
     })
 }
 
@@ -188,7 +193,7 @@ mod tests {
         let answers = Answers::checked("desk", "127.0.0.1:1", "").expect("good");
         let problem = try_tracker(&answers).expect_err("nobody listens");
         assert!(
-            problem.contains("127.0.0.1:1") && problem.contains("running"),
+            problem.contains("No tracker runs at 127.0.0.1:1"),
             "{problem}"
         );
     }

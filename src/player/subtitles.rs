@@ -61,9 +61,13 @@ impl Cues {
 }
 
 /// Reads SRT until its end; `from` is the media time of its zero.
+///
+/// What is not UTF-8 is replaced: a writer whose reader is gone would end.
 pub fn read(reader: impl BufRead, from: Duration, mut each: impl FnMut(Cue)) {
     let mut block: Vec<String> = Vec::new();
-    for line in reader.lines().map_while(Result::ok).chain([String::new()]) {
+    let lines = reader.split(b'\n').map_while(Result::ok);
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned());
+    for line in lines.chain([String::new()]) {
         if !line.trim().is_empty() {
             block.push(line);
             continue;

@@ -4,7 +4,10 @@
 //! or at two while hedged) or missing; a flight exists for every request that a
 //! peer has not answered and that was not taken back.
 //!
-//! Choice, in this order ([`Core::fill`]):
+//! Choice, in this order ([`Core::fill`]), for who plays; who has not begun to puts the
+//! first after the second:
+//! 0. Our share of what no viewer holds and somebody needs soon, from a source: others
+//!    wait for it.
 //! 1. Near a playhead, earliest deadline first, from the viewer that will deliver
 //!    soonest; from a source (who holds all) if no viewer delivers in time.
 //! 2. Ahead of it, what viewers hold, from them: near things first, and among
@@ -341,13 +344,17 @@ impl Core {
         let flights = self.flights.get(&chunk).map_or(&[][..], Vec::as_slice);
         let flight = flights.iter().find(|flight| flight.peer == from);
         let next = flight.and_then(|flight| flight.next);
+        let recalled = flight.is_some_and(|flight| flight.recalled.is_some());
         self.answered(from, chunk);
         if let Some(peer) = self.peers.get_mut(from) {
             peer.hear(now);
             match why {
                 RejectReason::Busy(wait) => peer.busy(now, wait),
-                RejectReason::Recalled => {}
-                RejectReason::Choked => peer.wait_until = now + REJECT_PAUSE,
+                RejectReason::Recalled if recalled => {}
+                // Or it gives back what nobody recalled, to be asked again at once.
+                RejectReason::Recalled | RejectReason::Choked => {
+                    peer.wait_until = now + REJECT_PAUSE;
+                }
                 RejectReason::Disk => peer.wait_until = now + MAX_BUSY,
                 RejectReason::NotHeld => {
                     self.peers.lose(from, &RoaringBitmap::from_iter([chunk.0]));

@@ -40,7 +40,7 @@ const SOON: Duration = Duration::from_millis(100);
 pub enum ConnectionEvent {
     /// The peer began to want something of us, or wants nothing any more.
     Wants(PeerId, bool),
-    /// The state, every half second.
+    /// The state, every second.
     State(Box<PeerSnapshot>),
     /// The peer sent a chunk that does not verify.
     Corrupt(PeerId),

@@ -269,7 +269,10 @@ impl Uploads {
             false => MAX_STUCK,
         };
         let age = now.saturating_duration_since(handed.at);
-        age >= usual.clamp(MIN_STUCK, MAX_STUCK)
+        // A chunk counts as sent when it has left for the line: on a slow one that takes
+        // its time.
+        let longest = MAX_STUCK.max(usual / 2);
+        age >= usual.clamp(MIN_STUCK, longest)
     }
 
     /// Bytes on their way into the sockets below which one more chunk may go.

@@ -22,7 +22,7 @@ const MAX_CANDIDATES: usize = 512;
 const PASSING_ON: Duration = Duration::from_millis(1200);
 
 /// What viewers hold is asked of a source only by who has less ahead of its playhead.
-const PLENTY_AHEAD: Duration = Duration::from_secs(6);
+pub(super) const PLENTY_AHEAD: Duration = Duration::from_secs(6);
 
 /// Time after which the first peers have introduced each other and said what they hold
 /// and where they are. Before it, nobody asks a source for what others may have, or

@@ -14,7 +14,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::fill::SAFETY;
+use super::fill::{PLENTY_AHEAD, SAFETY};
 use super::{Core, Effect, Flight, Picker};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer::Peer;
@@ -82,7 +82,12 @@ impl Core {
                 continue;
             }
             let better = |(eta, _): &(Duration, PeerId)| *eta < expected.mul_f64(GAIN);
-            let others = |id: PeerId, _: &Peer| id != flight.peer;
+            // A source only if it would be asked for this at first, too.
+            let fresh = self.peers.no_viewer_has(chunk);
+            let spares = |peer: &Peer| !fresh && (peer.reserve || due > PLENTY_AHEAD);
+            let others = |id: PeerId, peer: &Peer| {
+                id != flight.peer && !(self.peers.is_source(peer) && spares(peer))
+            };
             let Some((eta, id)) = self.soonest(now, chunk, others).filter(better) else {
                 continue;
             };
@@ -120,7 +125,8 @@ impl Core {
             free && peer.holds(chunk) && !self.peers.is_source(peer)
         };
         let open = self.peers.get(next).is_some_and(can);
-        if open && !self.taken.contains(chunk.index()) {
+        let rests = now < self.paused_until;
+        if open && !rests && !self.taken.contains(chunk.index()) {
             self.request(now, next, chunk);
         }
     }

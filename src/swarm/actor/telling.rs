@@ -59,9 +59,11 @@ impl Swarm {
                 kind: SwarmEventKind::OwnUplink(place.uplink),
             });
         }
-        if self.joined.contains_key(&file) {
-            self.places.insert(file, place.clone());
+        // Left while the uploader was asked.
+        if !self.joined.contains_key(&file) {
+            return;
         }
+        self.places.insert(file, place.clone());
         let position = TellPosition { file, place };
         for connection in self.connections.values() {
             connection.do_send(position.clone());

@@ -92,6 +92,10 @@ fn requests_of_a_silent_source_are_made_elsewhere_in_time_and_nothing_stalls() {
         }
         let effects = film.core.take_effects();
         for (source, chunk) in sources.take(effects) {
+            if source == 0 && sources.cut {
+                let due = film.core.windows().time_until(film.now, ChunkIndex(chunk));
+                waiting.insert(chunk, time + due);
+            }
             if source != 0
                 && let Some(needed) = waiting.remove(&chunk)
             {
