@@ -186,8 +186,10 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Tracker { config } => run::tracker(&prepare(&config)?),
         Command::Client { config, mode, play } => {
             let config = config.of_client();
-            let first = config.first_run().map(|path| (path, config.set.clone()));
-            run::client(prepare(&config)?, mode.into(), play, first)
+            let to_write = config.first_run().map(|path| (path, config.set.clone()));
+            let read = config.config.clone();
+            let files = run::ClientFiles { read, to_write };
+            run::client(prepare(&config)?, mode.into(), play, files)
         }
         Command::Peer { config, http } => {
             let mut config = prepare(&config.of_client())?;

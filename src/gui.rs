@@ -27,6 +27,7 @@ pub mod view_model;
 pub mod window;
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -80,8 +81,19 @@ pub struct Core {
     pub sources: Sources,
     /// Address for players.
     pub gateway: Gateway,
+    /// The user's TOML file, for what is changed in the window.
+    pub file: Option<PathBuf>,
     system: System,
     stop: tokio::sync::mpsc::Sender<()>,
+}
+
+/// Where the configuration came from.
+#[derive(Debug)]
+pub enum ConfigSource {
+    /// A file, which changes made in the window are written to; none if there is none.
+    File(Option<PathBuf>),
+    /// Nowhere yet.
+    FirstRun(FirstRun),
 }
 
 /// What runs beside the window.
@@ -99,19 +111,22 @@ pub fn run(
     config: Config,
     mode: MediaKind,
     play: Option<String>,
-    first: Option<FirstRun>,
+    source: ConfigSource,
 ) -> anyhow::Result<()> {
     window::choose_renderer()?;
     let app = window::build(&config, mode)?;
     let running = Rc::new(RefCell::new(None));
-    match first {
-        None => *running.borrow_mut() = Some(begin(&app, &config, mode, play)?),
-        Some(first) => {
+    match source {
+        ConfigSource::File(file) => {
+            *running.borrow_mut() = Some(begin(&app, &config, mode, play, file)?);
+        }
+        ConfigSource::FirstRun(first) => {
             let (weak, running) = (app.as_weak(), running.clone());
+            let file = Some(first.path.clone());
             setup::show(&app, &config, first, move |config| {
                 let app = weak.upgrade().context("the window is closed")?;
                 window::introduce(&app, &config);
-                let begun = begin(&app, &config, mode, play.clone())?;
+                let begun = begin(&app, &config, mode, play.clone(), file.clone())?;
                 *running.borrow_mut() = Some(begun);
                 Ok(())
             });
@@ -134,6 +149,7 @@ fn begin(
     config: &Config,
     mode: MediaKind,
     play: Option<String>,
+    file: Option<PathBuf>,
 ) -> anyhow::Result<Running> {
     let screen = WindowScreen::new(app);
     let (report, started) = mpsc::channel();
@@ -143,9 +159,10 @@ fn begin(
             .name("actors".into())
             .spawn(move || run_actors(&config, mode, &screen, &report))?
     };
-    let core = started
+    let mut core = started
         .recv()
         .context("the actors ended before they began")??;
+    core.file = file;
     window::connect(app, &core);
     if let Some(name) = play {
         let core = core.clone();
@@ -259,6 +276,7 @@ async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyho
         player,
         sources: node.sources.clone(),
         gateway,
+        file: None,
         system: System::current(),
         stop,
     };

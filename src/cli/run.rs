@@ -55,8 +55,12 @@ fn serve(config: &Config, role: Role) -> anyhow::Result<()> {
     })
 }
 
-/// The file to write on a first run, and what the command line lays over it.
-type First = Option<(PathBuf, Vec<String>)>;
+/// The file the configuration came from; the file to write on a first run and what the
+/// command line lays over it.
+pub(super) struct ClientFiles {
+    pub(super) read: Option<PathBuf>,
+    pub(super) to_write: Option<(PathBuf, Vec<String>)>,
+}
 
 /// `swarmplay client`
 #[cfg(feature = "gui")]
@@ -64,10 +68,14 @@ pub(super) fn client(
     config: Config,
     mode: MediaKind,
     play: Option<String>,
-    first: First,
+    files: ClientFiles,
 ) -> anyhow::Result<()> {
-    let first = first.map(|(path, sets)| crate::gui::setup::FirstRun { path, sets });
-    crate::gui::run(config, mode, play, first)
+    use crate::gui::{ConfigSource, setup::FirstRun};
+    let source = match files.to_write {
+        Some((path, sets)) => ConfigSource::FirstRun(FirstRun { path, sets }),
+        None => ConfigSource::File(files.read),
+    };
+    crate::gui::run(config, mode, play, source)
 }
 
 /// `swarmplay client` in a build without the window.

@@ -1,8 +1,10 @@
 //! Builds the window and connects its callbacks to the actors.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 
+use actix::Addr;
 use anyhow::Context;
 use slint::{ComponentHandle, SharedString};
 
@@ -13,8 +15,8 @@ use super::ui::{
     ShellAdapter, SortColumn,
 };
 use super::view_model::{Sort, clock};
-use crate::config::{Config, Theme};
-use crate::library::{AddFolder, RemoveFolder};
+use crate::config::{Config, Theme, edit};
+use crate::library::{AddFolder, Library, LibraryState, RemoveFolder};
 use crate::media::MediaKind;
 use crate::player::{Control, Play};
 
@@ -204,38 +206,81 @@ fn connect_player(app: &AppWindow, core: &Core) {
     });
 }
 
+/// Writes the shared folders to the user's file, as they are now.
+async fn keep_folders(library: Addr<Library>, file: Option<PathBuf>) -> Result<(), String> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let state = library
+        .send(LibraryState)
+        .await
+        .map_err(|e| e.to_string())?;
+    let folders = state
+        .folders
+        .iter()
+        .map(|folder| folder.display().to_string());
+    let changes = vec![("library", "folders", folders.collect())];
+    edit::set(&file, changes).map_err(|error| format!("It is shared, but not kept: {error}"))
+}
+
 fn connect_sharing(app: &AppWindow, core: &Core) {
     let adapter = app.global::<SharingAdapter>();
-    let (weak, library) = (app.as_weak(), core.sources.library.clone());
+    let (weak, library, file) = (
+        app.as_weak(),
+        core.sources.library.clone(),
+        core.file.clone(),
+    );
+    adapter.set_kept(file.is_some());
     adapter.on_add(move |path| {
         let add = library.send(AddFolder(path.trim().into()));
-        let weak = weak.clone();
+        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
         let told = slint::spawn_local(async move {
-            let error = match add.await {
-                Ok(Ok(())) => String::new(),
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
+            let added = match add.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let shared = added.is_ok();
+            let kept = match added {
+                Ok(()) => keep_folders(library, file).await,
+                error => error,
             };
             if let Some(app) = weak.upgrade() {
                 let adapter = app.global::<SharingAdapter>();
-                if error.is_empty() {
+                if shared {
                     adapter.set_path(SharedString::default());
                 }
-                adapter.set_error(error.into());
+                adapter.set_error(kept.err().unwrap_or_default().into());
             }
         });
         if let Err(error) = told {
             tracing::error!(%error, "the window cannot wait for an answer");
         }
     });
-    let library = core.sources.library.clone();
+    let (weak, library, file) = (
+        app.as_weak(),
+        core.sources.library.clone(),
+        core.file.clone(),
+    );
     adapter.on_remove(move |index| {
         let folders = view().borrow().folders.clone();
         let folder = usize::try_from(index)
             .ok()
             .and_then(|i| folders.get(i).cloned());
-        if let Some(folder) = folder {
-            library.do_send(RemoveFolder(folder));
+        let Some(folder) = folder else {
+            return;
+        };
+        library.do_send(RemoveFolder(folder));
+        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
+        let told = slint::spawn_local(async move {
+            let kept = keep_folders(library, file).await;
+            if let Some(app) = weak.upgrade() {
+                let error = kept.err().unwrap_or_default();
+                app.global::<SharingAdapter>().set_error(error.into());
+            }
+        });
+        if let Err(error) = told {
+            tracing::error!(%error, "the window cannot wait for an answer");
         }
     });
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::media::{ChunkSize, Timeline};
 use crate::swarm::Place;
 
+mod container;
 mod silence;
 mod sources;
 

@@ -91,6 +91,39 @@ fn what_was_recalled_for_a_viewer_goes_there_though_its_credits_are_used_up() {
 }
 
 #[test]
+fn who_gives_back_what_nobody_recalled_is_not_asked_again_at_once() {
+    let mut film = Film::new();
+    film.full_peer(1, true);
+    film.play_at(0);
+    for (peer, chunk) in film.requests() {
+        let why = RejectReason::Recalled;
+        film.core.rejected(film.now, peer, ChunkIndex(chunk), why);
+    }
+    assert_eq!(film.requests(), []);
+    film.wait(REJECT_PAUSE);
+    assert!(!film.requests().is_empty(), "it may have had a reason");
+}
+
+#[test]
+fn a_late_request_is_not_recalled_for_a_source_that_would_not_be_asked() {
+    let mut film = Film::new();
+    film.peer(2, false, (0..40).collect());
+    film.play_at(0);
+    film.requests();
+    film.full_peer(1, true);
+    film.core.set_reserve(film.now, id(1), true);
+    film.core.take_effects();
+    (0..20).for_each(|_| film.wait(100 * MS));
+    let effects = film.core.take_effects();
+    let moved = |effect: &Effect| match effect {
+        Effect::Recall(_, chunk) => chunk.0 < 40,
+        Effect::Request(peer, chunk, _) => *peer == id(1) && chunk.0 < 40,
+        Effect::Cancel(..) => false,
+    };
+    assert!(!effects.iter().any(moved), "{effects:?}");
+}
+
+#[test]
 fn who_fetches_a_whole_file_does_not_begin_where_all_others_do() {
     let mut film = Film::new();
     film.core.set_whole(film.now, true);
