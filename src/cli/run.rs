@@ -57,6 +57,10 @@ fn serve(config: &Config, role: Role) -> anyhow::Result<()> {
 
 /// The file the configuration came from; the file to write on a first run and what the
 /// command line lays over it.
+#[cfg_attr(
+    not(feature = "gui"),
+    expect(dead_code, reason = "only the window reads them")
+)]
 pub(super) struct ClientFiles {
     pub(super) read: Option<PathBuf>,
     pub(super) to_write: Option<(PathBuf, Vec<String>)>,
@@ -80,6 +84,11 @@ pub(super) fn client(
 
 /// `swarmplay client` in a build without the window.
 #[cfg(not(feature = "gui"))]
-pub(super) fn client(_: Config, _: MediaKind, _: Option<String>, _: First) -> anyhow::Result<()> {
+pub(super) fn client(
+    _: Config,
+    _: MediaKind,
+    _: Option<String>,
+    _: ClientFiles,
+) -> anyhow::Result<()> {
     anyhow::bail!("this build has no window; use `swarmplay peer`, or build with the feature `gui`")
 }
