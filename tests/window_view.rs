@@ -249,3 +249,16 @@ fn the_seek_bar_can_be_set_and_the_selection_stays_with_its_file() {
     apply::overview(&app, overview(more));
     assert_eq!(library.get_selected(), 2);
 }
+
+#[test]
+fn a_film_that_is_all_here_needs_nobody() {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    let mut all = overview(films());
+    all.swarm.peers.clear();
+    all.streams[0].have = (0..600).collect();
+    apply::overview(&app, all);
+    apply::player(&app, playing(films().remove(1)));
+    app.global::<ShellAdapter>().set_page(Page::Playing);
+    settle();
+    labelled(&app, "All of it is here");
+}

@@ -255,6 +255,9 @@ fn swarm(app: &AppWindow, view: &View) {
     });
     update_rows!(adapter, get_peers, set_peers, peers.collect());
     adapter.set_streaming(stream.is_some());
+    let whole =
+        |stream: &StreamSnapshot| stream.have.len() == u64::from(stream.geometry.chunk_count());
+    adapter.set_whole(stream.is_some_and(whole));
     let Some(stream) = stream else {
         app.global::<ShellAdapter>()
             .set_buffer_text(Default::default());
