@@ -143,6 +143,13 @@ pub fn run(
     shown
 }
 
+/// Waits for an answer on the window's own thread, without holding it up.
+fn beside_the_window(waiting: impl Future<Output = ()> + 'static) {
+    if let Err(error) = slint::spawn_local(waiting) {
+        tracing::error!(%error, "the window cannot wait for an answer");
+    }
+}
+
 /// Starts the actors on a thread of their own and connects the window to them.
 fn begin(
     app: &AppWindow,

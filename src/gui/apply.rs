@@ -58,8 +58,8 @@ pub struct View {
     /// How far files were played, the last played first.
     pub(super) seen: Vec<(FileId, Seen)>,
     pub(super) current: Option<FileId>,
-    /// The file whose row is marked as what plays.
-    pub(super) marked: Option<FileId>,
+    /// Files whose rows say that they are fetched or play.
+    pub(super) marked: Vec<FileId>,
     /// What the rows were made for.
     pub(super) rows_of: Option<super::library::Key>,
     /// Row of each file that is shown.
@@ -83,7 +83,7 @@ impl Default for View {
             to_continue: Vec::new(),
             seen: Vec::new(),
             current: None,
-            marked: None,
+            marked: Vec::new(),
             rows_of: None,
             places: HashMap::new(),
             overview: Overview::default(),

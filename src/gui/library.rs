@@ -46,7 +46,8 @@ pub fn show(app: &AppWindow, view: &mut View) {
         rebuild(app, view);
         view.rows_of = Some(key);
     }
-    view.marked = view.current;
+    let streams = view.overview.streams.iter().map(|stream| stream.file);
+    view.marked = streams.chain(view.current).collect();
     let total = view.overview.catalogue.entries.len();
     let online = view.overview.catalogue.tracker.online;
     let (title, text) = show::empty_text(view.kind, online, total, &view.search);
@@ -84,7 +85,8 @@ fn refresh(app: &AppWindow, view: &View) {
     let facts = Facts::of(view);
     let streams = view.overview.streams.iter().map(|stream| stream.file);
     let seen = view.seen.iter().take(RECENT).map(|(id, _)| *id);
-    for file in streams.chain(seen).chain(view.current).chain(view.marked) {
+    let marked = view.marked.iter().copied();
+    for file in streams.chain(seen).chain(view.current).chain(marked) {
         let Some(place) = view.places.get(&file).copied() else {
             continue;
         };

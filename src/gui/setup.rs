@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use slint::ComponentHandle;
 use toml_edit::Value;
 
+use super::beside_the_window;
 use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
 use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
@@ -145,7 +146,7 @@ pub fn show(
             let _ = tell.send(tried);
         });
         let (weak, begin) = (weak.clone(), begin.clone());
-        let told = slint::spawn_local(async move {
+        beside_the_window(async move {
             let result = tried
                 .await
                 .unwrap_or_else(|_| Err("it was interrupted".into()));
@@ -160,9 +161,6 @@ pub fn show(
                 Err(problem) => adapter.set_error(problem.into()),
             }
         });
-        if let Err(error) = told {
-            tracing::error!(%error, "the window cannot wait for an answer");
-        }
     });
 }
 

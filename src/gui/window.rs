@@ -8,13 +8,13 @@ use actix::Addr;
 use anyhow::Context;
 use slint::{ComponentHandle, SharedString};
 
-use super::Core;
 use super::apply::{self, View};
 use super::ui::{
     AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, SharingAdapter,
     ShellAdapter, SortColumn,
 };
 use super::view_model::{Sort, clock};
+use super::{Core, beside_the_window};
 use crate::config::{Config, Theme, edit};
 use crate::library::{AddFolder, Library, LibraryState, RemoveFolder};
 use crate::media::MediaKind;
@@ -234,7 +234,7 @@ fn connect_sharing(app: &AppWindow, core: &Core) {
     adapter.on_add(move |path| {
         let add = library.send(AddFolder(path.trim().into()));
         let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
-        let told = slint::spawn_local(async move {
+        beside_the_window(async move {
             let added = match add.await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(error.to_string()),
@@ -253,9 +253,6 @@ fn connect_sharing(app: &AppWindow, core: &Core) {
                 adapter.set_error(kept.err().unwrap_or_default().into());
             }
         });
-        if let Err(error) = told {
-            tracing::error!(%error, "the window cannot wait for an answer");
-        }
     });
     let (weak, library, file) = (
         app.as_weak(),
@@ -272,15 +269,12 @@ fn connect_sharing(app: &AppWindow, core: &Core) {
         };
         library.do_send(RemoveFolder(folder));
         let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
-        let told = slint::spawn_local(async move {
+        beside_the_window(async move {
             let kept = keep_folders(library, file).await;
             if let Some(app) = weak.upgrade() {
                 let error = kept.err().unwrap_or_default();
                 app.global::<SharingAdapter>().set_error(error.into());
             }
         });
-        if let Err(error) = told {
-            tracing::error!(%error, "the window cannot wait for an answer");
-        }
     });
 }

@@ -49,20 +49,18 @@ impl Swarm {
 
     /// Tells the others where we are in a file, and what we can pass on.
     pub(super) fn tell_place(&mut self, file: FileId, mut place: Place) {
+        // It may have been left while the uploader was asked.
+        let Some(join) = self.joined.get(&file) else {
+            return;
+        };
         place.uplink = match self.reserved.contains(&file) {
             true => 0,
             false => self.uplink.share.unwrap_or(UNKNOWN_UPLINK),
         };
-        if let Some(join) = self.joined.get(&file) {
-            join.events.do_send(SwarmEvent {
-                peer: self.settings.hello.peer,
-                kind: SwarmEventKind::OwnUplink(place.uplink),
-            });
-        }
-        // Left while the uploader was asked.
-        if !self.joined.contains_key(&file) {
-            return;
-        }
+        join.events.do_send(SwarmEvent {
+            peer: self.settings.hello.peer,
+            kind: SwarmEventKind::OwnUplink(place.uplink),
+        });
         self.places.insert(file, place.clone());
         let position = TellPosition { file, place };
         for connection in self.connections.values() {
