@@ -166,6 +166,8 @@ impl Network {
             fresh: RoaringBitmap::new(),
             neighbours: Vec::new(),
             sent_bytes: 0,
+            reported_bytes: 0,
+            busy: 0,
             done_at: None,
             up_free: Duration::ZERO,
             down_free: Duration::ZERO,
@@ -308,6 +310,7 @@ impl Network {
                 },
                 rtt: None,
                 uplink: node.uploads.uplink().unwrap_or(0),
+                busy: node.busy,
             })
         };
         let began = Instant::now();
@@ -334,11 +337,15 @@ impl Network {
 
     /// The tracker hears where a viewer is.
     fn report(&mut self, viewer: usize) {
-        let node = &self.nodes[viewer];
+        let now = self.instant();
+        let node = &mut self.nodes[viewer];
+        let sent = node.sent_bytes - node.reported_bytes;
+        node.busy = (sent as f64 / PLACE_INTERVAL.as_secs_f64()) as u64;
+        node.reported_bytes = node.sent_bytes;
         if node.have.len() == u64::from(self.geometry.chunk_count()) {
             self.planner.left(FILE, node.id);
         } else if let Some(core) = &node.core {
-            let start = core.window(self.instant()).start;
+            let start = core.window(now).start;
             self.planner.moved(FILE, node.id, ChunkIndex(start));
         }
     }

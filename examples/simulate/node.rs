@@ -48,6 +48,10 @@ pub struct Node {
     pub told_backlog: Backlog,
     pub neighbours: Vec<usize>,
     pub sent_bytes: u64,
+    /// Of these, known to the tracker.
+    pub reported_bytes: u64,
+    /// Bytes a second sent, as last reported to the tracker.
+    pub busy: u64,
     pub alive: bool,
     pub done_at: Option<Duration>,
     /// When the uplink and the downlink are free again.

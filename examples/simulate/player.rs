@@ -26,6 +26,9 @@ pub struct Player {
     pub start: Option<Duration>,
     /// Time it stood still.
     pub stalled: Duration,
+    /// The longest time it stood still at once.
+    longest: Duration,
+    still_since: Duration,
     /// When it stopped, and for want of which chunk.
     pub stalls: Vec<(Duration, u32)>,
 }
@@ -43,12 +46,19 @@ impl Player {
             playing: false,
             start: None,
             stalled: Duration::ZERO,
+            longest: Duration::ZERO,
+            still_since: Duration::ZERO,
             stalls: Vec::new(),
         }
     }
 
     pub fn is_done(&self) -> bool {
         self.playhead >= self.length
+    }
+
+    /// The longest time it stood still at once.
+    pub fn longest_stall(&self) -> Duration {
+        self.longest
     }
 
     /// The chunk it asks for, if it asks for one.
@@ -77,10 +87,12 @@ impl Player {
             if !short.is_zero() && !self.is_done() {
                 self.playing = false;
                 self.stalls.push((now, self.next));
+                self.still_since = now.saturating_sub(short);
                 self.stalled += short;
             }
         } else if self.start.is_some() {
             self.stalled += elapsed;
+            self.longest = self.longest.max(now.saturating_sub(self.still_since));
         }
         let before = self.next;
         while self.asks().is_some_and(|chunk| have.contains(chunk.0)) {

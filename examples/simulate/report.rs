@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::Options;
 use crate::network::Network;
+use crate::player::Player;
 
 /// The figures of one run.
 pub struct Report {
@@ -19,6 +20,8 @@ pub struct Report {
     duplicates: f64,
     limit: f64,
     efficiency: f64,
+    useful: f64,
+    longest_stall: f64,
     spread: f64,
     fairness: f64,
     length: f64,
@@ -51,6 +54,9 @@ impl Report {
         let square: f64 = used.iter().map(|share| share * share).sum();
         let sum: f64 = used.iter().sum();
         let length = network.now.as_secs_f64();
+        let duplicates = duplicates as f64 / sent.max(1) as f64;
+        // What the fluid limit lets all viewers receive, over what all uplinks can send.
+        let receivable = limit * viewers.len() as f64 / uplinks;
         Self {
             seed: options.seed,
             viewers: watched.len(),
@@ -58,9 +64,15 @@ impl Report {
             stalled,
             starts,
             copies: network.nodes[0].sent_bytes as f64 / film,
-            duplicates: duplicates as f64 / sent.max(1) as f64,
+            duplicates,
             limit: limit / (options.bitrate * 125_000.0),
             efficiency: network.used(),
+            useful: network.used() * (1.0 - duplicates) / receivable,
+            longest_stall: players()
+                .map(Player::longest_stall)
+                .max()
+                .unwrap_or_default()
+                .as_secs_f64(),
             spread: length / d_min,
             fairness: sum * sum / (square * used.len() as f64).max(f64::MIN_POSITIVE),
             length,
@@ -74,7 +86,10 @@ impl Report {
             "viewers": self.viewers,
             "smooth": self.smooth,
             "stalled_s": self.stalled.iter().sum::<f64>(),
+            "stalled_p95_s": quantile(&self.stalled, 0.95),
+            "stalled_p99_s": quantile(&self.stalled, 0.99),
             "stalled_worst_s": self.stalled.last(),
+            "stall_longest_s": self.longest_stall,
             "start_median_s": quantile(&self.starts, 0.5),
             "start_p95_s": quantile(&self.starts, 0.95),
             "start_max_s": self.starts.last(),
@@ -82,6 +97,7 @@ impl Report {
             "duplicates": self.duplicates,
             "slack": self.limit,
             "efficiency": self.efficiency,
+            "of_fluid_limit": self.useful,
             "fairness": self.fairness,
             "plan_us": self.plan.as_micros() as u64,
             "length_s": self.length,
@@ -105,13 +121,17 @@ impl fmt::Display for Report {
         let worst = self.stalled.last().copied().unwrap_or(0.0);
         write!(
             f,
-            "seed {}: {} of {} smooth, stalled {total:.1} s (worst {worst:.1} s), \
+            "seed {}: {} of {} smooth, stalled {total:.1} s (a viewer p99 {:.1}, worst \
+             {worst:.1}, at once {:.1} s), \
              start median {:.2} p95 {:.2} max {:.2} s, source {:.2} copies, \
-             duplicates {:.2} %, slack {:.2}, uplinks used {:.1} %, fairness {:.2}, \
+             duplicates {:.2} %, slack {:.2}, uplinks used {:.1} %, \
+             {:.1} % of the fluid limit, fairness {:.2}, \
              {:.1} s = {:.2} D_min, {:?} a plan",
             self.seed,
             self.smooth,
             self.viewers,
+            quantile(&self.stalled, 0.99),
+            self.longest_stall,
             quantile(&self.starts, 0.5),
             quantile(&self.starts, 0.95),
             self.starts.last().copied().unwrap_or(0.0),
@@ -119,6 +139,7 @@ impl fmt::Display for Report {
             self.duplicates * 100.0,
             self.limit,
             self.efficiency * 100.0,
+            self.useful * 100.0,
             self.fairness,
             self.length,
             self.spread,

@@ -61,7 +61,7 @@ const NEAR: Duration = Duration::from_millis(20);
 const MOVING: f64 = 20.0;
 
 /// Uplink assumed where none is measured, in bytes a second.
-const ASSUMED_UPLINK: u64 = 500_000;
+pub const ASSUMED_UPLINK: u64 = 500_000;
 
 /// What a candidate holds of the file.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +87,8 @@ pub struct Candidate<'a> {
     pub rtt: Option<Duration>,
     /// Bytes a second its uplink carries; 0 if unknown.
     pub uplink: u64,
+    /// Bytes a second of its uplink that are in use, as it last reported.
+    pub busy: u64,
 }
 
 /// Who asks.
@@ -161,6 +163,28 @@ impl Planner {
         if swarm.viewers.is_empty() {
             self.swarms.remove(&file);
         }
+    }
+
+    /// A peer's uplink is no longer what plans were made with: nobody is held to it
+    /// any more. Returns the viewers it was named to, if there are others to choose.
+    pub fn shifted(&mut self, file: FileId, peer: PeerId) -> Vec<PeerId> {
+        let Some(swarm) = self.swarms.get_mut(&file) else {
+            return Vec::new();
+        };
+        if swarm.viewers.len() <= SUPPLIERS {
+            return Vec::new();
+        }
+        let mut customers = Vec::new();
+        for (customer, viewer) in &mut swarm.viewers {
+            if let Some(at) = viewer.suppliers.iter().position(|named| *named == peer) {
+                viewer.suppliers.swap_remove(at);
+                customers.push(*customer);
+            }
+        }
+        if let Some(viewer) = swarm.viewers.get_mut(&peer) {
+            viewer.customers = 0;
+        }
+        customers
     }
 
     /// Plans for one viewer. `look` tells what is known of a peer, `None` if it is
@@ -304,7 +328,8 @@ fn weight(candidate: &Candidate<'_>, asker: Asker, customers: u32) -> f64 {
         uplink => uplink,
     } as f64;
     let promised = f64::from(customers) * asker.byte_rate as f64 / SUPPLIERS as f64;
-    let residual = (uplink - promised).max(uplink * 0.05);
+    let taken = promised.max(candidate.busy as f64);
+    let residual = (uplink - taken).max(uplink * 0.05);
     let useful = match needed_share(candidate, asker) {
         share if share >= 0.5 => 1.0,
         share if share > 0.0 => 0.7,

@@ -10,20 +10,24 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::planner::{Asker, Candidate, Held, Planner};
+use answers::{candidate, deltas, peer_entry};
+
+use super::planner::{ASSUMED_UPLINK, Asker, Planner};
 use super::{ClientSnapshot, TrackerSnapshot};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind};
-use crate::wire::{
-    CatalogueDelta, FileReport, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry, Publish, Report,
-};
+use crate::wire::{CatalogueDelta, FileReport, MAX_ENTRIES, Message, Publish, Report};
 
 /// Files one client may share; bounds what a client can make us hold.
 const MAX_FILES_PER_CLIENT: usize = 100_000;
 
 /// Files one client may wait for peers of.
 const MAX_QUESTIONS: usize = 64;
+
+/// By how many times an uplink changes before plans that count on it are made anew:
+/// measured ones of a steady line stay well within it.
+const MUCH: u64 = 2;
 
 /// A message for a client.
 pub type Outgoing = (PeerId, Message);
@@ -49,6 +53,8 @@ struct Client {
     heard: Instant,
     shared: BTreeSet<FileId>,
     report: Report,
+    /// Bytes a second its uplink carried when others were last told to ask anew.
+    planned_uplink: u64,
     questions: HashMap<FileId, ChunkIndex>,
     subscription: Option<Option<MediaKind>>,
 }
@@ -82,6 +88,8 @@ pub struct Registry {
     files: HashMap<FileId, SharedFile>,
     planner: Planner,
     dirty: HashSet<FileId>,
+    /// Viewers whose suppliers are no longer the best.
+    outdated: BTreeSet<(PeerId, FileId)>,
     told_clients: u32,
 }
 
@@ -106,6 +114,7 @@ impl Registry {
             heard: now,
             shared: BTreeSet::new(),
             report: Report::default(),
+            planned_uplink: ASSUMED_UPLINK,
             questions: HashMap::new(),
             subscription: None,
         };
@@ -215,6 +224,25 @@ impl Registry {
             }
         }
         self.place(peer);
+        self.compare_uplink(peer);
+    }
+
+    /// Whom a client serves is to ask again if its uplink became another.
+    fn compare_uplink(&mut self, peer: PeerId) {
+        let Some(client) = self.clients.get_mut(&peer) else {
+            return;
+        };
+        let (before, now) = (client.planned_uplink, client.report.uplink);
+        let alike = now < before.saturating_mul(MUCH) && before < now.saturating_mul(MUCH);
+        if now == 0 || alike {
+            return;
+        }
+        client.planned_uplink = now;
+        for part in &client.report.files {
+            let customers = self.planner.shifted(part.file, peer).into_iter();
+            self.outdated
+                .extend(customers.map(|customer| (customer, part.file)));
+        }
     }
 
     /// Enters where a client is in the files it holds parts of.
@@ -359,8 +387,9 @@ impl Registry {
     /// catalogue's changes, to those who asked for peers that the answer differs.
     pub fn flush(&mut self) -> Vec<Outgoing> {
         let clients = self.client_count();
+        let outdated = std::mem::take(&mut self.outdated);
         if self.dirty.is_empty() && clients == self.told_clients {
-            return Vec::new();
+            return self.outdated_answers(outdated);
         }
         self.told_clients = clients;
         let dirty = std::mem::take(&mut self.dirty);
@@ -371,7 +400,10 @@ impl Registry {
                 None => removed.push(*file),
             }
         }
-        let mut outgoing = Vec::new();
+        let others = outdated
+            .into_iter()
+            .filter(|(_, file)| !dirty.contains(file));
+        let mut outgoing = self.outdated_answers(others.collect());
         for (peer, client) in &self.clients {
             if let Some(kind) = client.subscription {
                 let deltas = deltas(kind, &changed, &removed, clients);
@@ -381,6 +413,17 @@ impl Registry {
             outgoing.extend(asked.map(|file| (*peer, Message::PeersChanged(*file))));
         }
         outgoing
+    }
+
+    /// Tells viewers that still ask for a file's peers that the answer differs.
+    fn outdated_answers(&self, outdated: BTreeSet<(PeerId, FileId)>) -> Vec<Outgoing> {
+        let asks = |(peer, file): &(PeerId, FileId)| {
+            let client = self.clients.get(peer);
+            client.is_some_and(|client| client.questions.contains_key(file))
+        };
+        let outdated = outdated.into_iter().filter(asks);
+        let told = outdated.map(|(peer, file)| (peer, Message::PeersChanged(file)));
+        told.collect()
     }
 
     /// The state, for people and tests.
@@ -400,72 +443,6 @@ impl Registry {
     }
 }
 
-/// What is known of a client that may supply a file to another.
-fn candidate<'a>(
-    other: &'a Client,
-    peer: PeerId,
-    client: &Client,
-    asker: PeerId,
-    file: FileId,
-    nothing: &'a roaring::RoaringBitmap,
-) -> Candidate<'a> {
-    let part = other.report.files.iter().find(|report| report.file == file);
-    let measured = |from: &Client, to: PeerId| {
-        let mut rtts = from.report.rtts.iter();
-        rtts.find(|(peer, _)| *peer == to).map(|(_, rtt)| *rtt)
-    };
-    Candidate {
-        peer,
-        ip: other.info.address.ip(),
-        origin: other.info.origin,
-        held: match part {
-            _ if other.shared.contains(&file) => Held::All,
-            Some(part) => Held::Part(&part.have),
-            None => Held::Part(nothing),
-        },
-        rtt: measured(client, peer).or_else(|| measured(other, asker)),
-        uplink: other.report.uplink,
-    }
-}
-
-/// A change of the catalogue in messages of allowed length; at least one, since
-/// the number of clients may be the news.
-fn deltas<'a>(
-    kind: Option<MediaKind>,
-    changed: &'a [FileEntry],
-    removed: &'a [FileId],
-    clients: u32,
-) -> impl Iterator<Item = Message> + use<'a> {
-    let of_kind = move |entry: &&FileEntry| kind.is_none_or(|kind| entry.facts.kind == kind);
-    let changed: Vec<FileEntry> = changed.iter().filter(of_kind).cloned().collect();
-    let messages = changed.len().div_ceil(MAX_ENTRIES);
-    let messages = messages.max(removed.len().div_ceil(MAX_REMOVED)).max(1);
-    (0..messages).map(move |index| {
-        let page = |len: usize, size: usize| (index * size).min(len)..((index + 1) * size).min(len);
-        Message::CatalogueDelta(CatalogueDelta {
-            reset: false,
-            changed: changed[page(changed.len(), MAX_ENTRIES)].to_vec(),
-            removed: removed[page(removed.len(), MAX_REMOVED)].to_vec(),
-            clients,
-            more: false,
-        })
-    })
-}
-
-/// How `asker_address` reaches a client. One that reached the tracker over
-/// loopback lives on the tracker's host, whatever that is called from outside.
-fn peer_entry(peer: PeerId, info: &ClientInfo, asker_address: SocketAddr) -> PeerEntry {
-    let ip = info.address.ip();
-    let at_tracker = ip.is_loopback() && !asker_address.ip().is_loopback();
-    PeerEntry {
-        peer,
-        name: info.name.clone(),
-        host: (!at_tracker).then_some(ip),
-        port: Some(info.address.port()).filter(|port| *port != 0),
-        origin: info.origin,
-        reasons: Vec::new(),
-    }
-}
-
+mod answers;
 #[cfg(test)]
 mod tests;

@@ -480,3 +480,6 @@ impl Buf for Batch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ struct World {
     planner: Planner,
     held: HashMap<PeerId, RoaringBitmap>,
     uplinks: HashMap<PeerId, u64>,
+    busy: HashMap<PeerId, u64>,
     sources: Vec<PeerId>,
     rng: StdRng,
 }
@@ -30,6 +31,7 @@ impl World {
             planner: Planner::default(),
             held: HashMap::new(),
             uplinks: HashMap::new(),
+            busy: HashMap::new(),
             sources: vec![id(0)],
             rng: StdRng::seed_from_u64(3),
         }
@@ -49,6 +51,7 @@ impl World {
             byte_rate: 500_000,
         };
         let (held, sources, uplinks) = (&self.held, &self.sources, &self.uplinks);
+        let busy = &self.busy;
         let look = |peer: PeerId| {
             let source = sources.contains(&peer);
             Some(Candidate {
@@ -61,6 +64,7 @@ impl World {
                 },
                 rtt: None,
                 uplink: uplinks.get(&peer).copied().unwrap_or(0),
+                busy: busy.get(&peer).copied().unwrap_or(0),
             })
         };
         self.planner.plan(FILE, asker, sources, look, &mut self.rng)
@@ -127,6 +131,39 @@ fn a_strong_uplink_serves_more() {
         strong += uplinks.filter(|uplink| **uplink > 1_000_000).count();
     }
     assert!(strong > 400, "of 600: {strong}");
+}
+
+#[test]
+fn an_uplink_in_use_serves_less() {
+    let mut world = World::new();
+    (1..=60).for_each(|viewer| world.viewer(viewer, 50));
+    for viewer in 1..=60 {
+        world.uplinks.insert(id(viewer), 5_000_000);
+        let busy = if viewer <= 30 { 4_900_000 } else { 100_000 };
+        world.busy.insert(id(viewer), busy);
+    }
+    let mut idle = 0;
+    for viewer in 1..=60 {
+        let named = world.plan(viewer, 50);
+        idle += named.iter().filter(|s| s.peer > id(30)).count();
+    }
+    assert!(idle > 400, "of 600: {idle}");
+}
+
+#[test]
+fn nobody_is_held_to_an_uplink_that_became_another() {
+    let mut world = World::new();
+    (1..=100).for_each(|viewer| world.viewer(viewer, 50));
+    (1..=100).for_each(|viewer| drop(world.plan(viewer, 50)));
+    let has = |world: &World, viewer: &PeerId| {
+        let swarm = &world.planner.swarms[&FILE];
+        swarm.viewers[viewer].suppliers.contains(&id(7))
+    };
+    let customers = world.planner.shifted(FILE, id(7));
+    assert!(customers.len() > 3, "it served some: {}", customers.len());
+    assert!(customers.iter().all(|viewer| !has(&world, viewer)));
+    assert_eq!(world.planner.swarms[&FILE].viewers[&id(7)].customers, 0);
+    assert!(world.planner.shifted(FILE, id(7)).is_empty());
 }
 
 #[test]

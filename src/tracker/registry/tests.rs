@@ -180,6 +180,40 @@ fn who_asked_hears_when_the_answer_changes() {
 }
 
 #[test]
+fn whom_a_peer_serves_asks_again_when_its_uplink_becomes_another() {
+    let (mut registry, _) = registry(40);
+    let file = FileId([7; 32]);
+    let mut rng = StdRng::seed_from_u64(1);
+    registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    let report = |uplink: u64| Report {
+        uplink,
+        files: vec![FileReport {
+            file,
+            chunk_size: 16 << 10,
+            have: (0..3).collect(),
+            position: ChunkIndex(0),
+            buffer: Duration::ZERO,
+        }],
+        ..Report::default()
+    };
+    (2..=40).for_each(|viewer| registry.report(peer(viewer), report(600_000)));
+    let mut customers = Vec::new();
+    for viewer in 2..=40 {
+        let found = registry.find_peers(peer(viewer), file, ChunkIndex(0), 20, &mut rng);
+        if peers_named(&found, peer(viewer)).contains(&5) {
+            customers.push((peer(viewer), Message::PeersChanged(file)));
+        }
+    }
+    assert!(customers.len() > 2, "{}", customers.len());
+    registry.flush();
+    registry.report(peer(5), report(400_000));
+    assert!(registry.flush().is_empty(), "much the same");
+    registry.report(peer(5), report(100_000));
+    assert_eq!(registry.flush(), customers, "whom it serves, nobody else");
+    assert!(registry.flush().is_empty(), "once");
+}
+
+#[test]
 fn a_peer_that_cannot_be_dialled_is_told_to_dial() {
     let (mut registry, now) = registry(1);
     registry.register(now, peer(2), info(2, 0));
