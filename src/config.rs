@@ -113,6 +113,9 @@ impl Default for ClientConfig {
 pub struct LibraryConfig {
     /// Folders (or single files) that are shared, subfolders included.
     pub folders: Vec<PathBuf>,
+    /// Whether posters, storyboards, waveforms and loudness are made of what is
+    /// shared, one file after another, so that others see what they will get.
+    pub previews: bool,
     /// How often the folders are walked again, for file systems that report no
     /// changes (network mounts).
     pub rescan: Span,
@@ -122,6 +125,7 @@ impl Default for LibraryConfig {
     fn default() -> Self {
         Self {
             folders: Vec::new(),
+            previews: true,
             rescan: Span::secs(600),
         }
     }

@@ -8,12 +8,14 @@
 //! * [`scan`]: blocking: walks folders.
 //! * [`index`]: blocking: the database of what was hashed before.
 //! * [`hasher`]: blocking: probes and hashes one file.
+//! * [`sidecars`]: blocking: makes what travels beside a file: poster, waveform and so on.
 //! * [`actor`]: mailbox; one blocking job at a time.
 
 pub mod actor;
 pub mod hasher;
 pub mod index;
 pub mod scan;
+pub mod sidecars;
 
 use std::path::PathBuf;
 
@@ -73,6 +75,10 @@ pub struct LibrarySnapshot {
     pub hashing: Option<Hashing>,
     /// Files that wait to be looked at.
     pub waiting: usize,
+    /// The file whose poster, storyboard or waveform is being made.
+    pub making: Option<PathBuf>,
+    /// Files that wait for theirs.
+    pub to_make: usize,
     /// Whether all folders have been walked at least once and nothing waits.
     pub settled: bool,
 }

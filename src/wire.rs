@@ -29,8 +29,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const AGENT: &str = concat!("swarmplay/", env!("CARGO_PKG_VERSION"));
 
 /// Largest envelope: [`MAX_ENTRIES`] file entries of the longest texts and
-/// timelines (12 KiB each) fit beside [`MAX_REMOVED`] ids (34 KB).
-pub const MAX_ENVELOPE: usize = 256 << 10;
+/// timelines (16 KiB each) fit beside [`MAX_REMOVED`] ids (34 KB).
+pub const MAX_ENVELOPE: usize = 320 << 10;
 
 /// Largest payload: one chunk of the largest size.
 pub const MAX_PAYLOAD: usize = 256 << 10;

@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{client, noise, open, run, tracker};
+use common::{client, eventually, noise, open, run, tracker};
 use swarmplay::config::Size;
+use swarmplay::media::SidecarRole;
 use swarmplay::store::StoreState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -158,6 +159,54 @@ fn ffmpeg_plays_every_sample_from_it_from_the_start_and_from_the_middle() {
             assert_eq!(decode(url.clone(), "12").await, "", "{}", entry.name);
             assert_eq!(decode(url, "0").await, "", "{}", entry.name);
         }
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let media = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
+    let folder = at("server");
+    std::fs::create_dir_all(&folder).expect("folder");
+    let film = folder.join("Harbour.mp4");
+    std::fs::copy(media.join("Harbour at Dawn.mp4"), &film).expect("copied");
+    run(async {
+        let server = tracker(&at("dt"), &[&folder]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let http = viewer.gateway.clone().expect("gateway").address;
+        let named = |role: SidecarRole, there: bool| {
+            let announcer = viewer.sources.announcer.clone();
+            async move {
+                let find = swarmplay::announcer::FindEntry("Harbour.mp4".into());
+                let entry = announcer.send(find).await.expect("announcer")?;
+                let sidecar = entry.facts.sidecar(role).cloned();
+                (sidecar.is_some() == there).then_some(sidecar)
+            }
+        };
+        let poster = eventually("a poster", || named(SidecarRole::Poster, true)).await;
+        let id = poster.expect("it is there").id;
+        let (head, body) = ask(http, &format!("GET /stream/{id} HTTP/1.1")).await;
+        assert!(
+            head.contains("200 ok") && head.contains("image/jpeg"),
+            "{head}"
+        );
+        assert!(body.starts_with(&[0xff, 0xd8]), "a JPEG");
+        let (_, listed) = ask(http, "GET /playlist.m3u8 HTTP/1.1").await;
+        assert!(!String::from_utf8_lossy(&listed).contains("poster"));
+
+        let subtitles = folder.join("Harbour.en.srt");
+        std::fs::write(&subtitles, "1\n00:00:01,000 --> 00:00:02,000\nFog\n").expect("written");
+        let text = eventually("subtitles", || named(SidecarRole::Subtitles, true)).await;
+        let text = text.expect("it is there");
+        assert_eq!(text.language, "en");
+        let (_, body) = ask(http, &format!("GET /stream/{} HTTP/1.1", text.id)).await;
+        assert!(String::from_utf8_lossy(&body).contains("Fog"));
+
+        std::fs::remove_file(&subtitles).expect("removed");
+        eventually("no subtitles", || named(SidecarRole::Subtitles, false)).await;
         viewer.stop().await;
         server.stop().await;
     });

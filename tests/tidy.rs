@@ -68,12 +68,12 @@ const BORDERS: [(&str, &[&str]); 6] = [
     ("slint::", &["src/gui.rs", "src/gui"]),
     // One place starts the sound.
     ("kira::", &["src/player/sound.rs"]),
-    // One place starts ffmpeg, one ffprobe.
+    // One place starts ffmpeg to play, one runs it and ffprobe to look at files.
     (
         "std::process::",
         &[
             "src/player/process.rs",
-            "src/media/probe.rs",
+            "src/media/tool.rs",
             "src/cli.rs",
             "src/main.rs",
             // Its own number, for a name on the bus.

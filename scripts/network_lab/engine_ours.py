@@ -86,7 +86,9 @@ class Ours:
         """What every peer is told."""
         tracker = f"{self.network.address(TRACKER)}:{TRACKER_PORT}"
         listen = f"0.0.0.0:{PEER_PORT}"
-        return {"client.tracker": tracker, "client.listen": listen} | self.settings
+        # Posters are no part of what is measured.
+        own = {"client.tracker": tracker, "client.listen": listen, "library.previews": "false"}
+        return own | self.settings
 
     def peer(self, host: Host, folders: list[Path]) -> None:
         """Starts a peer."""

@@ -381,7 +381,7 @@ impl Handler<FindEntry> for Announcer {
     type Result = Option<FileEntry>;
 
     fn handle(&mut self, find: FindEntry, _: &mut Context<Self>) -> Self::Result {
-        self.catalogue.find(&find.0).cloned()
+        self.catalogue.find(&find.0)
     }
 }
 

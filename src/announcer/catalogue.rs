@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::ids::FileId;
-use crate::media::{FileEntry, MediaKind};
+use crate::media::{FileEntry, MediaKind, Sidecar};
 use crate::wire::{CatalogueDelta, Publish};
 
 /// What is shared, by others and by us.
@@ -59,13 +59,21 @@ impl Catalogue {
         self.others.get(&id).or_else(|| self.own.get(&id))
     }
 
-    /// A file by id, exact name or title; of several, the first by id.
-    pub fn find(&self, wanted: &str) -> Option<&FileEntry> {
+    /// A file by id, exact name or title; of several, the first by id. A sidecar is
+    /// found by its id, too.
+    pub fn find(&self, wanted: &str) -> Option<FileEntry> {
         if let Ok(id) = wanted.parse() {
-            return self.get(id);
+            return self.get(id).cloned().or_else(|| self.sidecar(id));
         }
         let named = |entry: &&FileEntry| entry.name == wanted || entry.display_title() == wanted;
-        self.all().filter(named).min_by_key(|entry| entry.id)
+        let listed = self.all().filter(|entry| entry.facts.kind.is_listed(None));
+        listed.filter(named).min_by_key(|entry| entry.id).cloned()
+    }
+
+    /// A sidecar that an entry names; the tracker lists none.
+    fn sidecar(&self, id: FileId) -> Option<FileEntry> {
+        let mut named = self.all().flat_map(|entry| &entry.facts.sidecars);
+        named.find(|sidecar| sidecar.id == id).map(Sidecar::entry)
     }
 
     fn all(&self) -> impl Iterator<Item = &FileEntry> {
@@ -78,7 +86,7 @@ impl Catalogue {
 
     /// All entries of a kind, by title.
     pub fn entries(&self, kind: Option<MediaKind>) -> Vec<FileEntry> {
-        let of_kind = |entry: &&FileEntry| kind.is_none_or(|kind| entry.facts.kind == kind);
+        let of_kind = |entry: &&FileEntry| entry.facts.kind.is_listed(kind);
         let mut entries: Vec<FileEntry> = self.all().filter(of_kind).cloned().collect();
         entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
         entries

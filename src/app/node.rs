@@ -240,6 +240,10 @@ fn library_settings(config: &Config) -> LibrarySettings {
         folders: config.library.folders.clone(),
         rescan: config.library.rescan.0,
         ffprobe: config.player.ffprobe.clone(),
+        ffmpeg: config
+            .library
+            .previews
+            .then(|| config.player.ffmpeg.clone()),
         data_dir: config.data_dir(),
     }
 }

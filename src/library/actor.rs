@@ -1,6 +1,6 @@
 //! The library's mailbox. Walking, probing and hashing run on the blocking
 //! pool, one job at a time, so that sharing a disk full of films leaves the
-//! machine usable.
+//! machine usable. Sidecars are made when all else is done.
 //!
 //! Below it: the store (which serves the files) and the announcer (which tells
 //! the tracker).
@@ -28,6 +28,10 @@ use crate::media::FileEntry;
 use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
 use crate::wire::Publish;
 
+mod extras;
+
+use extras::Extras;
+
 /// Changes on disk are gathered this long before a walk: copying a file makes
 /// many.
 const SETTLE: Duration = Duration::from_millis(400);
@@ -44,7 +48,9 @@ pub struct LibrarySettings {
     pub rescan: Duration,
     /// The ffprobe program.
     pub ffprobe: PathBuf,
-    /// For the list of skipped files.
+    /// The ffmpeg program, which makes sidecars; `None` to make none.
+    pub ffmpeg: Option<PathBuf>,
+    /// For the list of skipped files, and for sidecars.
     pub data_dir: PathBuf,
 }
 
@@ -60,6 +66,7 @@ pub struct Library {
     skipped: BTreeMap<PathBuf, (Option<Stamp>, String)>,
     queue: VecDeque<(PathBuf, Stamp)>,
     current: Option<(PathBuf, Stamp)>,
+    extras: Extras,
     progress: Arc<Progress>,
     walking: bool,
     walk_pending: Option<SpawnHandle>,
@@ -86,6 +93,7 @@ impl Library {
             skipped: BTreeMap::new(),
             queue: VecDeque::new(),
             current: None,
+            extras: Extras::default(),
             progress: Arc::new(Progress::default()),
             walking: false,
             walk_pending: None,
@@ -180,6 +188,7 @@ impl Library {
         }
         self.walked = true;
         self.write_skipped();
+        self.compare_subtitles(found.subtitles);
         self.next(ctx);
     }
 
@@ -193,6 +202,7 @@ impl Library {
                 file: entry.id,
                 path: path.clone(),
             });
+            removed.extend(self.withdraw_extras(path));
             if !self.is_shared(entry.id) {
                 removed.push(entry.id);
             }
@@ -218,11 +228,11 @@ impl Library {
 
     /// Takes the next file up, if none is being looked at.
     fn next(&mut self, ctx: &mut Context<Self>) {
-        if self.current.is_some() {
+        if self.current.is_some() || self.extras.making().is_some() {
             return;
         }
         let Some((path, stamp)) = self.queue.pop_front() else {
-            return;
+            return self.make_next(ctx);
         };
         self.current = Some((path.clone(), stamp));
         let index = self.index.clone();
@@ -285,7 +295,8 @@ impl Library {
         if !self.is_shared(id) {
             self.publish(vec![file.entry.clone()], Vec::new());
         }
-        self.shared.insert(path, (file.stamp, file.entry));
+        self.shared.insert(path.clone(), (file.stamp, file.entry));
+        self.extras.wanted(path);
     }
 
     fn skipped_list(&self) -> Vec<Skipped> {
@@ -430,6 +441,8 @@ impl Handler<LibraryState> for Library {
                 total: stamp.size,
             }),
             waiting: self.queue.len(),
+            making: self.extras.making().cloned(),
+            to_make: self.extras.waiting(),
             settled: self.walked && self.queue.is_empty() && self.current.is_none(),
         })
     }

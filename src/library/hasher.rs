@@ -100,7 +100,7 @@ pub fn inspect(
     let verdict = Verdict::Shared {
         id,
         chunk_size: chunk_size.bytes(),
-        facts,
+        facts: facts.into(),
     };
     let record = Record { stamp, verdict };
     index.remember(path, &record, Some(tree.as_bytes()))?;
@@ -156,7 +156,7 @@ fn share(path: &Path, stamp: Stamp, verdict: Verdict, tree: HashTree) -> Option<
         name: name.to_string_lossy().into_owned(),
         size: stamp.size,
         chunk_size,
-        facts,
+        facts: *facts,
         sources: 1,
     };
     let geometry = entry.geometry()?;

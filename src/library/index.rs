@@ -9,10 +9,12 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::scan::Stamp;
+use super::sidecars::Made;
 use crate::ids::FileId;
 use crate::media::MediaFacts;
 
 const FILES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("files");
+const SIDECARS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sidecars");
 const TREES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("trees");
 
 /// Memory for the database's cache, in bytes: look-ups are rare.
@@ -57,7 +59,7 @@ pub enum Verdict {
         /// Bytes of a chunk.
         chunk_size: u32,
         /// What ffprobe said.
-        facts: MediaFacts,
+        facts: Box<MediaFacts>,
     },
     /// Nothing that can be shared, and why.
     Skipped(String),
@@ -86,6 +88,7 @@ impl Index {
         })?;
         let write = database.begin_write()?;
         write.open_table(FILES)?;
+        write.open_table(SIDECARS)?;
         write.open_table(TREES)?;
         write.commit()?;
         Ok(Self { database })
@@ -132,6 +135,55 @@ impl Index {
             files.insert(path.to_string_lossy().as_ref(), value.as_slice())?;
             if let (Verdict::Shared { id, .. }, Some(tree)) = (&record.verdict, tree) {
                 write.open_table(TREES)?.insert(&id.0, tree)?;
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+}
+
+/// What was made for a state of a file.
+#[derive(Serialize, Deserialize)]
+struct MadeRecord {
+    stamp: Stamp,
+    made: Made,
+}
+
+impl Index {
+    /// What was made for a file, if it has not changed since.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn made(&self, path: &Path, stamp: Stamp) -> Result<Option<Made>, IndexError> {
+        let table = self.database.begin_read()?.open_table(SIDECARS)?;
+        let Some(bytes) = table.get(path.to_string_lossy().as_ref())? else {
+            return Ok(None);
+        };
+        let record: Option<MadeRecord> = serde_json::from_slice(bytes.value()).ok();
+        let record = record.filter(|record| record.stamp == stamp);
+        Ok(record.map(|record| record.made))
+    }
+
+    /// Remembers what was made for a file, and the sidecars' hashes.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn remember_made<'a>(
+        &self,
+        path: &Path,
+        stamp: Stamp,
+        made: Made,
+        trees: impl Iterator<Item = (FileId, &'a [u8])>,
+    ) -> Result<(), IndexError> {
+        let value =
+            serde_json::to_vec(&MadeRecord { stamp, made }).map_err(std::io::Error::other)?;
+        let write = self.database.begin_write()?;
+        {
+            let mut made = write.open_table(SIDECARS)?;
+            made.insert(path.to_string_lossy().as_ref(), value.as_slice())?;
+            let mut table = write.open_table(TREES)?;
+            for (id, tree) in trees {
+                table.insert(&id.0, tree)?;
             }
         }
         write.commit()?;

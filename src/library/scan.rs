@@ -45,6 +45,8 @@ impl From<&std::fs::Metadata> for Stamp {
 pub struct Found {
     /// Files, by path.
     pub files: BTreeMap<PathBuf, Stamp>,
+    /// Subtitle files, by path: they go with the film beside them.
+    pub subtitles: BTreeMap<PathBuf, Stamp>,
     /// What could not be looked at.
     pub unreadable: Vec<Skipped>,
 }
@@ -76,13 +78,24 @@ fn note(found: &mut Found, entry: &walkdir::DirEntry) {
     let path = entry.path().to_owned();
     match entry.metadata() {
         Ok(meta) => {
-            found.files.insert(path, Stamp::from(&meta));
+            let files = match is_subtitles(&path) {
+                true => &mut found.subtitles,
+                false => &mut found.files,
+            };
+            files.insert(path, Stamp::from(&meta));
         }
         Err(error) => found.unreadable.push(Skipped {
             path,
             reason: error.to_string(),
         }),
     }
+}
+
+fn is_subtitles(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["srt", "vtt"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn is_hidden(path: &Path) -> bool {

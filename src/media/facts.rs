@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Geometry, Timeline};
+use super::{Geometry, Sidecar, SidecarRole, Timeline};
 use crate::ids::FileId;
 
 /// What a client shows: it has one kind and never sees the other.
@@ -16,6 +16,15 @@ pub enum MediaKind {
     Video,
     /// Sound alone; a cover is no moving picture.
     Audio,
+    /// Belongs to a file of another kind and is never listed.
+    Sidecar,
+}
+
+impl MediaKind {
+    /// Whether a file of this kind is listed where `wanted` is, `None` being both.
+    pub fn is_listed(self, wanted: Option<Self>) -> bool {
+        self != Self::Sidecar && wanted.is_none_or(|wanted| wanted == self)
+    }
 }
 
 impl std::fmt::Display for MediaKind {
@@ -23,6 +32,7 @@ impl std::fmt::Display for MediaKind {
         f.write_str(match self {
             Self::Video => "video",
             Self::Audio => "audio",
+            Self::Sidecar => "sidecar",
         })
     }
 }
@@ -60,6 +70,15 @@ pub struct SubtitleTrack {
     pub language: String,
 }
 
+/// Where a chapter begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Chapter {
+    /// In milliseconds from the beginning.
+    pub start_ms: u64,
+    /// As the file calls it, or empty.
+    pub title: String,
+}
+
 /// What ffprobe found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MediaFacts {
@@ -81,6 +100,19 @@ pub struct MediaFacts {
     pub album: String,
     /// Whether a cover picture is embedded.
     pub has_cover: bool,
+    /// Place on the album, from the tags; 0 if it has none.
+    #[serde(default)]
+    pub track_number: u32,
+    /// Chapters, in order; none if the file has fewer than two.
+    #[serde(default)]
+    pub chapters: Vec<Chapter>,
+    /// By how many hundredths of a decibel to raise the sound so that all sounds
+    /// alike (ReplayGain 2: -18 LUFS): from the tags, else measured.
+    #[serde(default)]
+    pub gain_cdb: Option<i32>,
+    /// Posters, storyboards, waveforms, subtitles beside the file.
+    #[serde(default)]
+    pub sidecars: Vec<Sidecar>,
     /// Which bytes belong to which time; the default one if that is unknown.
     /// Shared, as entries are copied freely.
     #[serde(default)]
@@ -100,8 +132,17 @@ impl MediaFacts {
             artist: String::new(),
             album: String::new(),
             has_cover: false,
+            track_number: 0,
+            chapters: Vec::new(),
+            gain_cdb: None,
+            sidecars: Vec::new(),
             timeline: Default::default(),
         }
+    }
+
+    /// The first sidecar of a role.
+    pub fn sidecar(&self, role: SidecarRole) -> Option<&Sidecar> {
+        self.sidecars.iter().find(|sidecar| sidecar.role == role)
     }
 
     /// Length of the media.

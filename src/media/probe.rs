@@ -2,38 +2,30 @@
 //!
 //! ffprobe knows every container and codec that ffmpeg plays, so what it finds
 //! is exactly what the player can use. It runs as a child process with a bound
-//! on its output and its time; callers run it on a blocking thread. Its pipes
-//! are read by threads of their own, so that one that hangs can be killed.
+//! on its output and its time; callers run it on a blocking thread.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::timeline::{Timeline, TimelineBuilder};
-use super::{AudioTrack, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
+use super::tool::{Tool, all, lines};
+use super::{AudioTrack, Chapter, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
 
 /// Longest tag kept, in characters: a title, not a book.
 const MAX_TAG_CHARS: usize = 200;
 /// Longest report that is read, in bytes: a film has one of some 10 KiB.
 const MAX_REPORT: u64 = 4 << 20;
-/// Longest line that is read in one piece, in bytes; a packet's has about 100.
-const MAX_LINE: u64 = 4096;
 
 /// Longest wait for the facts: a file on a disk that has to spin up.
 const FACTS_LIMIT: Duration = Duration::from_secs(30);
 /// Longest wait for a timeline, for which all of the file is read: 12 GB at
 /// 100 MB/s. What is not read by then is taken to have a constant bitrate.
 const TIMELINE_LIMIT: Duration = Duration::from_secs(120);
-/// How long what was said before the end may take to be read.
-const GRACE: Duration = Duration::from_secs(1);
-/// How often a wait looks whether to give up.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Why a file is not shared.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +57,8 @@ pub enum ProbeError {
 struct Report {
     #[serde(default)]
     streams: Vec<Stream>,
+    #[serde(default)]
+    chapters: Vec<ChapterMark>,
     format: Option<Format>,
 }
 
@@ -73,6 +67,13 @@ struct Format {
     duration: Option<String>,
     #[serde(default)]
     format_name: String,
+    #[serde(default)]
+    tags: HashMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct ChapterMark {
+    start_time: Option<String>,
     #[serde(default)]
     tags: HashMap<String, String>,
 }
@@ -117,24 +118,25 @@ pub fn probe(
     file: &Path,
     cancelled: &AtomicBool,
 ) -> Result<MediaFacts, ProbeError> {
-    let watch = Watch {
+    let tool = Tool {
+        program: ffprobe,
         limit: FACTS_LIMIT,
         cancelled,
     };
-    let arguments = ["-show_format", "-show_streams", "-print_format", "json"];
-    let answer = watch.run(ffprobe, &arguments, file, |stdout| {
-        let mut json = Vec::new();
-        // A report that breaks off is no JSON, which shows below.
-        let _ = stdout.take(MAX_REPORT).read_to_end(&mut json);
-        json
+    let asked = ["-show_format", "-show_streams", "-show_chapters"];
+    let asked = asked.into_iter().chain(["-print_format", "json"]);
+    let answer = tool.run(arguments(asked, file), |stdout| all(stdout, MAX_REPORT));
+    let answer = answer.map_err(|error| ProbeError::NoProgram {
+        program: ffprobe.to_owned(),
+        error,
     })?;
     let Some(json) = answer.output.filter(|_| !answer.killed) else {
         return Err(ProbeError::TooSlow);
     };
-    match serde_json::from_slice::<Report>(&json) {
+    match serde_json::from_slice::<Report>(&json.unwrap_or_default()) {
         Ok(report) if report.format.is_some() => facts(report),
         _ => {
-            let reason = answer.complaint.as_deref();
+            let reason = answer.complaints.last().map(String::as_str);
             let reason = reason.unwrap_or("no answer from ffprobe");
             Err(ProbeError::NotMedia(last_clause(reason)))
         }
@@ -150,14 +152,15 @@ pub fn probe_timeline(
     duration: Duration,
     cancelled: &AtomicBool,
 ) -> Timeline {
-    let watch = Watch {
+    let tool = Tool {
+        program: ffprobe,
         limit: TIMELINE_LIMIT,
         cancelled,
     };
     let packets = "packet=codec_type,stream_index,pts_time,dts_time,size,pos";
     let entries = format!("{packets}:format=format_name,start_time");
-    let arguments = ["-show_entries", &entries, "-print_format", "compact"];
-    let answer = watch.run(ffprobe, &arguments, file, move |stdout| {
+    let asked = ["-show_entries", &entries, "-print_format", "compact"];
+    let answer = tool.run(arguments(asked, file), move |stdout| {
         let mut builder = TimelineBuilder::new(size);
         lines(stdout).for_each(|line| builder.line(&line));
         builder.finish(duration)
@@ -166,95 +169,15 @@ pub fn probe_timeline(
     timeline.unwrap_or_else(|| Timeline::constant(size, duration))
 }
 
-/// What came of a run of ffprobe.
-struct Answer<T> {
-    /// What was made of its output; `None` if that did not end even when it was
-    /// killed.
-    output: Option<T>,
-    /// Its last line of complaint.
-    complaint: Option<String>,
-    /// Whether it was killed before it had said all.
-    killed: bool,
-}
-
-/// When an ffprobe is killed.
-struct Watch<'a> {
-    limit: Duration,
-    cancelled: &'a AtomicBool,
-}
-
-impl Watch<'_> {
-    /// Runs ffprobe on a file; `read` makes something of its output.
-    fn run<T: Send + 'static>(
-        &self,
-        ffprobe: &Path,
-        arguments: &[&str],
-        file: &Path,
-        read: impl FnOnce(ChildStdout) -> T + Send + 'static,
-    ) -> Result<Answer<T>, ProbeError> {
-        let child = Command::new(ffprobe)
-            .args(["-v", "error"])
-            .args(arguments)
-            .arg("-i") // a name that begins with "-" is no option
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child.map_err(|error| ProbeError::NoProgram {
-            program: ffprobe.to_owned(),
-            error,
-        })?;
-        let pipes = child.stdout.take().zip(child.stderr.take());
-        let (stdout, stderr) = pipes.expect("both pipes were asked for");
-        let output = on_thread(move || read(stdout));
-        let complaint = on_thread(move || lines(stderr).last());
-        let in_time = self.wait(&output);
-        let killed = in_time.is_none();
-        // One that has said all is about to end, and says why.
-        let complaint = (!killed).then(|| complaint.recv_timeout(GRACE).ok());
-        let _ = child.kill(); // one that is gone needs no signal
-        let _ = child.wait();
-        Ok(Answer {
-            output: in_time.or_else(|| output.recv_timeout(GRACE).ok()),
-            complaint: complaint.flatten().flatten(),
-            killed,
-        })
-    }
-
-    /// What a thread makes; `None` if that takes too long or is not wanted.
-    fn wait<T>(&self, made: &Receiver<T>) -> Option<T> {
-        let deadline = Instant::now() + self.limit;
-        loop {
-            match made.recv_timeout(TICK) {
-                Ok(made) => return Some(made),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if self.cancelled.load(Ordering::Relaxed) || Instant::now() >= deadline {
-                return None;
-            }
-        }
-    }
-}
-
-/// Makes something on a thread of its own, which ends with the pipe it reads.
-fn on_thread<T: Send + 'static>(make: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
-    let (sender, made) = mpsc::channel();
-    // If it is late, nobody waits for it any more.
-    std::thread::spawn(move || sender.send(make()));
-    made
-}
-
-/// The lines of a pipe that are not blank; one that is too long comes in pieces.
-fn lines(pipe: impl Read) -> impl Iterator<Item = String> {
-    let mut pipe = BufReader::with_capacity(64 << 10, pipe);
-    let lines = std::iter::from_fn(move || {
-        let mut line = Vec::new();
-        let read = pipe.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
-        matches!(read, Ok(1..)).then(|| String::from_utf8_lossy(&line).trim().to_owned())
-    });
-    lines.filter(|line| !line.is_empty())
+/// Options of ffprobe, and the file they are about.
+fn arguments<'a>(
+    asked: impl IntoIterator<Item = &'a str>,
+    file: &'a Path,
+) -> impl Iterator<Item = &'a OsStr> {
+    let asked = ["-v", "error"].into_iter().chain(asked);
+    // A name that begins with "-" is no option.
+    let asked = asked.chain(["-i"]).map(OsStr::new);
+    asked.chain(std::iter::once(file.as_os_str()))
 }
 
 /// ffprobe's line is `PATH: reason`; only the reason is shown.
@@ -327,8 +250,42 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         artist: tagged("artist"),
         album: tagged("album"),
         has_cover: of_type("video").any(Stream::is_cover),
+        track_number: place_on_album(&tagged("track")),
+        chapters: chapters(&report.chapters),
+        gain_cdb: decibels(&tagged("replaygain_track_gain")),
+        sidecars: Vec::new(),
         audio,
     })
+}
+
+/// `7/12`, or only `7`; 0 for anything else.
+fn place_on_album(tag: &str) -> u32 {
+    let number = tag.split('/').next().unwrap_or_default();
+    number.trim().parse().unwrap_or(0)
+}
+
+/// `-6.52 dB` in hundredths of a decibel, if it is one that can be meant.
+fn decibels(tag: &str) -> Option<i32> {
+    let number = tag.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
+    let gain: f64 = number.parse().ok()?;
+    (gain.abs() <= 50.0).then_some((gain * 100.0).round() as i32)
+}
+
+fn chapters(marks: &[ChapterMark]) -> Vec<Chapter> {
+    // One chapter is the whole file and tells nothing.
+    if marks.len() < 2 {
+        return Vec::new();
+    }
+    let chapter = |mark: &ChapterMark| {
+        let seconds: f64 = mark.start_time.as_deref()?.parse().ok()?;
+        (seconds >= 0.0).then(|| Chapter {
+            start_ms: (seconds * 1000.0) as u64,
+            title: tag(&mark.tags, "title"),
+        })
+    };
+    let mut chapters: Vec<Chapter> = marks.iter().filter_map(chapter).collect();
+    chapters.sort_by_key(|chapter| chapter.start_ms);
+    chapters
 }
 
 /// A tag by name, whatever its case, cut to a length that fits a line.
@@ -389,50 +346,34 @@ mod tests {
     }
 
     #[test]
+    fn tags_of_music_are_numbers() {
+        assert_eq!((place_on_album("7/12"), place_on_album("x")), (7, 0));
+        assert_eq!(decibels("-6.52 dB"), Some(-652));
+        assert_eq!(decibels("+3.1"), Some(310));
+        assert_eq!((decibels(""), decibels("400 dB")), (None, None));
+    }
+
+    #[test]
+    fn chapters_are_kept_if_there_are_two() {
+        let with = |chapters: &str| {
+            let json = format!(
+                r#"{{"streams":[{{"codec_type":"audio"}}],"format":{{"duration":"9"}},
+                    "chapters":[{chapters}]}}"#
+            );
+            from_json(&json).expect("media").chapters
+        };
+        let first = r#"{"start_time":"0.0","tags":{"title":"One"}}"#;
+        let second = r#"{"start_time":"4.5"}"#;
+        assert!(with(first).is_empty());
+        let both = with(&format!("{second},{first}"));
+        assert_eq!((both[0].title.as_str(), both[1].start_ms), ("One", 4500));
+    }
+
+    #[test]
     fn frame_rates_are_fractions() {
         assert_eq!(millifps("30000/1001"), 29_970);
         assert_eq!(millifps("0/0"), 0);
         assert_eq!(millifps("25"), 0);
-    }
-    /// A program that writes a line and then hangs.
-    #[cfg(unix)]
-    fn hanging(folder: &Path) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let program = folder.join("ffprobe");
-        std::fs::write(&program, "#!/bin/sh\necho first\nexec sleep 1000\n").expect("writable");
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&program, mode).expect("ours");
-        program
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn one_that_hangs_is_killed_and_what_it_said_is_used() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let program = hanging(folder.path());
-        let cancelled = AtomicBool::new(false);
-        let watch = Watch {
-            limit: Duration::from_secs(1),
-            cancelled: &cancelled,
-        };
-        let said = |stdout| lines(stdout).collect::<Vec<_>>();
-        let answer = watch.run(&program, &[], Path::new("x"), said);
-        let answer = answer.expect("starts");
-        assert!(answer.killed);
-        assert_eq!(answer.output, Some(vec!["first".to_owned()]));
-
-        cancelled.store(true, Ordering::Relaxed);
-        let begun = Instant::now();
-        let facts = probe(&program, Path::new("x"), &cancelled);
-        assert!(matches!(facts, Err(ProbeError::TooSlow)), "{facts:?}");
-        assert!(begun.elapsed() < FACTS_LIMIT / 2);
-    }
-
-    #[test]
-    fn a_line_without_an_end_comes_in_pieces() {
-        let endless = std::io::repeat(b'x').take(MAX_LINE * 3);
-        let lengths: Vec<u64> = lines(endless).map(|line| line.len() as u64).collect();
-        assert_eq!(lengths, [MAX_LINE; 3]);
     }
 
     #[test]

@@ -299,7 +299,7 @@ impl Registry {
     fn entries(&self, kind: Option<MediaKind>) -> Vec<FileEntry> {
         let entries = self.files.values().filter_map(SharedFile::entry);
         let mut entries: Vec<FileEntry> = entries
-            .filter(|entry| kind.is_none_or(|kind| entry.facts.kind == kind))
+            .filter(|entry| entry.facts.kind.is_listed(kind))
             .collect();
         entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
         entries
@@ -429,16 +429,21 @@ impl Registry {
     /// The state, for people and tests.
     pub fn snapshot(&self) -> TrackerSnapshot {
         let counted = self.clients.values().filter(|c| !c.info.observer);
+        let listed = |file: &FileId| {
+            let entries = self.files.get(file).map(|shared| &shared.entries);
+            let first = entries.and_then(|entries| entries.first());
+            first.is_some_and(|(_, entry)| entry.facts.kind.is_listed(None))
+        };
         TrackerSnapshot {
             clients: counted
                 .map(|client| ClientSnapshot {
                     name: client.info.name.clone(),
                     address: client.info.address,
                     origin: client.info.origin,
-                    files: client.shared.len(),
+                    files: client.shared.iter().filter(|file| listed(file)).count(),
                 })
                 .collect(),
-            files: self.files.len(),
+            files: self.files.keys().filter(|file| listed(file)).count(),
         }
     }
 }

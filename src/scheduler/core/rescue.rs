@@ -30,7 +30,7 @@ const MARGIN: Duration = Duration::from_millis(400);
 
 /// A recall is answered over two uplinks that are full. What is needed within this
 /// time cannot wait for that.
-const RECALL_TAKES: Duration = Duration::from_millis(600);
+const RECALL_TAKES: Duration = Duration::from_millis(300);
 
 /// Only a request that is needed so much later makes room for another.
 const MUCH_LATER: Duration = Duration::from_secs(1);

@@ -46,7 +46,7 @@ pub(super) fn deltas<'a>(
     removed: &'a [FileId],
     clients: u32,
 ) -> impl Iterator<Item = Message> + use<'a> {
-    let of_kind = move |entry: &&FileEntry| kind.is_none_or(|kind| entry.facts.kind == kind);
+    let of_kind = move |entry: &&FileEntry| entry.facts.kind.is_listed(kind);
     let changed: Vec<FileEntry> = changed.iter().filter(of_kind).cloned().collect();
     let messages = changed.len().div_ceil(MAX_ENTRIES);
     let messages = messages.max(removed.len().div_ceil(MAX_REMOVED)).max(1);

@@ -6,8 +6,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::media::{ChunkSize, Geometry};
-use crate::wire::{ByeReason, Hello, PathReason, PeerEntry, RejectReason};
+use crate::media::{
+    AudioTrack, Chapter, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, Sidecar,
+    SidecarRole, SubtitleTrack, Timeline, VideoTrack,
+};
+use crate::wire::{
+    ByeReason, CatalogueDelta, Hello, MAX_ENTRIES, MAX_REMOVED, PathReason, PeerEntry, Publish,
+    RejectReason,
+};
 
 fn bytes_of(message: Message) -> BytesMut {
     let frame = Frame::new(message);
@@ -32,6 +38,113 @@ fn chunk(len: usize) -> Message {
         proof: Bytes::from(vec![5; 64]),
         payload: Bytes::from(vec![7; len]),
     }
+}
+
+/// A file of which everything is known.
+fn film() -> FileEntry {
+    let sidecar = |role, id, pictures, language: &str| Sidecar {
+        role,
+        id: FileId([id; 32]),
+        size: 9000,
+        pictures,
+        language: language.into(),
+    };
+    let chapter = |start_ms, title: &str| Chapter {
+        start_ms,
+        title: title.into(),
+    };
+    FileEntry {
+        id: FileId([5; 32]),
+        name: "film.mkv".into(),
+        size: 1 << 20,
+        chunk_size: 16 << 10,
+        facts: MediaFacts {
+            title: "Film".into(),
+            track_number: 3,
+            chapters: vec![chapter(0, "Begin"), chapter(30_000, "")],
+            gain_cdb: Some(-652),
+            sidecars: vec![
+                sidecar(SidecarRole::Poster, 6, 0, ""),
+                sidecar(SidecarRole::Storyboard, 7, 12, ""),
+                sidecar(SidecarRole::Waveform, 8, 0, ""),
+                sidecar(SidecarRole::Subtitles, 9, 0, "de"),
+            ],
+            timeline: Timeline::constant(1 << 20, Duration::from_secs(60)).into(),
+            ..MediaFacts::new(MediaKind::Video, 60_000)
+        },
+        sources: 2,
+    }
+}
+
+/// A file whose every text is as long as can be, in characters of four bytes.
+fn wordy_film() -> FileEntry {
+    let long = || "𝄞".repeat(300);
+    let audio = AudioTrack {
+        codec: long(),
+        language: long(),
+        channels: u32::MAX,
+    };
+    let subtitles = SubtitleTrack {
+        codec: long(),
+        language: long(),
+    };
+    let chapter = |start_ms| Chapter {
+        start_ms,
+        title: long(),
+    };
+    let sidecar = Sidecar {
+        language: long(),
+        ..film().facts.sidecars[1].clone()
+    };
+    let end = 1 << 39;
+    let duration_ms = 400_000_000;
+    let point = |number: u64| (number * (end / 513), number * (duration_ms / 513));
+    let points = (1..=512).map(|number| point(number).into()).collect();
+    let index = (0..8).map(|number| (number << 30)..(number << 30) + (16 << 20));
+    let length = Duration::from_millis(duration_ms);
+    let timeline = Timeline::checked(points, index.collect(), end, length);
+    FileEntry {
+        name: long(),
+        size: end,
+        chunk_size: 256 << 10,
+        facts: MediaFacts {
+            title: long(),
+            artist: long(),
+            album: long(),
+            video: Some(VideoTrack {
+                codec: long(),
+                width: u32::MAX,
+                height: u32::MAX,
+                millifps: u32::MAX,
+            }),
+            audio: vec![audio; 100],
+            subtitles: vec![subtitles; 100],
+            chapters: (0..500).map(|number| chapter(number * 100_000)).collect(),
+            sidecars: vec![sidecar; 100],
+            gain_cdb: Some(-5000),
+            track_number: u32::MAX,
+            timeline: timeline.expect("allowed").into(),
+            ..MediaFacts::new(MediaKind::Video, duration_ms)
+        },
+        ..film()
+    }
+}
+
+#[test]
+fn as_many_files_as_are_allowed_fit_a_message_however_wordy() {
+    let message = Message::CatalogueDelta(CatalogueDelta {
+        changed: vec![wordy_film(); MAX_ENTRIES],
+        removed: vec![FileId([1; 32]); MAX_REMOVED],
+        ..CatalogueDelta::default()
+    });
+    let bytes = bytes_of(message);
+    let length = bytes.len();
+    let decoded = decode_all(bytes).unwrap_or_else(|error| panic!("{length} bytes: {error}"));
+    let [Message::CatalogueDelta(delta)] = &decoded[..] else {
+        panic!("one delta: {decoded:?}");
+    };
+    assert_eq!(delta.changed.len(), MAX_ENTRIES);
+    assert_eq!(delta.changed[0].facts.timeline.points().len(), 512);
 }
 
 fn samples() -> Vec<Message> {
@@ -72,6 +185,10 @@ fn samples() -> Vec<Message> {
                 reasons: vec![PathReason::HasAll, PathReason::Near],
             }],
         },
+        Message::Publish(Publish {
+            added: vec![film()],
+            ..Publish::default()
+        }),
         Message::Heartbeat(77),
     ]
 }

@@ -1,11 +1,12 @@
 //! Files of the catalogue.
 
+mod sidecar;
 mod timeline;
 
 use super::super::proto;
 use super::super::{MAX_TEXT, file_id, id_bytes, text};
 use crate::media::{
-    AudioTrack, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
 };
 use crate::wire::WireError;
 
@@ -17,12 +18,21 @@ const MAX_CODE: usize = 16;
 const MAX_AUDIO: usize = 8;
 /// Subtitle tracks that are kept.
 const MAX_SUBTITLES: usize = 16;
+/// Chapters that are kept.
+const MAX_CHAPTERS: usize = 100;
+/// Longest title of a chapter, in characters.
+const MAX_CHAPTER: usize = 80;
+/// Bytes of all titles of a file's chapters.
+const MAX_CHAPTER_TITLES: usize = 2 << 10;
+/// Most that sound is raised or lowered by, in hundredths of a decibel.
+const MAX_GAIN: i32 = 5000;
 
 pub(super) fn kind_to_proto(kind: Option<MediaKind>) -> proto::MediaKind {
     match kind {
         None => proto::MediaKind::Unspecified,
         Some(MediaKind::Video) => proto::MediaKind::Video,
         Some(MediaKind::Audio) => proto::MediaKind::Audio,
+        Some(MediaKind::Sidecar) => proto::MediaKind::Sidecar,
     }
 }
 
@@ -31,6 +41,7 @@ pub(super) fn kind_from_proto(kind: proto::MediaKind) -> Option<MediaKind> {
         proto::MediaKind::Unspecified => None,
         proto::MediaKind::Video => Some(MediaKind::Video),
         proto::MediaKind::Audio => Some(MediaKind::Audio),
+        proto::MediaKind::Sidecar => Some(MediaKind::Sidecar),
     }
 }
 
@@ -67,7 +78,26 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
         has_cover: facts.has_cover,
         sources: entry.sources,
         timeline: timeline::to_proto(&facts.timeline),
+        chapters: chapters_to_proto(&facts.chapters),
+        gain_cdb: facts.gain_cdb,
+        sidecars: sidecar::to_proto(&facts.sidecars),
+        track_number: facts.track_number,
     }
+}
+
+/// Titles beyond what a message has room for are left out, their times are kept.
+fn chapters_to_proto(chapters: &[Chapter]) -> Vec<proto::Chapter> {
+    let mut room = MAX_CHAPTER_TITLES;
+    let chapters = chapters.iter().take(MAX_CHAPTERS).map(|chapter| {
+        let title = text(chapter.title.clone(), MAX_CHAPTER);
+        let left = room.checked_sub(title.len());
+        room = left.unwrap_or(room);
+        proto::Chapter {
+            start_ms: chapter.start_ms,
+            title: left.map_or(String::new(), |_| title),
+        }
+    });
+    chapters.collect()
 }
 
 fn audio_to_proto(track: &AudioTrack) -> proto::AudioTrack {
@@ -110,6 +140,11 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
         height: video.height,
         millifps: video.millifps,
     });
+    let chapters = entry.chapters.iter().take(MAX_CHAPTERS);
+    let chapters = chapters.map(|chapter| Chapter {
+        start_ms: chapter.start_ms.min(entry.duration_ms),
+        title: text(chapter.title.clone(), MAX_CHAPTER),
+    });
     Ok(FileEntry {
         id: file_id(&entry.id)?,
         name: text(entry.name.clone(), MAX_FILE_NAME),
@@ -126,6 +161,10 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
             album: tag(&entry.album),
             has_cover: entry.has_cover,
             timeline: timeline::from_proto(entry)?.into(),
+            track_number: entry.track_number,
+            chapters: chapters.collect(),
+            gain_cdb: entry.gain_cdb.map(|gain| gain.clamp(-MAX_GAIN, MAX_GAIN)),
+            sidecars: sidecar::from_proto(&entry.sidecars)?,
         },
         sources: entry.sources,
     })

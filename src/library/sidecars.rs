@@ -1,0 +1,366 @@
+//! Makes what travels beside a media file: poster, storyboard, waveform, loudness,
+//! subtitles. Blocking; ffmpeg does the work, one thread of it.
+//!
+//! What cannot be made is left out: a file without a poster is still a film.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::scan::Stamp;
+use crate::ids::FileId;
+use crate::integrity::{HashTree, Hasher};
+use crate::media::sidecar::{MAX_PICTURES, MAX_SIDECAR, SIDECAR_CHUNK, STORYBOARD_COLUMNS};
+use crate::media::tool::{Tool, all};
+use crate::media::{ChunkSize, FileEntry, Geometry, MediaKind, Sidecar, SidecarRole};
+
+/// Longest run of ffmpeg for one picture.
+const PICTURE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Longest run of ffmpeg over all of a sound.
+const SOUND_LIMIT: Duration = Duration::from_secs(600);
+
+/// Side of a poster's longer edge, in pixels.
+const POSTER: u32 = 480;
+
+/// Width of a storyboard's picture, in pixels.
+const PICTURE_WIDTH: u32 = 160;
+
+/// Film between two pictures of a storyboard, if it is not long.
+const PICTURE_EVERY: Duration = Duration::from_secs(5);
+
+/// Parts of a waveform.
+const WAVEFORM_PARTS: usize = 600;
+
+/// Samples a second that a waveform is made from.
+const SAMPLE_RATE: u32 = 4000;
+
+/// ReplayGain's loudness, in LUFS (EBU R 128; ReplayGain 2.0 specification).
+const REFERENCE_LOUDNESS: f64 = -18.0;
+
+/// Quieter than this is silence that nobody meant to be raised, in LUFS.
+const SILENCE: f64 = -60.0;
+
+/// Subtitle files that one film may have.
+const MAX_SUBTITLES: usize = 8;
+
+/// What was made for a media file, and from what.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Made {
+    /// Subtitle files that lie beside it.
+    pub subtitles: Vec<(PathBuf, Stamp)>,
+    /// Sidecars, and where they lie.
+    pub sidecars: Vec<(Sidecar, PathBuf)>,
+    /// Measured, in hundredths of a decibel.
+    pub gain_cdb: Option<i32>,
+}
+
+/// What makes sidecars.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker<'a> {
+    /// The ffmpeg program.
+    pub ffmpeg: &'a Path,
+    /// Where sidecars are kept.
+    pub folder: &'a Path,
+    /// Set to give up.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// A sidecar that lies on disk, hashed.
+#[derive(Debug)]
+pub struct Hashed {
+    /// As the catalogue names it.
+    pub sidecar: Sidecar,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// All its hashes.
+    pub tree: HashTree,
+}
+
+impl Maker<'_> {
+    /// Makes all that suits a file.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn make(
+        &self,
+        path: &Path,
+        entry: &FileEntry,
+        subtitles: &[(PathBuf, Stamp)],
+    ) -> std::io::Result<(Vec<Hashed>, Option<i32>)> {
+        std::fs::create_dir_all(self.folder)?;
+        let mut made = Vec::new();
+        if let Some(poster) = self.poster(path, entry) {
+            made.push(self.keep(SidecarRole::Poster, 0, "", &poster)?);
+        }
+        let mut gain = None;
+        if entry.facts.kind == MediaKind::Video {
+            if let Some((pictures, sheet)) = self.storyboard(path, entry)? {
+                made.push(self.keep(SidecarRole::Storyboard, pictures, "", &sheet)?);
+            }
+        } else if let Some((waveform, loudness)) = self.sound(path, entry) {
+            made.push(self.keep(SidecarRole::Waveform, 0, "", &waveform)?);
+            gain = loudness.map(gain_for);
+        }
+        for (file, _) in subtitles.iter().take(MAX_SUBTITLES) {
+            let Some(text) = std::fs::read(file).ok().and_then(|bytes| utf8(&bytes)) else {
+                tracing::warn!(path = %file.display(), "these subtitles cannot be read");
+                continue;
+            };
+            let language = language(path, file);
+            made.push(self.keep(SidecarRole::Subtitles, 0, &language, text.as_bytes())?);
+        }
+        Ok((made, gain))
+    }
+
+    /// Writes and hashes a sidecar; its name is its content.
+    fn keep(
+        &self,
+        role: SidecarRole,
+        pictures: u32,
+        language: &str,
+        bytes: &[u8],
+    ) -> std::io::Result<Hashed> {
+        let (id, tree) = hash(bytes);
+        let path = self.folder.join(id.to_string());
+        if std::fs::read(&path).ok().as_deref() != Some(bytes) {
+            let part = path.with_extension("part");
+            std::fs::write(&part, bytes)?;
+            std::fs::rename(&part, &path)?;
+        }
+        let sidecar = Sidecar {
+            role,
+            id,
+            size: bytes.len() as u64,
+            pictures,
+            language: language.into(),
+        };
+        Ok(Hashed {
+            sidecar,
+            path,
+            tree,
+        })
+    }
+
+    /// Runs ffmpeg; what it writes to its standard output, if that is anything.
+    fn run(&self, limit: Duration, arguments: &[&OsStr]) -> Option<Vec<u8>> {
+        let (quiet, output) = (["-v", "error", "-threads", "1"], ["pipe:1"]);
+        let arguments = quiet
+            .iter()
+            .map(OsStr::new)
+            .chain(arguments.iter().copied());
+        let arguments = arguments.chain(output.iter().map(OsStr::new));
+        let answer = self
+            .tool(limit)
+            .run(arguments, |pipe| all(pipe, MAX_SIDECAR));
+        let answer = answer.ok().filter(|answer| !answer.killed)?;
+        let bytes = answer.output.flatten()?;
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    fn tool(&self, limit: Duration) -> Tool<'_> {
+        Tool {
+            program: self.ffmpeg,
+            limit,
+            cancelled: self.cancelled,
+        }
+    }
+
+    /// The embedded cover, else a frame that looks like many around it.
+    fn poster(&self, path: &Path, entry: &FileEntry) -> Option<Vec<u8>> {
+        let fit = format!(
+            "scale=iw*sar:ih,scale={POSTER}:{POSTER}:force_original_aspect_ratio=decrease:\
+             force_divisible_by=2,setsar=1"
+        );
+        let picture = |from: &str, stream: &str, filter: &str| {
+            let options = ["-ss", from, "-i"].map(OsStr::new);
+            let choice = ["-map", stream, "-frames:v", "1", "-vf", filter];
+            let coding = ["-c:v", "mjpeg", "-q:v", "5", "-f", "image2pipe"];
+            let options = options.iter().copied().chain([path.as_os_str()]);
+            let options = options.chain(choice.iter().chain(&coding).map(OsStr::new));
+            self.run(PICTURE_LIMIT, &options.collect::<Vec<_>>())
+        };
+        let video = entry.facts.kind == MediaKind::Video;
+        if entry.facts.has_cover {
+            // In a film the first picture is the film.
+            let stream = if video { "0:v:1" } else { "0:v:0" };
+            if let Some(cover) = picture("0", stream, &fit) {
+                return Some(cover);
+            }
+        }
+        let from = entry.facts.duration().as_secs_f64() * 0.15;
+        let likely = format!("thumbnail=48,{fit}");
+        video.then(|| picture(&from.to_string(), "0:v:0", &likely))?
+    }
+
+    /// A sheet of pictures from all over the film, and how many they are.
+    fn storyboard(
+        &self,
+        path: &Path,
+        entry: &FileEntry,
+    ) -> std::io::Result<Option<(u32, Vec<u8>)>> {
+        let length = entry.facts.duration();
+        let pictures = (length.as_secs() / PICTURE_EVERY.as_secs()) as u32;
+        let pictures = pictures.clamp(1, MAX_PICTURES);
+        let work = self.folder.join("work");
+        // What a run that was interrupted left.
+        let _ = std::fs::remove_dir_all(&work);
+        std::fs::create_dir_all(&work)?;
+        let name = |number: u32| work.join(format!("{number:03}.bmp"));
+        let filter = format!("scale=iw*sar:ih,scale={PICTURE_WIDTH}:-2,setsar=1");
+        let mut last = None;
+        for number in 0..pictures {
+            let middle = (f64::from(number) + 0.5) / f64::from(pictures);
+            let from = (length.as_secs_f64() * middle).to_string();
+            // The key frame before it: all between would have to be decoded.
+            let options = ["-noaccurate_seek", "-ss", &from, "-i"].map(OsStr::new);
+            let choice = ["-map", "0:v:0", "-frames:v", "1", "-vf", &filter];
+            let coding = ["-c:v", "bmp", "-f", "image2pipe"];
+            let options = options.iter().copied().chain([path.as_os_str()]);
+            let options = options.chain(choice.iter().chain(&coding).map(OsStr::new));
+            let picture = self.run(PICTURE_LIMIT, &options.collect::<Vec<_>>());
+            let Some(picture) = picture.or_else(|| last.take()) else {
+                std::fs::remove_dir_all(&work)?;
+                return Ok(None);
+            };
+            std::fs::write(name(number), &picture)?;
+            last = Some(picture);
+        }
+        let pattern = work.join("%03d.bmp");
+        let rows = pictures.div_ceil(STORYBOARD_COLUMNS);
+        let tile = format!("tile={STORYBOARD_COLUMNS}x{rows}");
+        let options = [OsStr::new("-i"), pattern.as_os_str()];
+        let coding = ["-vf", &tile, "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "7"];
+        let coding = coding.iter().chain(&["-f", "image2pipe"]).map(OsStr::new);
+        let options: Vec<_> = options.into_iter().chain(coding).collect();
+        let sheet = self.run(PICTURE_LIMIT, &options);
+        std::fs::remove_dir_all(&work)?;
+        Ok(sheet.map(|sheet| (pictures, sheet)))
+    }
+
+    /// The waveform of a sound, and its loudness in LUFS.
+    fn sound(&self, path: &Path, entry: &FileEntry) -> Option<(Vec<u8>, Option<f64>)> {
+        let rate = SAMPLE_RATE.to_string();
+        let options = ["-nostats", "-threads", "1", "-i"].map(OsStr::new);
+        let coding = [
+            "-map",
+            "0:a:0",
+            "-af",
+            "ebur128=framelog=verbose",
+            "-ac",
+            "1",
+            "-ar",
+            &rate,
+            "-f",
+            "s16le",
+            "pipe:1",
+        ];
+        let options = options.iter().copied().chain([path.as_os_str()]);
+        let options = options.chain(coding.iter().map(OsStr::new));
+        let samples = entry.facts.duration().as_secs_f64() * f64::from(SAMPLE_RATE);
+        let read = move |pipe| waveform(pipe, samples as u64);
+        let answer = self.tool(SOUND_LIMIT).run(options, read).ok()?;
+        let waveform = answer.output.filter(|_| !answer.killed)?;
+        let loudness = answer.complaints.iter().rev().find_map(|line| {
+            let number = line.strip_prefix("I:")?.trim().strip_suffix("LUFS")?;
+            number.trim().parse::<f64>().ok()
+        });
+        let heard = loudness.filter(|loudness| *loudness > SILENCE);
+        (!waveform.is_empty()).then_some((waveform, heard))
+    }
+}
+
+/// By how much to raise a sound, in hundredths of a decibel.
+fn gain_for(loudness: f64) -> i32 {
+    ((REFERENCE_LOUDNESS - loudness) * 100.0).round() as i32
+}
+
+/// The loudest of each part of so many samples, 16 bits each.
+fn waveform(mut pipe: impl Read, samples: u64) -> Vec<u8> {
+    let mut peaks = vec![0_u8; WAVEFORM_PARTS];
+    let (mut number, mut rest) = (0_u64, Vec::new());
+    let mut buffer = vec![0; 32 << 10];
+    while let Ok(read @ 1..) = pipe.read(&mut buffer) {
+        rest.extend_from_slice(&buffer[..read]);
+        let whole = rest.len() / 2 * 2;
+        for sample in rest[..whole].chunks_exact(2) {
+            let level = i16::from_le_bytes([sample[0], sample[1]]).unsigned_abs() >> 7;
+            let part = number * WAVEFORM_PARTS as u64 / samples.max(1);
+            let part = (part as usize).min(WAVEFORM_PARTS - 1);
+            peaks[part] = peaks[part].max(level.min(255) as u8);
+            number += 1;
+        }
+        rest.drain(..whole);
+    }
+    if number == 0 {
+        peaks.clear();
+    }
+    peaks
+}
+
+/// Text in whatever coding it is; `None` if there is too much or none.
+fn utf8(bytes: &[u8]) -> Option<String> {
+    if bytes.is_empty() || bytes.len() as u64 > MAX_SIDECAR {
+        return None;
+    }
+    let marked = encoding_rs::Encoding::for_bom(bytes).map(|(encoding, _)| encoding);
+    let text = match marked {
+        Some(encoding) => encoding.decode(bytes).0,
+        None => match std::str::from_utf8(bytes) {
+            Ok(text) => text.into(),
+            // What subtitles without a mark mostly are where they are no UTF-8.
+            Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0,
+        },
+    };
+    (text.len() as u64 <= MAX_SIDECAR).then(|| text.into_owned())
+}
+
+/// `en` for `Film.en.srt` beside `Film.mkv`.
+fn language(film: &Path, subtitles: &Path) -> String {
+    let stem = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let rest = stem(subtitles);
+    let rest = rest.strip_prefix(&stem(film)).unwrap_or_default();
+    rest.trim_matches('.').chars().take(16).collect()
+}
+
+/// Hashes a sidecar.
+pub fn hash(bytes: &[u8]) -> (FileId, HashTree) {
+    let geometry = geometry(bytes.len() as u64);
+    let mut hasher = Hasher::new(geometry);
+    bytes
+        .chunks(SIDECAR_CHUNK as usize)
+        .for_each(|chunk| hasher.update(chunk));
+    hasher.finish()
+}
+
+/// How a sidecar is cut.
+pub fn geometry(size: u64) -> Geometry {
+    let chunk = ChunkSize::checked(SIDECAR_CHUNK).expect("a chunk size that is allowed");
+    Geometry::new(size, chunk)
+}
+
+/// The subtitle files that lie beside a film and begin with its name.
+pub fn subtitles_of(
+    film: &Path,
+    subtitles: &std::collections::BTreeMap<PathBuf, Stamp>,
+) -> Vec<(PathBuf, Stamp)> {
+    let stem = film.with_extension("");
+    let stem = stem.as_os_str().as_encoded_bytes();
+    let belongs = |path: &Path| {
+        let path = path.as_os_str().as_encoded_bytes();
+        path.strip_prefix(stem)
+            .is_some_and(|rest| rest.first() == Some(&b'.') && !rest.contains(&b'/'))
+    };
+    let found = subtitles.iter().filter(|(path, _)| belongs(path));
+    found.map(|(path, stamp)| (path.clone(), *stamp)).collect()
+}
+
+#[cfg(test)]
+mod tests;
