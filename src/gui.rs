@@ -8,12 +8,15 @@
 //! * [`view_model`]: pure: entries, states and snapshots → what is shown.
 //! * [`screen`]: the player's [`Screen`](crate::player::Screen).
 //! * [`observer`]: actor: asks the others how they do, twice a second.
+//! * [`artwork`]: actor: posters and the like, fetched and decoded.
 //! * `media_keys`: the desktop's player controls.
 //! * [`setup`]: the first run.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`], [`library`], [`queue`], [`tracks`]: news → properties.
+//! * [`apply`], [`library`], [`groups`], [`queue`], [`tracks`]: news → properties.
 
 pub mod apply;
+pub mod artwork;
+pub mod groups;
 pub mod library;
 #[cfg(target_os = "linux")]
 pub mod media_keys;
@@ -37,6 +40,7 @@ use anyhow::Context as _;
 use slint::ComponentHandle as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::artwork::Artwork;
 use self::observer::Observer;
 use self::screen::WindowScreen;
 use self::setup::FirstRun;
@@ -79,6 +83,8 @@ pub struct Core {
     pub player: Addr<Player>,
     /// Everything else.
     pub sources: Sources,
+    /// Fetches pictures.
+    pub artwork: Addr<Artwork>,
     /// Address for players.
     pub gateway: Gateway,
     /// The user's TOML file, for what is changed in the window.
@@ -278,10 +284,12 @@ async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyho
     Observer::new(node.sources.clone(), screen.clone()).start();
     #[cfg(target_os = "linux")]
     actix_rt::spawn(media_keys::run(player.clone(), screen.states()));
+    let artwork = Artwork::new(node.sources.clone(), screen.clone()).start();
     let (stop, stopped) = tokio::sync::mpsc::channel(1);
     let core = Core {
         player,
         sources: node.sources.clone(),
+        artwork,
         gateway,
         file: None,
         system: System::current(),

@@ -7,6 +7,7 @@
 //!   all holds what.
 //! * [`actor`]: one a file: mailbox; turns decisions into messages.
 //! * [`streams`]: actor: opens a scheduler for a file and lets it go.
+//! * [`reader`]: one place where a file is read, as if it were here.
 //!
 //! Readers (the gateway, `get`) ask for chunks in order ([`AwaitChunk`]) and read
 //! them from the store; where they ask is the playhead. The scheduler never
@@ -16,6 +17,7 @@ pub mod actor;
 pub mod core;
 pub mod peer;
 pub mod peers;
+pub mod reader;
 pub mod streams;
 pub mod window;
 

@@ -133,6 +133,8 @@ fn sharing_shows_progress_and_what_was_skipped() {
             done: 40,
             total: 100,
         }),
+        making: None,
+        to_make: 0,
         waiting: 3,
         settled: false,
     };
@@ -208,9 +210,13 @@ fn arrows_choose_in_the_library_and_enter_plays() {
     apply::overview(&app, overview(films()));
     let asked = record(&app);
     press(&app, Key::DownArrow);
+    press(&app, Key::RightArrow);
+    press(&app, Key::Return);
+    app.global::<LibraryAdapter>().set_grid(false);
+    settle();
     press(&app, Key::DownArrow);
     press(&app, Key::Return);
-    assert_eq!(*asked.borrow(), ["play 1"]);
+    assert_eq!(*asked.borrow(), ["play 1", "play 2"]);
 }
 
 #[test]

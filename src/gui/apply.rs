@@ -47,6 +47,16 @@ pub struct View {
     pub position: Duration,
     /// Length of what plays.
     pub duration: Duration,
+    /// What plays.
+    pub(super) playing: Option<FileEntry>,
+    /// Whether there is time to fetch its storyboard.
+    pub(super) storyboard_wanted: bool,
+    /// Which shelf of music is looked at.
+    pub(super) shelf: super::groups::Kind,
+    /// The album or artist that is open.
+    pub(super) open: Option<super::groups::Group>,
+    /// Albums or artists, in the order shown.
+    pub(super) groups: Vec<super::groups::Group>,
     /// Shared folders, in the order shown.
     pub folders: Vec<PathBuf>,
     /// Numbers of the subtitle tracks that are listed.
@@ -77,6 +87,11 @@ impl Default for View {
             shown: Vec::new(),
             position: Duration::ZERO,
             duration: Duration::ZERO,
+            playing: None,
+            storyboard_wanted: false,
+            shelf: Default::default(),
+            open: None,
+            groups: Vec::new(),
             folders: Vec::new(),
             subtitle_tracks: Vec::new(),
             queue_first: 0,
@@ -148,6 +163,7 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     status(app, &view.overview);
     sharing(app, &mut view);
     swarm(app, &view);
+    super::artwork::when_there_is_time(app, &mut view);
 }
 
 fn status(app: &AppWindow, overview: &Overview) {
@@ -390,6 +406,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         swarm(app, &view);
     }
     (view.position, view.duration) = (state.position, state.duration);
+    super::tracks::chapters(app, &mut view, &state);
     super::queue::modes(app, &state);
     view.subtitle_tracks = super::tracks::show(app, &state);
     let resumed = state.resumed.map(show::clock).unwrap_or_default();

@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 use slint::{ComponentHandle, Model};
 
 use super::apply::{View, update};
+use super::groups;
 use super::ui::{AppWindow, ContinueItem, LibraryAdapter, LibraryItem};
 use super::view_model as show;
 use crate::ids::FileId;
-use crate::media::{FileEntry, MediaKind};
+use crate::media::facts::search_words;
+use crate::media::{FileEntry, MediaKind, SidecarRole};
 use crate::player::Seen;
 
 /// Films to go on with that are shown.
@@ -26,6 +28,8 @@ pub(super) struct Key {
     search: String,
     sort: show::Sort,
     descending: bool,
+    shelf: groups::Kind,
+    open: Option<groups::Group>,
 }
 
 /// The library's rows, and what to go on with. Rows are made anew only when others are
@@ -39,10 +43,14 @@ pub fn show(app: &AppWindow, view: &mut View) {
         search: view.search.clone(),
         sort: view.sort,
         descending: view.descending,
+        shelf: view.shelf,
+        open: view.open.clone(),
     };
     if view.rows_of.as_ref() == Some(&key) {
         refresh(app, view);
     } else {
+        super::artwork::retry();
+        groups::show(app, view);
         rebuild(app, view);
         view.rows_of = Some(key);
     }
@@ -66,7 +74,14 @@ fn rebuild(app: &AppWindow, view: &mut View) {
         .and_then(|row| view.shown.get(row))
         .map(|entry| entry.id);
     let entries = &view.overview.catalogue.entries;
-    view.shown = show::filter_and_sort(entries, &view.search, view.sort, view.descending);
+    view.shown = match &view.open {
+        Some(group) => {
+            let found = groups::within(entries, group);
+            let words = search_words(&view.search);
+            found.into_iter().filter(|e| e.matches(&words)).collect()
+        }
+        None => show::filter_and_sort(entries, &view.search, view.sort, view.descending),
+    };
     let ids = view.shown.iter().map(|entry| entry.id);
     view.places = ids.zip(0..).collect();
     let facts = Facts::of(view);
@@ -124,6 +139,11 @@ impl<'a> Facts<'a> {
             size: show::size(entry.size).into(),
             duration: show::clock(entry.facts.duration()).into(),
             sources: show::sources(entry.sources).into(),
+            poster: poster(entry).into(),
+            number: match (&self.view.open, entry.facts.track_number) {
+                (None, _) | (_, 0) => Default::default(),
+                (Some(_), number) => number.to_string().into(),
+            },
             playable: entry.sources > 0,
             current: self.view.current == Some(entry.id),
             held: match self.own.contains(&entry.id) {
@@ -134,6 +154,12 @@ impl<'a> Facts<'a> {
             done: seen.is_some_and(|seen| seen.done),
         }
     }
+}
+
+/// Where the picture of a file is had.
+fn poster(entry: &FileEntry) -> String {
+    let poster = entry.facts.sidecar(SidecarRole::Poster);
+    groups::poster(poster.map(|poster| poster.id))
 }
 
 /// What was begun and not ended, the last played first; while nothing is searched.
@@ -155,6 +181,7 @@ fn to_continue(app: &AppWindow, view: &mut View) {
         ContinueItem {
             title: entry.display_title().into(),
             left: show::time_left(left).into(),
+            poster: poster(entry).into(),
             played: seen.share(),
             playable: entry.sources > 0,
         }

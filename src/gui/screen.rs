@@ -7,6 +7,7 @@ use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
 
 use super::apply;
+use super::artwork::{self, Art};
 use super::observer::Overview;
 use super::slot::Slot;
 use super::ui::{AppWindow, Page, ShellAdapter};
@@ -36,6 +37,7 @@ struct Slots {
     overview: Slot<Overview>,
     page: Slot<Page>,
     toast: Slot<String>,
+    arts: Slot<Vec<Art>>,
     /// The player's state, for the desktop.
     states: watch::Sender<PlayerSnapshot>,
 }
@@ -58,9 +60,13 @@ impl WindowScreen {
 
     /// Puts a value into its slot and wakes the event loop if it was empty.
     fn post<T: 'static>(&self, slot: fn(&Slots) -> &Slot<T>, value: T, show: fn(&AppWindow, T)) {
-        if !slot(&self.slots).put(value) {
-            return;
+        if slot(&self.slots).put(value) {
+            self.wake(slot, show);
         }
+    }
+
+    /// Wakes the event loop to show what is in a slot.
+    fn wake<T: 'static>(&self, slot: fn(&Slots) -> &Slot<T>, show: fn(&AppWindow, T)) {
         let slots = self.slots.clone();
         let woken = self.app.upgrade_in_event_loop(move |app| {
             if let Some(value) = slot(&slots).take() {
@@ -99,6 +105,13 @@ impl WindowScreen {
                 app.global::<ShellAdapter>().set_toast(what.into());
             },
         );
+    }
+
+    /// A picture that was asked for, or that it cannot be had.
+    pub fn art(&self, art: Art) {
+        if self.slots.arts.push(art) {
+            self.wake(|slots| &slots.arts, artwork::arrived);
+        }
     }
 
     /// News of everything but the player.

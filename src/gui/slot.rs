@@ -26,9 +26,28 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> Slot<Vec<T>> {
+    /// Adds a value to those that wait. True if none did, so that somebody must be
+    /// told.
+    pub fn push(&self, value: T) -> bool {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = slot.is_none();
+        slot.get_or_insert_default().push(value);
+        first
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_is_all_there() {
+        let slot = Slot::default();
+        assert!(slot.push(1));
+        assert!(!slot.push(2));
+        assert_eq!(slot.take(), Some(vec![1, 2]));
+    }
 
     #[test]
     fn only_the_first_of_several_puts_needs_a_wake_up_and_the_last_wins() {

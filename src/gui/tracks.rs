@@ -1,16 +1,21 @@
 //! Sound and subtitle tracks in the window.
 
+use std::time::Duration;
+
 use isolang::Language;
 use slint::{ComponentHandle, SharedString};
 
 use super::Core;
-use super::apply::update;
-use super::ui::{AppWindow, PlayerAdapter};
+use super::apply::{View, update};
+use super::ui::{AppWindow, ChapterMark, PlayerAdapter};
 use super::view_model::codec;
 use super::window::view;
-use crate::media::{AudioTrack, SubtitleTrack};
+use crate::media::{AudioTrack, Chapter, FileEntry, SubtitleTrack};
 use crate::player::subtitles::is_text;
 use crate::player::{Control, PlayerSnapshot};
+
+/// Time after which going back goes to the beginning of a chapter, not to the one before.
+const JUST_BEGUN: Duration = Duration::from_secs(3);
 
 /// `English` for `eng` or `en`; the code itself where it is none we know.
 fn language(code: &str) -> String {
@@ -58,6 +63,55 @@ fn late_text(state: &PlayerSnapshot) -> String {
         .join(", ")
 }
 
+/// What plays has changed: its chapters, and no storyboard yet.
+pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot) {
+    let id = |entry: &Option<FileEntry>| entry.as_ref().map(|entry| entry.id);
+    if id(&view.playing) == id(&state.entry) {
+        return;
+    }
+    view.playing.clone_from(&state.entry);
+    view.storyboard_wanted = false;
+    let facts = view.playing.as_ref().map(|entry| &entry.facts);
+    let marks = facts.map_or(Vec::new(), |facts| {
+        let length = facts.duration_ms.max(1) as f32;
+        let mark = |chapter: &Chapter| ChapterMark {
+            at: chapter.start_ms as f32 / length,
+            title: chapter.title.clone().into(),
+        };
+        facts.chapters.iter().map(mark).collect()
+    });
+    let adapter = app.global::<PlayerAdapter>();
+    if let Some(model) = update(adapter.get_chapters(), marks) {
+        adapter.set_chapters(model);
+    }
+    super::artwork::beside_the_film(app, view);
+}
+
+/// The chapter that a moment belongs to.
+pub(super) fn chapter_at(view: &View, at: Duration) -> Option<&Chapter> {
+    let chapters = &view.playing.as_ref()?.facts.chapters;
+    let begun = chapters.partition_point(|chapter| begins(chapter) <= at);
+    chapters.get(begun.checked_sub(1)?)
+}
+
+fn begins(chapter: &Chapter) -> Duration {
+    Duration::from_millis(chapter.start_ms)
+}
+
+/// Where to go for the chapter before or after; to the beginning of this one first
+/// unless it has only just begun.
+fn other_chapter(view: &View, step: i32) -> Option<Duration> {
+    let chapters = &view.playing.as_ref()?.facts.chapters;
+    if step > 0 {
+        let mut later = chapters.iter().map(begins);
+        return later.find(|begins| *begins > view.position);
+    }
+    let settled = view.position.saturating_sub(JUST_BEGUN);
+    let earlier = chapters.iter().map(begins).rev();
+    let mut earlier = earlier.skip_while(|begins| *begins > settled);
+    Some(earlier.next().unwrap_or_default()).filter(|_| !chapters.is_empty())
+}
+
 /// News of the player: the tracks there are, those chosen, the words to be seen.
 /// Returns the numbers of the subtitle tracks that are listed.
 pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
@@ -99,6 +153,15 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
 /// Connects the callbacks to the player.
 pub fn connect(app: &AppWindow, core: &Core) {
     let adapter = app.global::<PlayerAdapter>();
+    let player = core.player.clone();
+    adapter.on_chapter_by(move |step| {
+        let view = view();
+        let view = view.borrow();
+        if let Some(begins) = other_chapter(&view, step) {
+            let length = view.duration.as_secs_f64().max(0.001);
+            player.do_send(Control::SeekShare(begins.as_secs_f64() / length));
+        }
+    });
     let player = core.player.clone();
     adapter.on_choose_audio(move |track| {
         if let Ok(track) = usize::try_from(track) {

@@ -106,6 +106,14 @@ pub fn sources(count: u32) -> String {
     }
 }
 
+/// `3 songs`
+pub fn songs(count: usize) -> String {
+    match count {
+        1 => "1 song".into(),
+        count => format!("{count} songs"),
+    }
+}
+
 /// The entries that hold all words, sorted.
 pub fn filter_and_sort(
     entries: &[FileEntry],
@@ -141,7 +149,7 @@ pub fn filter_and_sort(
 pub fn empty_text(kind: MediaKind, online: bool, total: usize, search: &str) -> (String, String) {
     let things = match kind {
         MediaKind::Video => "films",
-        MediaKind::Audio => "songs",
+        MediaKind::Audio | MediaKind::Sidecar => "songs",
     };
     if total > 0 {
         return (

@@ -102,6 +102,8 @@ pub fn connect(app: &AppWindow, core: &Core) {
     connect_continue(app, core);
     connect_player(app, core);
     connect_sharing(app, core);
+    super::groups::connect(app, core);
+    super::artwork::connect(app, core.artwork.clone());
     super::queue::connect(app, core);
     super::tracks::connect(app, core);
     let weak = app.as_weak();
@@ -201,8 +203,14 @@ fn connect_player(app: &AppWindow, core: &Core) {
     let player = core.player.clone();
     adapter.on_speed_by(move |step| player.do_send(Control::SpeedBy(step.into())));
     adapter.on_time_at(|share| {
-        let duration = view().borrow().duration;
-        SharedString::from(clock(duration.mul_f32(share.clamp(0.0, 1.0))))
+        let view = view();
+        let view = view.borrow();
+        let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
+        let chapter = super::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
+        match chapter.filter(|title| !title.is_empty()) {
+            Some(title) => format!("{} · {title}", clock(at)).into(),
+            None => SharedString::from(clock(at)),
+        }
     });
 }
 

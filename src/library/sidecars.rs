@@ -25,7 +25,7 @@ const PICTURE_LIMIT: Duration = Duration::from_secs(30);
 const SOUND_LIMIT: Duration = Duration::from_secs(600);
 
 /// Side of a poster's longer edge, in pixels.
-const POSTER: u32 = 480;
+const POSTER: u32 = 400;
 
 /// Width of a storyboard's picture, in pixels.
 const PICTURE_WIDTH: u32 = 160;

@@ -100,8 +100,7 @@ pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) ->
             title: title.into(),
             artist: artist.into(),
             album: album.into(),
-            has_cover: false,
-            timeline: Default::default(),
+            ..MediaFacts::new(MediaKind::Video, 0)
         },
         sources: u32::from(id) - 1,
     }

@@ -28,8 +28,7 @@ fn entry(id: u8, title: &str, size: u64) -> FileEntry {
             title: title.into(),
             artist: String::new(),
             album: String::new(),
-            has_cover: false,
-            timeline: Default::default(),
+            ..MediaFacts::new(MediaKind::Video, 0)
         },
         sources: u32::from(id),
     }

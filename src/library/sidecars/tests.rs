@@ -67,7 +67,7 @@ fn a_film_gets_a_poster_a_storyboard_and_the_subtitles_beside_it() {
     assert_eq!(gain, None);
     let read = |number: usize| std::fs::read(&made[number].path).expect("it was kept");
     let (width, height) = size_of_jpeg(&read(0));
-    assert_eq!(width.max(height), 480, "{width} × {height}");
+    assert_eq!(width.max(height), POSTER as u16, "{width} × {height}");
     let pictures = made[1].sidecar.pictures;
     assert!(pictures > 1);
     let (width, _) = size_of_jpeg(&read(1));

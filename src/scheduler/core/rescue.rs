@@ -24,13 +24,15 @@ use crate::swarm::upload::PRESSING;
 /// round trips.
 const MIN_RESCUE_AGE: Duration = Duration::from_millis(250);
 
+// These four hardly matter within a factor of two (docs/benchmarks.md).
+
 /// What would come no sooner than this before it is needed is late already: to ask
 /// another peer takes time, too.
 const MARGIN: Duration = Duration::from_millis(400);
 
 /// A recall is answered over two uplinks that are full. What is needed within this
 /// time cannot wait for that.
-const RECALL_TAKES: Duration = Duration::from_millis(300);
+const RECALL_TAKES: Duration = Duration::from_millis(600);
 
 /// Only a request that is needed so much later makes room for another.
 const MUCH_LATER: Duration = Duration::from_secs(1);

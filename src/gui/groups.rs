@@ -1,0 +1,241 @@
+//! Albums and artists: music by what it belongs to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use slint::ComponentHandle;
+
+use super::Core;
+use super::apply::{View, update};
+use super::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
+use super::view_model::songs;
+use super::window::view;
+use crate::ids::FileId;
+use crate::media::facts::search_words;
+use crate::media::{FileEntry, SidecarRole};
+use crate::player::Play;
+
+/// What songs are put together by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Not at all.
+    #[default]
+    Files,
+    /// By album.
+    Albums,
+    /// By artist.
+    Artists,
+}
+
+/// An album, or all of an artist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    kind: Kind,
+    /// As the tags say; empty for what has none.
+    name: String,
+    /// Artist of an album, and how many songs there are.
+    pub detail: String,
+    /// Whose picture stands for it.
+    pub poster: Option<FileId>,
+}
+
+impl Group {
+    /// Its name, or that it has none.
+    pub fn title(&self) -> String {
+        match (self.kind, self.name.is_empty()) {
+            (Kind::Artists, true) => "Unknown artist".into(),
+            (_, true) => "No album".into(),
+            _ => self.name.clone(),
+        }
+    }
+
+    fn holds(&self, entry: &FileEntry) -> bool {
+        key(self.kind, entry).to_lowercase() == self.name.to_lowercase()
+    }
+}
+
+fn key(kind: Kind, entry: &FileEntry) -> &str {
+    match kind {
+        Kind::Artists => &entry.facts.artist,
+        Kind::Albums | Kind::Files => &entry.facts.album,
+    }
+}
+
+/// The groups of what holds all words, by name; those without one last.
+pub fn all(entries: &[FileEntry], kind: Kind, search: &str) -> Vec<Group> {
+    let words = search_words(search);
+    let mut groups: BTreeMap<(bool, String), Vec<&FileEntry>> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.matches(&words)) {
+        let name = key(kind, entry).to_lowercase();
+        let songs = groups.entry((name.is_empty(), name)).or_default();
+        songs.push(entry);
+    }
+    let group = |entries: Vec<&FileEntry>| {
+        let artists: BTreeSet<&str> = entries.iter().map(|e| e.facts.artist.as_str()).collect();
+        let albums: BTreeSet<&str> = entries.iter().map(|e| e.facts.album.as_str()).collect();
+        let of = match (kind, artists.len(), albums.len()) {
+            (Kind::Artists, _, 1) => "1 album".into(),
+            (Kind::Artists, _, albums) => format!("{albums} albums"),
+            (_, 1, _) => artists.first().copied().unwrap_or_default().to_owned(),
+            _ => "Various artists".into(),
+        };
+        let parts = [of, songs(entries.len())];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let mut posters = entries
+            .iter()
+            .filter_map(|e| e.facts.sidecar(SidecarRole::Poster));
+        Group {
+            kind,
+            name: key(kind, entries[0]).to_owned(),
+            detail: parts.join(" · "),
+            poster: posters.next().map(|poster| poster.id),
+        }
+    };
+    groups.into_values().map(group).collect()
+}
+
+/// What belongs to a group, in the order of the album.
+pub fn within(entries: &[FileEntry], group: &Group) -> Vec<FileEntry> {
+    let mut found: Vec<FileEntry> = entries.iter().filter(|e| group.holds(e)).cloned().collect();
+    found.sort_by_cached_key(|entry| {
+        let title = entry.display_title().to_lowercase();
+        let facts = &entry.facts;
+        (facts.album.to_lowercase(), facts.track_number, title)
+    });
+    found
+}
+
+/// The groups of the shelf that is looked at, and the one that is open.
+pub(super) fn show(app: &AppWindow, view: &mut View) {
+    let adapter = app.global::<LibraryAdapter>();
+    let entries = &view.overview.catalogue.entries;
+    view.groups = match (view.shelf, &view.open) {
+        (Kind::Files, _) | (_, Some(_)) => Vec::new(),
+        (kind, None) => all(entries, kind, &view.search),
+    };
+    let row = |group: &Group| GroupItem {
+        title: group.title().into(),
+        detail: group.detail.clone().into(),
+        poster: poster(group.poster).into(),
+    };
+    let rows = view.groups.iter().map(row).collect();
+    if let Some(model) = update(adapter.get_groups(), rows) {
+        adapter.set_groups(model);
+    }
+    let open = view.open.as_ref();
+    adapter.set_group_title(open.map(Group::title).unwrap_or_default().into());
+    let detail = open.map(|group| group.detail.clone());
+    adapter.set_group_detail(detail.unwrap_or_default().into());
+    adapter.set_shelf(match view.shelf {
+        Kind::Files => Shelf::Files,
+        Kind::Albums => Shelf::Albums,
+        Kind::Artists => Shelf::Artists,
+    });
+}
+
+/// Where a picture is had, for the window.
+pub(super) fn poster(id: Option<FileId>) -> String {
+    id.map_or(String::new(), |id| id.to_string())
+}
+
+/// Connects what turns from shelf to shelf.
+pub fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<LibraryAdapter>();
+    let weak = app.as_weak();
+    let change = move |change: &dyn Fn(&mut View)| {
+        if let Some(app) = weak.upgrade() {
+            let view = view();
+            let mut view = view.borrow_mut();
+            change(&mut view);
+            app.global::<LibraryAdapter>().set_selected(-1);
+            super::library::show(&app, &mut view);
+        }
+    };
+    let turn = change.clone();
+    adapter.on_show_shelf(move |shelf| {
+        turn(&|view| {
+            view.open = None;
+            view.shelf = match shelf {
+                Shelf::Files => Kind::Files,
+                Shelf::Albums => Kind::Albums,
+                Shelf::Artists => Kind::Artists,
+            };
+        });
+    });
+    let open = change.clone();
+    adapter.on_open_group(move |index| {
+        open(&|view| {
+            let group = usize::try_from(index).ok().and_then(|i| view.groups.get(i));
+            view.open = group.cloned();
+        });
+    });
+    adapter.on_close_group(move || change(&|view| view.open = None));
+    let player = core.player.clone();
+    adapter.on_play_group(move |index| {
+        let view = view();
+        let view = view.borrow();
+        let group = usize::try_from(index).ok().and_then(|i| view.groups.get(i));
+        if let Some(group) = group {
+            let list = within(&view.overview.catalogue.entries, group);
+            player.do_send(Play { list, index: 0 });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{MediaFacts, MediaKind};
+
+    fn song(id: u8, title: &str, artist: &str, album: &str, number: u32) -> FileEntry {
+        FileEntry {
+            id: FileId([id; 32]),
+            name: format!("{title}.flac"),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts {
+                title: title.into(),
+                artist: artist.into(),
+                album: album.into(),
+                track_number: number,
+                ..MediaFacts::new(MediaKind::Audio, 1000)
+            },
+            sources: 1,
+        }
+    }
+
+    fn songs() -> Vec<FileEntry> {
+        vec![
+            song(1, "b", "Them", "First", 2),
+            song(2, "a", "Them", "first", 10),
+            song(3, "c", "Us", "Both", 1),
+            song(4, "d", "Them", "Both", 2),
+            song(5, "e", "Us", "", 0),
+        ]
+    }
+
+    #[test]
+    fn albums_are_put_together_whatever_their_case() {
+        let told = |group: &Group| (group.title(), group.detail.clone());
+        let albums: Vec<_> = all(&songs(), Kind::Albums, "").iter().map(told).collect();
+        let expected = [
+            ("Both", "Various artists · 2 songs"),
+            ("First", "Them · 2 songs"),
+            ("No album", "Us · 1 song"),
+        ];
+        assert_eq!(albums, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+        let artists = all(&songs(), Kind::Artists, "us");
+        let artists: Vec<_> = artists.iter().map(told).collect();
+        assert_eq!(
+            artists,
+            [("Us".to_owned(), "2 albums · 2 songs".to_owned())]
+        );
+    }
+
+    #[test]
+    fn an_album_is_in_its_own_order() {
+        let albums = all(&songs(), Kind::Albums, "");
+        let titles = within(&songs(), &albums[1]);
+        let titles: Vec<_> = titles.iter().map(FileEntry::display_title).collect();
+        assert_eq!(titles, ["b", "a"], "track 2, track 10");
+    }
+}

@@ -1,0 +1,161 @@
+//! One place where a file is read, as if it were here.
+
+use actix::prelude::*;
+use actix_rt::ArbiterHandle;
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::sync::mpsc;
+
+use super::{
+    AwaitChunk, CloseReader, OpenReader, OpenStream, OpenedStream, ReaderId, Scheduler,
+    StreamError, Streams,
+};
+use crate::ids::FileId;
+use crate::media::Geometry;
+use crate::store::{ReadChunk, Store, StoreError};
+
+/// Bytes handed on at once: an HTTP server buffers what it is given, and a player
+/// that stops reading should hold little.
+const SLICE: usize = 64 << 10;
+
+/// How often a chunk that was evicted between arriving and being read is
+/// waited for again.
+const READ_TRIES: usize = 3;
+
+/// Some bytes of a file.
+pub type Slice = Result<Bytes, StreamError>;
+
+/// One place where a player reads. Dropping it tells the scheduler.
+pub struct Reader {
+    id: ReaderId,
+    scheduler: Addr<Scheduler>,
+    store: Addr<Store>,
+    file: FileId,
+    geometry: Geometry,
+    position: u64,
+    end: u64,
+    rest: Bytes,
+}
+
+impl Reader {
+    /// Begins to read bytes `first` to `end` (exclusive) of an opened file.
+    ///
+    /// # Errors
+    /// Its scheduler has ended.
+    pub async fn open(
+        stream: OpenedStream,
+        store: Addr<Store>,
+        first: u64,
+        end: u64,
+    ) -> Result<Self, StreamError> {
+        let opened = stream.scheduler.send(OpenReader).await;
+        let id = opened.map_err(|_| StreamError::Closing)?;
+        Ok(Self {
+            id,
+            scheduler: stream.scheduler,
+            store,
+            file: stream.entry.id,
+            geometry: stream.geometry,
+            position: first,
+            end,
+            rest: Bytes::new(),
+        })
+    }
+
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// What was asked for will not come, or the program ends.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StreamError> {
+        if self.position >= self.end {
+            return Ok(None);
+        }
+        if self.rest.is_empty() {
+            self.rest = self.fetch().await?;
+        }
+        let slice = self.rest.split_to(self.rest.len().min(SLICE));
+        self.position += slice.len() as u64;
+        Ok(Some(slice))
+    }
+
+    /// The rest of the chunk at the position.
+    async fn fetch(&self) -> Result<Bytes, StreamError> {
+        let chunk = self.geometry.chunk_at(self.position);
+        let range = self.geometry.chunk_range(chunk);
+        let mut result = Err(StreamError::Closing);
+        for _ in 0..READ_TRIES {
+            let wait = AwaitChunk {
+                reader: self.id,
+                chunk,
+            };
+            let arrived = self.scheduler.send(wait).await;
+            arrived.map_err(|_| StreamError::Closing)??;
+            let file = self.file;
+            let read = self.store.send(ReadChunk { file, chunk }).await;
+            result = match read.map_err(|_| StreamError::Closing)? {
+                Ok(held) => {
+                    let from = (self.position - range.start) as usize;
+                    let until = (self.end.min(range.end) - range.start) as usize;
+                    return Ok(held.payload.slice(from..until));
+                }
+                Err(StoreError::NotHeld) => Err(StoreError::NotHeld.into()),
+                Err(error) => return Err(error.into()),
+            };
+        }
+        result
+    }
+
+    /// Fetches on the actors' own thread, so that a chunk crosses to the HTTP
+    /// server's once. One slice waits there at most; the next is fetched when it
+    /// is taken.
+    pub fn into_stream(self, actors: &ArbiterHandle) -> impl Stream<Item = Slice> + use<> {
+        let (slices, taken) = mpsc::channel(1);
+        actors.spawn(self.feed(slices));
+        futures_util::stream::unfold(taken, |mut taken| async move {
+            let slice = taken.recv().await?;
+            Some((slice, taken))
+        })
+    }
+
+    /// Until the end, an error, or the player hangs up.
+    async fn feed(mut self, slices: mpsc::Sender<Slice>) {
+        while let Ok(place) = slices.reserve().await {
+            let next = tokio::select! {
+                biased;
+                () = slices.closed() => return,
+                next = self.next() => next,
+            };
+            match next {
+                Ok(Some(bytes)) => place.send(Ok(bytes)),
+                Ok(None) => return,
+                Err(error) => return place.send(Err(error)),
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.scheduler.do_send(CloseReader(self.id));
+    }
+}
+
+/// All of a small file.
+///
+/// # Errors
+/// As [`Reader::next`], and that nobody knows the file.
+pub async fn read_all(
+    streams: &Addr<Streams>,
+    store: Addr<Store>,
+    file: FileId,
+) -> Result<Vec<u8>, StreamError> {
+    let opened = streams.send(OpenStream(file.to_string())).await;
+    let stream = opened.map_err(|_| StreamError::Closing)??;
+    let size = stream.geometry.size();
+    let mut reader = Reader::open(stream, store, 0, size).await?;
+    let mut bytes = Vec::new();
+    while let Some(slice) = reader.next().await? {
+        bytes.extend_from_slice(&slice);
+    }
+    Ok(bytes)
+}
