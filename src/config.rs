@@ -236,6 +236,8 @@ pub struct PlayerConfig {
     pub ffprobe: PathBuf,
     /// Volume at start, 0 to 100.
     pub volume: u32,
+    /// Whether songs sound equally loud: by their tags, else as measured.
+    pub normalise: bool,
     /// How long sound takes from kira to the ear; pictures wait as long.
     pub audio_delay: Span,
 }
@@ -246,6 +248,7 @@ impl Default for PlayerConfig {
             ffmpeg: "ffmpeg".into(),
             ffprobe: "ffprobe".into(),
             volume: 80,
+            normalise: true,
             audio_delay: Span::millis(25),
         }
     }

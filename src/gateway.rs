@@ -68,6 +68,7 @@ impl Gateway {
                 .app_data(sources.clone())
                 .route("/stream/{id}", web::route().to(stream::serve))
                 .route("/stream/{id}/{name}", web::route().to(stream::serve))
+                .route("/sidecar/{id}", web::route().to(stream::serve_sidecar))
                 .route("/library.json", web::get().to(pages::library))
                 .route("/status.json", web::get().to(pages::status))
                 .route("/playlist.m3u8", web::get().to(pages::playlist))
@@ -93,6 +94,11 @@ impl Gateway {
     /// Address of a file for players.
     pub fn url(&self, id: crate::ids::FileId) -> String {
         format!("http://{}/stream/{id}", self.address)
+    }
+
+    /// Where a sidecar is read.
+    pub fn sidecar_url(&self, id: crate::ids::FileId) -> String {
+        format!("http://{}/sidecar/{id}", self.address)
     }
 
     /// Stops serving at once.

@@ -7,15 +7,19 @@
 //!
 //! * [`view_model`]: pure: entries, states and snapshots → what is shown.
 //! * [`screen`]: the player's [`Screen`](crate::player::Screen).
+//! * [`charts`]: small pictures drawn of figures.
 //! * [`observer`]: actor: asks the others how they do, twice a second.
 //! * [`artwork`]: actor: posters and the like, fetched and decoded.
+//! * [`desktop`]: a screen that stays on, other players.
 //! * `media_keys`: the desktop's player controls.
 //! * [`setup`]: the first run.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`], [`library`], [`groups`], [`queue`], [`tracks`]: news → properties.
+//! * [`apply`], [`library`], [`groups`], [`queue`], [`sharing`], [`tracks`]: news → properties.
 
 pub mod apply;
 pub mod artwork;
+pub mod charts;
+pub mod desktop;
 pub mod groups;
 pub mod library;
 #[cfg(target_os = "linux")]
@@ -24,6 +28,7 @@ pub mod observer;
 pub mod queue;
 pub mod screen;
 pub mod setup;
+pub mod sharing;
 pub mod slot;
 pub mod tracks;
 pub mod view_model;
@@ -273,15 +278,16 @@ async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyho
     let player = {
         let data_dir = config.data_dir();
         let (config, gateway) = (config.player.clone(), gateway.clone());
-        let starving = node.sources.streams.clone().recipient();
+        let streams = node.sources.streams.clone();
         let history = HistoryFile::open(&data_dir)
             .inspect_err(|error| tracing::warn!(%error, "nothing played will be remembered"))
             .ok();
         Player::start_in_arbiter(&arbiter.handle(), move |_| {
-            Player::new(config, gateway, shown, starving, history)
+            Player::new(config, gateway, shown, streams, history)
         })
     };
     Observer::new(node.sources.clone(), screen.clone()).start();
+    actix_rt::spawn(desktop::keep_awake(screen.states()));
     #[cfg(target_os = "linux")]
     actix_rt::spawn(media_keys::run(player.clone(), screen.states()));
     let artwork = Artwork::new(node.sources.clone(), screen.clone()).start();

@@ -52,6 +52,11 @@ pub enum AddError {
 #[rtype(result = "()")]
 pub struct RemoveFolder(pub PathBuf);
 
+/// Stops looking at files after the present one, or goes on.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Pause(pub bool);
+
 /// Something on disk may have changed: look again soon.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
@@ -75,6 +80,10 @@ pub struct LibrarySnapshot {
     pub hashing: Option<Hashing>,
     /// Files that wait to be looked at.
     pub waiting: usize,
+    /// Their bytes.
+    pub waiting_bytes: u64,
+    /// Whether a person stopped it.
+    pub paused: bool,
     /// The file whose poster, storyboard or waveform is being made.
     pub making: Option<PathBuf>,
     /// Files that wait for theirs.
@@ -110,6 +119,8 @@ pub struct Hashing {
     pub done: u64,
     /// Bytes in all.
     pub total: u64,
+    /// Bytes a second since it was begun; 0 at first.
+    pub rate: u64,
 }
 
 /// Name of the file in the data directory that lists what was skipped, for

@@ -8,6 +8,7 @@
 //!   frame to show, wait for or drop.
 //! * [`sound`]: kira: the device, or a paced silence where there is none.
 //! * [`process`]: an ffmpeg child that never outlives us.
+//! * [`cover`]: the picture embedded in a song.
 //! * [`audio`], [`video`]: the two halves of a pipeline, on threads of their own.
 //! * [`pipeline`]: one run of both from one position, with its generation.
 //! * [`tracks`]: pure: which sound and subtitles are chosen.
@@ -20,6 +21,7 @@
 pub mod actor;
 pub mod audio;
 pub mod clock;
+pub mod cover;
 pub mod history;
 pub mod pipeline;
 pub mod ppm;
@@ -127,6 +129,8 @@ pub trait Screen: Send + Sync {
     fn changed(&self, state: PlayerSnapshot);
     /// What comes next has changed.
     fn queue_changed(&self, queue: QueueSnapshot);
+    /// Something happened that the person should know of.
+    fn tell(&self, what: String);
     /// How far files were played, the last played first.
     fn history_changed(&self, seen: Vec<(FileId, Seen)>);
 }

@@ -94,6 +94,12 @@ pub struct AwaitChunk {
 #[rtype(result = "()")]
 pub struct FetchWhole(pub bool);
 
+/// Fetches the beginning of a file, so many bytes, before anybody reads it; in place
+/// of what was fetched ahead before. `None` to give that up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct FetchAhead(pub Option<(FileId, u64)>);
+
 /// A player has nothing to show though time should pass; if what it needs is here, that
 /// is a stall of its decoder.
 #[derive(Debug, Clone, Copy, Message)]

@@ -23,7 +23,7 @@ pub use message::{
 };
 
 /// Version spoken; both sides must have the same.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Program and version, for the other side's log.
 pub const AGENT: &str = concat!("swarmplay/", env!("CARGO_PKG_VERSION"));

@@ -4,7 +4,9 @@ mod common;
 
 use common::{client, eventually, noise, open, run, tracker};
 use swarmplay::config::Size;
+use swarmplay::gateway::Sources;
 use swarmplay::media::SidecarRole;
+use swarmplay::scheduler::reader::read_sidecar;
 use swarmplay::store::StoreState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -194,6 +196,28 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
             "{head}"
         );
         assert!(body.starts_with(&[0xff, 0xd8]), "a JPEG");
+        let (head, _) = ask(http, &format!("GET /sidecar/{id} HTTP/1.1")).await;
+        assert!(head.contains("200 ok"), "{head}");
+        let find = swarmplay::announcer::FindEntry("Harbour.mp4".into());
+        let film = viewer
+            .sources
+            .announcer
+            .send(find)
+            .await
+            .expect("announcer");
+        let film = film.expect("it is there").id;
+        let (head, _) = ask(http, &format!("GET /sidecar/{film} HTTP/1.1")).await;
+        assert!(head.contains("404"), "a film is no sidecar: {head}");
+        let Sources {
+            announcer,
+            streams,
+            store,
+            ..
+        } = viewer.sources.clone();
+        let refused = read_sidecar(&announcer, &streams, store.clone(), film).await;
+        assert!(refused.is_err(), "nobody wants a film in memory");
+        let read = read_sidecar(&announcer, &streams, store, id).await;
+        assert_eq!(read.expect("it is here"), body);
         let (_, listed) = ask(http, "GET /playlist.m3u8 HTTP/1.1").await;
         assert!(!String::from_utf8_lossy(&listed).contains("poster"));
 
@@ -207,6 +231,58 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
 
         std::fs::remove_file(&subtitles).expect("removed");
         eventually("no subtitles", || named(SidecarRole::Subtitles, false)).await;
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn sidecars_are_made_once_and_streams_of_them_do_not_stay_open() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let media = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
+    let folder = at("server");
+    std::fs::create_dir_all(&folder).expect("folder");
+    let song = "Estuary - 02 Slow Orbit.flac";
+    std::fs::copy(media.join(song), folder.join(song)).expect("copied");
+    run(async {
+        let waveform = |node: &swarmplay::app::Node| {
+            let announcer = node.sources.announcer.clone();
+            async move {
+                let find = swarmplay::announcer::FindEntry(song.into());
+                let entry = announcer.send(find).await.expect("announcer")?;
+                let sidecar = entry.facts.sidecar(SidecarRole::Waveform).cloned();
+                sidecar.map(|sidecar| (sidecar.id, entry.facts.gain_cdb))
+            }
+        };
+        let server = tracker(&at("dt"), &[&folder]).await;
+        let before = eventually("a waveform", || waveform(&server)).await;
+        assert!(before.1.is_some(), "its loudness was measured");
+        let made = std::fs::metadata(at("dt").join("sidecars").join(before.0.to_string()));
+        let made = made.expect("it is kept").modified().expect("a time");
+        server.stop().await;
+
+        let server = tracker(&at("dt"), &[&folder]).await;
+        let after = eventually("the same again", || waveform(&server)).await;
+        assert_eq!(after, before);
+        let again = std::fs::metadata(at("dt").join("sidecars").join(before.0.to_string()));
+        assert_eq!(again.expect("kept").modified().expect("a time"), made);
+
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        eventually("the entry", || waveform(&viewer)).await;
+        let Sources {
+            announcer,
+            streams,
+            store,
+            ..
+        } = viewer.sources.clone();
+        let read = read_sidecar(&announcer, &streams, store, before.0).await;
+        assert_eq!(read.expect("it is fetched").len(), 600);
+        eventually("no stream open", || async {
+            let open = streams.send(swarmplay::scheduler::StreamsState).await;
+            open.expect("streams").is_empty().then_some(())
+        })
+        .await;
         viewer.stop().await;
         server.stop().await;
     });

@@ -59,6 +59,8 @@ impl Screen for Notes {
 
     fn queue_changed(&self, _: QueueSnapshot) {}
 
+    fn tell(&self, _: String) {}
+
     fn history_changed(&self, _: Vec<(FileId, Seen)>) {}
 }
 
@@ -67,8 +69,8 @@ fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>,
     change(&mut config);
     let notes = Arc::new(Notes::default());
     let gateway = node.gateway.clone().expect("gateway");
-    let starving = node.sources.streams.clone().recipient();
-    let player = Player::new(config, gateway, notes.clone(), starving, None);
+    let streams = node.sources.streams.clone();
+    let player = Player::new(config, gateway, notes.clone(), streams, None);
     (player.start(), notes)
 }
 

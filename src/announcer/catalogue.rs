@@ -22,6 +22,10 @@ impl Catalogue {
 
     /// Takes in what the tracker says.
     pub fn apply(&mut self, delta: CatalogueDelta) {
+        // How many clients there are is no change of what there is.
+        if delta.reset || !delta.changed.is_empty() || !delta.removed.is_empty() {
+            self.version += 1;
+        }
         if delta.reset {
             self.others.clear();
         }
@@ -31,11 +35,15 @@ impl Catalogue {
         for id in delta.removed {
             self.others.remove(&id);
         }
-        self.version += 1;
     }
 
     /// Takes in a change of our own list.
     pub fn apply_own(&mut self, publish: &Publish) {
+        let listed = |entry: &FileEntry| entry.facts.kind.is_listed(None);
+        let gone = |id: &FileId| self.own.get(id).is_some_and(listed);
+        if publish.reset || publish.added.iter().any(listed) || publish.removed.iter().any(gone) {
+            self.version += 1;
+        }
         if publish.reset {
             self.own.clear();
         }
@@ -45,7 +53,6 @@ impl Catalogue {
         for id in &publish.removed {
             self.own.remove(id);
         }
-        self.version += 1;
     }
 
     /// Our own files.

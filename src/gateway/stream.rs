@@ -10,8 +10,9 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 
 use super::Sources;
+use crate::announcer::FindEntry;
 use crate::ids::FileId;
-use crate::media::FileEntry;
+use crate::media::{FileEntry, MediaKind};
 use crate::scheduler::reader::Reader;
 use crate::scheduler::{OpenStream, StreamError};
 
@@ -39,6 +40,22 @@ fn wanted(request: &HttpRequest, size: u64) -> Wanted {
                 .map_or(Wanted::Nothing, |(first, last)| Wanted::Part(first, last)),
         },
         _ => Wanted::All,
+    }
+}
+
+/// Answers GET and HEAD for a sidecar, and for nothing else: its id comes from an entry
+/// that somebody wrote, and may be that of a film.
+pub(super) async fn serve_sidecar(
+    request: HttpRequest,
+    path: web::Path<Vec<String>>,
+    sources: web::Data<Sources>,
+) -> HttpResponse {
+    let id = path.first().cloned().unwrap_or_default();
+    let found = sources.announcer.send(FindEntry(id.clone())).await;
+    let entry = found.ok().flatten();
+    match entry.filter(|entry| entry.facts.kind == MediaKind::Sidecar) {
+        Some(entry) if entry.id.to_string() == id => serve(request, path, sources).await,
+        _ => HttpResponse::NotFound().body("no such sidecar\n"),
     }
 }
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
 
+use super::charts::{self, Buffers};
 use super::observer::Overview;
 use super::ui::{
-    AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, SharedRow, SharingAdapter,
-    ShellAdapter, SwarmAdapter, Theme,
+    AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
 use super::view_model::{self as show, Held, Sort};
 use super::window::view;
+use crate::gateway::Gateway;
 use crate::ids::FileId;
-use crate::library::LibrarySnapshot;
 use crate::media::{FileEntry, MediaKind};
 use crate::player::{Phase, PlayerSnapshot, Seen};
 use crate::scheduler::{StallCause, StreamSnapshot};
@@ -23,13 +23,6 @@ use crate::swarm::SwarmSnapshot;
 
 /// Pieces the seek bar can tell apart.
 const BAR_CELLS: u32 = 400;
-
-/// Pieces of the chunk map: four rows of 54, read like text.
-const MAP_COLUMNS: u32 = 54;
-const MAP_ROWS: u32 = 4;
-
-/// Pixels of a piece, the last of which is a gap.
-const MAP_PITCH: u32 = 6;
 
 /// What the window shows, as far as callbacks need to know.
 pub struct View {
@@ -47,6 +40,10 @@ pub struct View {
     pub position: Duration,
     /// Length of what plays.
     pub duration: Duration,
+    /// Where other players find streams.
+    pub(super) gateway: Option<Gateway>,
+    /// The buffer over the last minutes.
+    pub(super) buffers: Buffers,
     /// What plays.
     pub(super) playing: Option<FileEntry>,
     /// Whether there is time to fetch its storyboard.
@@ -87,6 +84,8 @@ impl Default for View {
             shown: Vec::new(),
             position: Duration::ZERO,
             duration: Duration::ZERO,
+            gateway: None,
+            buffers: Buffers::default(),
             playing: None,
             storyboard_wanted: false,
             shelf: Default::default(),
@@ -118,6 +117,15 @@ impl View {
             .streams
             .iter()
             .find(|stream| stream.file == file)
+    }
+
+    /// Remembers how much is ahead right now.
+    fn note_buffer(&mut self) {
+        let stream = self.current_stream();
+        let ahead = stream.map(|stream| show::from_playhead(stream, self.position, self.duration));
+        if let Some(stream) = ahead {
+            self.buffers.push(stream.buffer);
+        }
     }
 
     fn current_stream(&self) -> Option<&StreamSnapshot> {
@@ -161,7 +169,8 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     view.overview = overview;
     super::library::show(app, &mut view);
     status(app, &view.overview);
-    sharing(app, &mut view);
+    super::sharing::show(app, &mut view);
+    view.note_buffer();
     swarm(app, &view);
     super::artwork::when_there_is_time(app, &mut view);
 }
@@ -195,55 +204,6 @@ fn status(app: &AppWindow, overview: &Overview) {
         shared => format!("Sharing {shared} files"),
     };
     shell.set_sharing_text(text.into());
-}
-
-fn sharing(app: &AppWindow, view: &mut View) {
-    let adapter = app.global::<SharingAdapter>();
-    let library: &LibrarySnapshot = &view.overview.library;
-    let folders = library
-        .folders
-        .iter()
-        .map(|folder| folder.display().to_string().into());
-    update_rows!(adapter, get_folders, set_folders, folders.collect());
-    let skipped = library.skipped.iter().map(|skipped| SharedRow {
-        name: name_of(&skipped.path).into(),
-        detail: skipped.reason.clone().into(),
-        problem: true,
-    });
-    let shared = library.shared.iter().map(|shared| SharedRow {
-        name: name_of(&shared.path).into(),
-        detail: show::size(shared.entry.size).into(),
-        problem: false,
-    });
-    update_rows!(
-        adapter,
-        get_files,
-        set_files,
-        skipped.chain(shared).collect()
-    );
-    let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
-    let summary = match library.shared.len() {
-        0 => "Nothing is shared yet".into(),
-        1 => format!("1 file, {}", show::size(bytes)),
-        count => format!("{count} files, {}", show::size(bytes)),
-    };
-    adapter.set_summary(summary.into());
-    adapter.set_hashing(library.hashing.is_some());
-    if let Some(hashing) = &library.hashing {
-        let left = match library.waiting {
-            0 => String::new(),
-            waiting => format!(", {waiting} more to come"),
-        };
-        let text = format!("Looking at {}{left}", name_of(&hashing.path));
-        adapter.set_hashing_text(text.into());
-        adapter.set_progress(hashing.done as f32 / hashing.total.max(1) as f32);
-    }
-    view.folders = library.folders.clone();
-}
-
-fn name_of(path: &std::path::Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 /// The swarm panel, the seek bar's segments and the buffer.
@@ -288,7 +248,10 @@ fn swarm(app: &AppWindow, view: &View) {
     let (from_viewers, split) = show::split(stream);
     adapter.set_from_viewers(from_viewers);
     adapter.set_split_text(split.into());
-    adapter.set_chunk_map(chunk_map(stream, app.global::<Theme>().get_dark()));
+    let dark = app.global::<Theme>().get_dark();
+    adapter.set_chunk_map(charts::chunk_map(stream, dark));
+    adapter.set_buffer_graph(view.buffers.draw(dark));
+    adapter.set_graph_text(view.buffers.text().into());
     adapter.set_has_map(true);
     app.global::<ShellAdapter>()
         .set_buffer_text(buffer.clone().into());
@@ -306,38 +269,6 @@ fn swarm(app: &AppWindow, view: &View) {
         },
     });
     update_rows!(player, get_segments, set_segments, segments.collect());
-}
-
-/// A square a piece, in the colours of `ui/theme.slint`.
-fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
-    let gap = match dark {
-        true => Rgb8Pixel::new(0x15, 0x18, 0x1e),
-        false => Rgb8Pixel::new(0xff, 0xff, 0xff),
-    };
-    let colour = |held: Held| match (held, dark) {
-        (Held::Here, true) => Rgb8Pixel::new(0xff, 0xb0, 0x8f),
-        (Held::Here, false) => Rgb8Pixel::new(0xe9, 0xa3, 0x83),
-        (Held::Coming, true) => Rgb8Pixel::new(0x4a, 0xa3, 0xff),
-        (Held::Coming, false) => Rgb8Pixel::new(0x17, 0x69, 0xc2),
-        (Held::InSwarm, true) => Rgb8Pixel::new(0x4a, 0x54, 0x68),
-        (Held::InSwarm, false) => Rgb8Pixel::new(0xa9, 0xb1, 0xc0),
-        (Held::Nobody, true) => Rgb8Pixel::new(0x20, 0x24, 0x2c),
-        (Held::Nobody, false) => Rgb8Pixel::new(0xdf, 0xe2, 0xe9),
-    };
-    let cells = show::cells(stream, MAP_COLUMNS * MAP_ROWS);
-    let (width, height) = (MAP_COLUMNS * MAP_PITCH, MAP_ROWS * MAP_PITCH);
-    let mut pixels = SharedPixelBuffer::new(width, height);
-    for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
-        let (x, y) = (index as u32 % width, index as u32 / width);
-        let in_gap = x % MAP_PITCH == MAP_PITCH - 1 || y % MAP_PITCH == MAP_PITCH - 1;
-        let cell = y / MAP_PITCH * MAP_COLUMNS + x / MAP_PITCH;
-        *pixel = if in_gap {
-            gap
-        } else {
-            colour(cells[cell as usize])
-        };
-    }
-    Image::from_rgb8(pixels)
 }
 
 /// How far files were played.
@@ -396,6 +327,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     let file = state.entry.as_ref().map(|entry| entry.id);
     if file != view.current {
         view.current = file;
+        view.buffers = Buffers::default();
         adapter.set_has_picture(false);
         adapter.set_has_cover(false);
         adapter.set_buffer_text(Default::default());

@@ -5,9 +5,8 @@
 //! first, since it is what is seen now; what is long out of sight is dropped.
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
-use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use lru::LruCache;
@@ -24,20 +23,28 @@ use super::window::view;
 use crate::gateway::Sources;
 use crate::ids::FileId;
 use crate::media::SidecarRole;
-use crate::scheduler::reader::read_all;
+use crate::scheduler::reader::read_sidecar;
 
 /// Pictures fetched at once: they are small, and a film plays meanwhile.
 const AT_ONCE: usize = 3;
 
-/// Pictures that wait; a window shows no more rows.
-const MAX_WAITING: usize = 60;
+/// Pictures that wait; hardly a window shows more at once.
+const MAX_WAITING: usize = 250;
 
-/// Pictures kept decoded, of some 270 KB each.
-const MAX_KEPT: usize = 120;
+/// Bytes of pictures kept decoded: some 300 posters, more than a large window shows.
+const MAX_KEPT: usize = 96 << 20;
 
-/// Largest picture that is decoded, in pixels: a storyboard of tall pictures.
-const MAX_WIDTH: usize = 2000;
-const MAX_HEIGHT: usize = 4000;
+/// Longest wait for one picture; then it is somebody else's turn.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Time after which what could not be had is asked for again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Largest poster that is decoded, in pixels.
+const MAX_POSTER: (usize, usize) = (800, 800);
+
+/// Largest storyboard: ten tall pictures in each of ten rows.
+const MAX_SHEET: (usize, usize) = (1600, 3200);
 
 /// Film that is here ahead of the playhead before anything else is fetched.
 const ENOUGH: Duration = Duration::from_secs(8);
@@ -63,8 +70,19 @@ pub enum Pixels {
 pub struct Art {
     /// Which sidecar.
     pub id: FileId,
-    /// `None` if it cannot be had.
-    pub pixels: Option<Pixels>,
+    /// The picture, or why there is none.
+    pub found: Found,
+}
+
+/// What came of asking for a picture.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Here it is.
+    Here(Pixels),
+    /// It cannot be had now.
+    Missing,
+    /// Others were asked for later, and it was never looked for.
+    Dropped,
 }
 
 /// Asks for the picture of a sidecar.
@@ -103,9 +121,11 @@ impl Artwork {
             };
             self.fetching.insert(id);
             let made = make(self.sources.clone(), id, role);
-            ctx.spawn(made.into_actor(self).map(move |pixels, actor, ctx| {
+            let made = tokio::time::timeout(PATIENCE, made);
+            ctx.spawn(made.into_actor(self).map(move |made, actor, ctx| {
                 actor.fetching.remove(&id);
-                actor.screen.art(Art { id, pixels });
+                let found = made.ok().flatten().map_or(Found::Missing, Found::Here);
+                actor.screen.art(Art { id, found });
                 actor.next(ctx);
             }));
         }
@@ -113,12 +133,19 @@ impl Artwork {
 }
 
 async fn make(sources: Sources, id: FileId, role: SidecarRole) -> Option<Pixels> {
-    let read = read_all(&sources.streams, sources.store, id).await;
+    let Sources {
+        announcer,
+        streams,
+        store,
+        ..
+    } = sources;
+    let read = read_sidecar(&announcer, &streams, store, id).await;
     let bytes = read
         .inspect_err(|error| tracing::debug!(%error, ?role, "no picture"))
         .ok()?;
     let decode = move || match role {
-        SidecarRole::Poster | SidecarRole::Storyboard => photograph(&bytes).map(Pixels::Opaque),
+        SidecarRole::Poster => photograph(&bytes, MAX_POSTER).map(Pixels::Opaque),
+        SidecarRole::Storyboard => photograph(&bytes, MAX_SHEET).map(Pixels::Opaque),
         SidecarRole::Waveform => Some(Pixels::Shape(waveform(&bytes))),
         SidecarRole::Subtitles => None,
     };
@@ -127,10 +154,10 @@ async fn make(sources: Sources, id: FileId, role: SidecarRole) -> Option<Pixels>
 }
 
 /// Decodes a JPEG; `None` for anything else, and for one that is too large.
-fn photograph(bytes: &[u8]) -> Option<SharedPixelBuffer<Rgb8Pixel>> {
+fn photograph(bytes: &[u8], most: (usize, usize)) -> Option<SharedPixelBuffer<Rgb8Pixel>> {
     let options = DecoderOptions::default()
-        .set_max_width(MAX_WIDTH)
-        .set_max_height(MAX_HEIGHT)
+        .set_max_width(most.0)
+        .set_max_height(most.1)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let pixels = decoder.decode().ok()?;
@@ -180,9 +207,8 @@ impl Handler<WantArt> for Artwork {
         if self.waiting.len() > MAX_WAITING
             && let Some(dropped) = self.waiting.pop_front()
         {
-            // The window may ask for it again.
-            let (id, pixels) = (dropped.id, None);
-            self.screen.art(Art { id, pixels });
+            let (id, found) = (dropped.id, Found::Dropped);
+            self.screen.art(Art { id, found });
         }
         self.next(ctx);
     }
@@ -190,50 +216,68 @@ impl Handler<WantArt> for Artwork {
 
 /// What the window has of pictures, on its own thread.
 struct Shelf {
+    /// The least lately shown first to go; bounded by their bytes.
     kept: LruCache<FileId, Image>,
-    asked: HashSet<FileId>,
+    bytes: usize,
+    asked: HashMap<FileId, Instant>,
     actor: Option<Addr<Artwork>>,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
         Self {
-            kept: LruCache::new(NonZeroUsize::new(MAX_KEPT).expect("not zero")),
-            asked: HashSet::new(),
+            kept: LruCache::unbounded(),
+            bytes: 0,
+            asked: HashMap::new(),
             actor: None,
         }
     }
 }
 
+/// Bytes of a picture, as if each pixel had four.
+fn weight(image: &Image) -> usize {
+    let size = image.size();
+    size.width as usize * size.height as usize * 4
+}
+
 impl Shelf {
     /// The picture of a sidecar, if it is here; else it is asked for.
-    pub fn picture(&mut self, id: FileId, role: SidecarRole) -> Option<Image> {
-        let kept = self.kept.get(&id).cloned();
-        if kept.is_none()
-            && self.asked.insert(id)
-            && let Some(actor) = &self.actor
-        {
-            actor.do_send(WantArt { id, role });
+    pub fn picture(&mut self, id: FileId, role: SidecarRole, now: Instant) -> Option<Image> {
+        if let Some(image) = self.kept.get(&id) {
+            return Some(image.clone());
         }
-        kept
+        let asked = self.asked.get(&id);
+        let again = asked.is_none_or(|asked| now.saturating_duration_since(*asked) >= AGAIN);
+        if again {
+            self.asked.insert(id, now);
+            if let Some(actor) = &self.actor {
+                actor.do_send(WantArt { id, role });
+            }
+        }
+        None
     }
 
     /// Takes in what came.
     pub fn put(&mut self, art: Art) {
-        let Some(pixels) = art.pixels else {
-            return;
+        let image = match art.found {
+            Found::Here(Pixels::Opaque(pixels)) => Image::from_rgb8(pixels),
+            Found::Here(Pixels::Shape(pixels)) => Image::from_rgba8(pixels),
+            Found::Missing => return,
+            Found::Dropped => {
+                self.asked.remove(&art.id);
+                return;
+            }
         };
         self.asked.remove(&art.id);
-        let image = match pixels {
-            Pixels::Opaque(pixels) => Image::from_rgb8(pixels),
-            Pixels::Shape(pixels) => Image::from_rgba8(pixels),
-        };
-        self.kept.put(art.id, image);
-    }
-
-    /// What could not be had is asked for again.
-    pub fn retry(&mut self) {
-        self.asked.clear();
+        self.bytes += weight(&image);
+        if let Some(before) = self.kept.put(art.id, image) {
+            self.bytes -= weight(&before);
+        }
+        while self.bytes > MAX_KEPT
+            && let Some((_, image)) = self.kept.pop_lru()
+        {
+            self.bytes -= weight(&image);
+        }
     }
 }
 
@@ -248,8 +292,10 @@ pub fn connect(app: &AppWindow, actor: Addr<Artwork>) {
     SHELF.with_borrow_mut(|shelf| shelf.actor = Some(actor));
     app.global::<LibraryAdapter>().on_poster(|id, _| {
         let id: Option<FileId> = id.parse().ok();
-        let poster =
-            id.and_then(|id| SHELF.with_borrow_mut(|shelf| shelf.picture(id, SidecarRole::Poster)));
+        let poster = id.and_then(|id| {
+            let (role, now) = (SidecarRole::Poster, Instant::now());
+            SHELF.with_borrow_mut(|shelf| shelf.picture(id, role, now))
+        });
         poster.unwrap_or_default()
     });
     let weak = app.as_weak();
@@ -268,11 +314,6 @@ pub fn arrived(app: &AppWindow, arts: Vec<Art>) {
     let adapter = app.global::<LibraryAdapter>();
     adapter.set_art_version(adapter.get_art_version().wrapping_add(1));
     beside_the_film(app, &view().borrow());
-}
-
-/// What could not be had is asked for again.
-pub(super) fn retry() {
-    SHELF.with_borrow_mut(Shelf::retry);
 }
 
 /// What plays is far ahead enough: now its storyboard may be fetched.
@@ -301,7 +342,7 @@ pub(super) fn beside_the_film(app: &AppWindow, view: &View) {
     };
     let picture = |role| {
         let id = named(role)?.id;
-        SHELF.with_borrow_mut(|shelf| shelf.picture(id, role))
+        SHELF.with_borrow_mut(|shelf| shelf.picture(id, role, Instant::now()))
     };
     let pictures = named(SidecarRole::Storyboard).map_or(0, |sidecar| sidecar.pictures);
     adapter.set_storyboard_pictures(i32::try_from(pictures).unwrap_or(0));
@@ -332,23 +373,45 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_none() {
-        assert!(photograph(b"\xff\xd8 no picture").is_none());
-        assert!(photograph(b"").is_none());
+        assert!(photograph(b"\xff\xd8 no picture", MAX_POSTER).is_none());
+        assert!(photograph(b"", MAX_POSTER).is_none());
     }
 
     #[test]
-    fn what_came_is_there_and_what_did_not_is_asked_for_again() {
+    fn what_came_is_there_and_what_did_not_is_asked_for_again_later() {
         let mut shelf = Shelf::default();
         let (id, role) = (FileId([1; 32]), SidecarRole::Poster);
-        assert!(shelf.picture(id, role).is_none());
-        assert!(shelf.asked.contains(&id));
-        let pixels = None;
-        shelf.put(Art { id, pixels });
-        assert!(shelf.asked.contains(&id), "not again and again");
-        shelf.retry();
-        assert!(shelf.picture(id, role).is_none());
-        let pixels = Some(Pixels::Opaque(SharedPixelBuffer::new(2, 2)));
-        shelf.put(Art { id, pixels });
-        assert!(shelf.picture(id, role).is_some());
+        let start = Instant::now();
+        let asks = |shelf: &mut Shelf, after: Duration| {
+            let before = shelf.asked.get(&id).copied();
+            assert!(shelf.picture(id, role, start + after).is_none());
+            shelf.asked.get(&id).copied() != before
+        };
+        assert!(asks(&mut shelf, Duration::ZERO));
+        let found = Found::Missing;
+        shelf.put(Art { id, found });
+        assert!(!asks(&mut shelf, AGAIN / 2), "not again and again");
+        assert!(asks(&mut shelf, AGAIN));
+        let found = Found::Dropped;
+        shelf.put(Art { id, found });
+        assert!(asks(&mut shelf, AGAIN), "at once, as nobody looked for it");
+        let found = Found::Here(Pixels::Opaque(SharedPixelBuffer::new(2, 2)));
+        shelf.put(Art { id, found });
+        assert!(shelf.picture(id, role, start).is_some());
+    }
+
+    #[test]
+    fn pictures_are_bounded_by_their_bytes() {
+        let mut shelf = Shelf::default();
+        let id = |number: u8| FileId([number; 32]);
+        for number in 0..40 {
+            let found = Found::Here(Pixels::Opaque(SharedPixelBuffer::new(1600, 900)));
+            let id = id(number);
+            shelf.put(Art { id, found });
+            shelf.picture(FileId([0; 32]), SidecarRole::Storyboard, Instant::now());
+        }
+        assert!(shelf.bytes <= MAX_KEPT && shelf.bytes > MAX_KEPT / 2);
+        assert!(shelf.kept.contains(&id(0)), "it was looked at all the time");
+        assert!(!shelf.kept.contains(&id(1)));
     }
 }

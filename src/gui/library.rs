@@ -49,7 +49,6 @@ pub fn show(app: &AppWindow, view: &mut View) {
     if view.rows_of.as_ref() == Some(&key) {
         refresh(app, view);
     } else {
-        super::artwork::retry();
         groups::show(app, view);
         rebuild(app, view);
         view.rows_of = Some(key);
@@ -76,9 +75,14 @@ fn rebuild(app: &AppWindow, view: &mut View) {
     let entries = &view.overview.catalogue.entries;
     view.shown = match &view.open {
         Some(group) => {
-            let found = groups::within(entries, group);
+            let mut found = groups::within(entries, group);
             let words = search_words(&view.search);
-            found.into_iter().filter(|e| e.matches(&words)).collect()
+            found.retain(|entry| entry.matches(&words));
+            // An album has an order of its own unless another is asked for.
+            match (view.sort, view.descending) {
+                (show::Sort::Title, false) => found,
+                (sort, descending) => show::filter_and_sort(&found, "", sort, descending),
+            }
         }
         None => show::filter_and_sort(entries, &view.search, view.sort, view.descending),
     };

@@ -150,6 +150,10 @@ impl Screen for WindowScreen {
         self.post(|slots| &slots.queue, queue, super::queue::show);
     }
 
+    fn tell(&self, what: String) {
+        self.toast(what);
+    }
+
     fn history_changed(&self, seen: Vec<(FileId, Seen)>) {
         self.post(|slots| &slots.history, seen, apply::history);
     }

@@ -84,6 +84,9 @@ pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
     if let Some(model) = update(adapter.get_chapters(), marks) {
         adapter.set_chapters(model);
     }
+    let address = view.gateway.as_ref().zip(view.playing.as_ref());
+    let address = address.map(|(gateway, entry)| gateway.url(entry.id));
+    adapter.set_address(address.unwrap_or_default().into());
     super::artwork::beside_the_film(app, view);
 }
 
@@ -126,7 +129,7 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
                 .enumerate()
                 .map(|(n, t)| sound_name(n, t)),
         );
-        for (number, track) in facts.subtitles.iter().enumerate() {
+        for (number, track) in facts.all_subtitles().iter().enumerate() {
             if is_text(track) {
                 words.push(subtitle_name(number, track));
                 numbers.push(number);

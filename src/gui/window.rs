@@ -1,22 +1,19 @@
 //! Builds the window and connects its callbacks to the actors.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::rc::Rc;
 
-use actix::Addr;
 use anyhow::Context;
 use slint::{ComponentHandle, SharedString};
 
+use super::Core;
 use super::apply::{self, View};
 use super::ui::{
-    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, SharingAdapter,
-    ShellAdapter, SortColumn,
+    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
+    SortColumn,
 };
 use super::view_model::{Sort, clock};
-use super::{Core, beside_the_window};
-use crate::config::{Config, Theme, edit};
-use crate::library::{AddFolder, Library, LibraryState, RemoveFolder};
+use crate::config::{Config, Theme};
 use crate::media::MediaKind;
 use crate::player::{Control, Play};
 
@@ -101,7 +98,9 @@ pub fn connect(app: &AppWindow, core: &Core) {
     connect_library(app, core);
     connect_continue(app, core);
     connect_player(app, core);
-    connect_sharing(app, core);
+    super::sharing::connect(app, core);
+    view().borrow_mut().gateway = Some(core.gateway.clone());
+    super::desktop::connect(app, core);
     super::groups::connect(app, core);
     super::artwork::connect(app, core.artwork.clone());
     super::queue::connect(app, core);
@@ -211,78 +210,5 @@ fn connect_player(app: &AppWindow, core: &Core) {
             Some(title) => format!("{} · {title}", clock(at)).into(),
             None => SharedString::from(clock(at)),
         }
-    });
-}
-
-/// Writes the shared folders to the user's file, as they are now.
-async fn keep_folders(library: Addr<Library>, file: Option<PathBuf>) -> Result<(), String> {
-    let Some(file) = file else {
-        return Ok(());
-    };
-    let state = library
-        .send(LibraryState)
-        .await
-        .map_err(|e| e.to_string())?;
-    let folders = state
-        .folders
-        .iter()
-        .map(|folder| folder.display().to_string());
-    let changes = vec![("library", "folders", folders.collect())];
-    edit::set(&file, changes).map_err(|error| format!("It is shared, but not kept: {error}"))
-}
-
-fn connect_sharing(app: &AppWindow, core: &Core) {
-    let adapter = app.global::<SharingAdapter>();
-    let (weak, library, file) = (
-        app.as_weak(),
-        core.sources.library.clone(),
-        core.file.clone(),
-    );
-    adapter.set_kept(file.is_some());
-    adapter.on_add(move |path| {
-        let add = library.send(AddFolder(path.trim().into()));
-        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
-        beside_the_window(async move {
-            let added = match add.await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            let shared = added.is_ok();
-            let kept = match added {
-                Ok(()) => keep_folders(library, file).await,
-                error => error,
-            };
-            if let Some(app) = weak.upgrade() {
-                let adapter = app.global::<SharingAdapter>();
-                if shared {
-                    adapter.set_path(SharedString::default());
-                }
-                adapter.set_error(kept.err().unwrap_or_default().into());
-            }
-        });
-    });
-    let (weak, library, file) = (
-        app.as_weak(),
-        core.sources.library.clone(),
-        core.file.clone(),
-    );
-    adapter.on_remove(move |index| {
-        let folders = view().borrow().folders.clone();
-        let folder = usize::try_from(index)
-            .ok()
-            .and_then(|i| folders.get(i).cloned());
-        let Some(folder) = folder else {
-            return;
-        };
-        library.do_send(RemoveFolder(folder));
-        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
-        beside_the_window(async move {
-            let kept = keep_folders(library, file).await;
-            if let Some(app) = weak.upgrade() {
-                let error = kept.err().unwrap_or_default();
-                app.global::<SharingAdapter>().set_error(error.into());
-            }
-        });
     });
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use notify::{RecursiveMode, Watcher};
@@ -18,7 +18,7 @@ use super::hasher::{Outcome, Progress, Shareable, inspect};
 use super::index::{Index, IndexError};
 use super::scan::{Found, Stamp, walk};
 use super::{
-    AddError, AddFolder, Hashing, LibrarySnapshot, LibraryState, RemoveFolder, Rescan,
+    AddError, AddFolder, Hashing, LibrarySnapshot, LibraryState, Pause, RemoveFolder, Rescan,
     SKIPPED_FILE, SharedFile, Skipped,
 };
 use crate::announcer::{Announcer, PublishFiles};
@@ -66,6 +66,9 @@ pub struct Library {
     skipped: BTreeMap<PathBuf, (Option<Stamp>, String)>,
     queue: VecDeque<(PathBuf, Stamp)>,
     current: Option<(PathBuf, Stamp)>,
+    /// When the present file was begun.
+    begun: Instant,
+    paused: bool,
     extras: Extras,
     progress: Arc<Progress>,
     walking: bool,
@@ -93,6 +96,8 @@ impl Library {
             skipped: BTreeMap::new(),
             queue: VecDeque::new(),
             current: None,
+            begun: Instant::now(),
+            paused: false,
             extras: Extras::default(),
             progress: Arc::new(Progress::default()),
             walking: false,
@@ -212,7 +217,9 @@ impl Library {
 
     fn is_shared(&self, file: FileId) -> bool {
         let mut shared = self.shared.values();
-        shared.any(|(_, entry)| entry.id == file) || self.downloaded.contains_key(&file)
+        self.downloaded.contains_key(&file)
+            || self.extras.holds(file)
+            || shared.any(|(_, entry)| entry.id == file)
     }
 
     fn publish(&self, added: Vec<FileEntry>, removed: Vec<FileId>) {
@@ -228,13 +235,15 @@ impl Library {
 
     /// Takes the next file up, if none is being looked at.
     fn next(&mut self, ctx: &mut Context<Self>) {
-        if self.current.is_some() || self.extras.making().is_some() {
+        if self.paused || self.current.is_some() || self.extras.is_busy() {
             return;
         }
         let Some((path, stamp)) = self.queue.pop_front() else {
             return self.make_next(ctx);
         };
         self.current = Some((path.clone(), stamp));
+        self.begun = Instant::now();
+        self.progress.done.store(0, Ordering::Relaxed);
         let index = self.index.clone();
         let ffprobe = self.settings.ffprobe.clone();
         let progress = self.progress.clone();
@@ -327,6 +336,18 @@ impl Library {
         });
     }
 
+    fn hashing(&self) -> Option<Hashing> {
+        let (path, stamp) = self.current.as_ref()?;
+        let done = self.progress.done.load(Ordering::Relaxed);
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.1);
+        Some(Hashing {
+            path: path.clone(),
+            done,
+            total: stamp.size,
+            rate: (done as f64 / seconds) as u64,
+        })
+    }
+
     fn downloaded(&mut self, entry: FileEntry) {
         if !self.is_shared(entry.id) {
             self.publish(vec![entry.clone()], Vec::new());
@@ -403,6 +424,15 @@ impl Handler<RemoveFolder> for Library {
     }
 }
 
+impl Handler<Pause> for Library {
+    type Result = ();
+
+    fn handle(&mut self, Pause(paused): Pause, ctx: &mut Context<Self>) {
+        self.paused = paused;
+        self.next(ctx);
+    }
+}
+
 impl Handler<StoreEvent> for Library {
     type Result = ();
 
@@ -415,6 +445,13 @@ impl Handler<StoreEvent> for Library {
                 }
             }
             StoreEvent::Changed { path } => {
+                // A sidecar that was tampered with is made again.
+                if let Some(film) = self.extras.owner(&path).cloned() {
+                    let gone = self.withdraw_extras(&film);
+                    self.publish(Vec::new(), gone);
+                    self.extras.wanted(film);
+                    return self.next(ctx);
+                }
                 self.withdraw(&[path]);
                 self.walk_soon(ctx, SETTLE);
             }
@@ -435,12 +472,10 @@ impl Handler<LibraryState> for Library {
             folders: self.settings.folders.clone(),
             shared: shared.collect(),
             skipped: self.skipped_list(),
-            hashing: self.current.as_ref().map(|(path, stamp)| Hashing {
-                path: path.clone(),
-                done: self.progress.done.load(Ordering::Relaxed),
-                total: stamp.size,
-            }),
+            hashing: self.hashing(),
             waiting: self.queue.len(),
+            waiting_bytes: self.queue.iter().map(|(_, stamp)| stamp.size).sum(),
+            paused: self.paused,
             making: self.extras.making().cloned(),
             to_make: self.extras.waiting(),
             settled: self.walked && self.queue.is_empty() && self.current.is_none(),

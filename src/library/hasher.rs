@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::index::{Index, IndexError, Record, Verdict};
+use super::index::{FACTS_VERSION, Index, IndexError, Record, Verdict};
 use super::scan::Stamp;
 use crate::integrity::{HashTree, Hasher};
-use crate::media::{ChunkSize, FileEntry, Geometry, ProbeError, probe, probe_timeline};
+use crate::media::{ChunkSize, FileEntry, Geometry, MediaFacts, ProbeError, probe, probe_timeline};
 
 /// Progress and cancellation, shared with the thread that hashes.
 #[derive(Debug, Default)]
@@ -56,15 +56,20 @@ pub fn inspect(
     stamp: Stamp,
     progress: &Progress,
 ) -> Result<Outcome, IndexError> {
-    progress.done.store(0, Ordering::Relaxed);
-    match index.find(path, stamp)? {
-        Some(Verdict::Skipped(reason)) => return Ok(Outcome::Skip(reason)),
-        Some(verdict) => {
-            if let Some(known) = recall(index, path, stamp, verdict)? {
-                return Ok(known);
-            }
+    if let Some(Record {
+        verdict, version, ..
+    }) = index.find(path, stamp)?
+    {
+        if let Verdict::Skipped(reason) = verdict {
+            return Ok(Outcome::Skip(reason));
         }
-        None => {}
+        let verdict = match version == FACTS_VERSION {
+            true => verdict,
+            false => look_again(index, ffprobe, path, stamp, verdict, progress)?,
+        };
+        if let Some(known) = recall(index, path, stamp, verdict)? {
+            return Ok(known);
+        }
     }
     // A file that cannot be opened now may be readable later: not remembered.
     if let Err(error) = File::open(path) {
@@ -102,15 +107,65 @@ pub fn inspect(
         chunk_size: chunk_size.bytes(),
         facts: facts.into(),
     };
-    let record = Record { stamp, verdict };
+    let version = FACTS_VERSION;
+    let record = Record {
+        stamp,
+        verdict,
+        version,
+    };
     index.remember(path, &record, Some(tree.as_bytes()))?;
     Ok(share(path, stamp, record.verdict, tree).unwrap_or(Outcome::Again))
 }
 
 fn skip(index: &Index, path: &Path, stamp: Stamp, reason: String) -> Result<Outcome, IndexError> {
     let verdict = Verdict::Skipped(reason.clone());
-    index.remember(path, &Record { stamp, verdict }, None)?;
+    let version = FACTS_VERSION;
+    let record = Record {
+        stamp,
+        verdict,
+        version,
+    };
+    index.remember(path, &record, None)?;
     Ok(Outcome::Skip(reason))
+}
+
+/// What an older program did not ask of a file that it hashed.
+fn look_again(
+    index: &Index,
+    ffprobe: &Path,
+    path: &Path,
+    stamp: Stamp,
+    verdict: Verdict,
+    progress: &Progress,
+) -> Result<Verdict, IndexError> {
+    let Verdict::Shared {
+        id,
+        chunk_size,
+        facts: known,
+    } = verdict
+    else {
+        return Ok(verdict);
+    };
+    let facts = match probe(ffprobe, path, &progress.cancelled) {
+        Ok(facts) => MediaFacts {
+            timeline: known.timeline.clone(),
+            ..facts
+        },
+        // What is known is better than nothing.
+        Err(_) => *known,
+    };
+    let verdict = Verdict::Shared {
+        id,
+        chunk_size,
+        facts: facts.into(),
+    };
+    let record = Record {
+        stamp,
+        verdict,
+        version: FACTS_VERSION,
+    };
+    index.remember(path, &record, None)?;
+    Ok(record.verdict)
 }
 
 /// A file hashed before, with its hashes from the database.

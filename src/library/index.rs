@@ -47,7 +47,14 @@ pub struct Record {
     pub stamp: Stamp,
     /// What was found.
     pub verdict: Verdict,
+    /// [`FACTS_VERSION`] of the program that looked.
+    #[serde(default)]
+    pub version: u32,
 }
+
+/// Grows when more is learnt of a file than before; what older programs found is
+/// looked for again, without hashing.
+pub const FACTS_VERSION: u32 = 1;
 
 /// What was found in a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,15 +105,13 @@ impl Index {
     ///
     /// # Errors
     /// The database fails.
-    pub fn find(&self, path: &Path, stamp: Stamp) -> Result<Option<Verdict>, IndexError> {
+    pub fn find(&self, path: &Path, stamp: Stamp) -> Result<Option<Record>, IndexError> {
         let table = self.database.begin_read()?.open_table(FILES)?;
         let Some(bytes) = table.get(path.to_string_lossy().as_ref())? else {
             return Ok(None);
         };
         let record: Option<Record> = serde_json::from_slice(bytes.value()).ok();
-        Ok(record
-            .filter(|record| record.stamp == stamp)
-            .map(|record| record.verdict))
+        Ok(record.filter(|record| record.stamp == stamp))
     }
 
     /// The hashes of a file.
@@ -209,10 +214,11 @@ mod tests {
         let record = Record {
             stamp: STAMP,
             verdict: Verdict::Skipped("text".into()),
+            version: FACTS_VERSION,
         };
         index.remember(path, &record, None).expect("remembers");
         let found = index.find(path, STAMP).expect("works");
-        assert_eq!(found, Some(record.verdict));
+        assert_eq!(found, Some(record));
         let touched = Stamp {
             modified_ns: 9,
             ..STAMP

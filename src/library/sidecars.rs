@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::scan::Stamp;
 use crate::ids::FileId;
 use crate::integrity::{HashTree, Hasher};
 use crate::media::sidecar::{MAX_PICTURES, MAX_SIDECAR, SIDECAR_CHUNK, STORYBOARD_COLUMNS};
-use crate::media::tool::{Tool, all};
+use crate::media::tool::{Answer, Output, Tool, all};
 use crate::media::{ChunkSize, FileEntry, Geometry, MediaKind, Sidecar, SidecarRole};
 
 /// Longest run of ffmpeg for one picture.
@@ -32,6 +32,9 @@ const PICTURE_WIDTH: u32 = 160;
 
 /// Film between two pictures of a storyboard, if it is not long.
 const PICTURE_EVERY: Duration = Duration::from_secs(5);
+
+/// Pictures of a storyboard that may be copies of the one before, where none came.
+const MAX_MISSING: usize = 5;
 
 /// Parts of a waveform.
 const WAVEFORM_PARTS: usize = 600;
@@ -59,6 +62,26 @@ pub struct Made {
     pub gain_cdb: Option<i32>,
 }
 
+/// Why nothing was made. All of it may be otherwise another time.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// The folder of the sidecars.
+    #[error("sidecars cannot be written: {0}")]
+    Folder(#[from] std::io::Error),
+    /// ffmpeg could not be started.
+    #[error("cannot run ffmpeg: {0}")]
+    NoProgram(std::io::Error),
+    /// It hangs, or the disk does.
+    #[error("ffmpeg took too long")]
+    TooSlow,
+    /// The program ends.
+    #[error("given up")]
+    Cancelled,
+}
+
+/// A waveform, and the loudness in LUFS if it is no silence.
+type Heard = (Vec<u8>, Option<f64>);
+
 /// What makes sidecars.
 #[derive(Debug, Clone, Copy)]
 pub struct Maker<'a> {
@@ -82,19 +105,18 @@ pub struct Hashed {
 }
 
 impl Maker<'_> {
-    /// Makes all that suits a file.
+    /// Makes the pictures and the waveform that suit a file, and measures a song's
+    /// loudness, in hundredths of a decibel to raise it by.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// [`MakeError`].
     pub fn make(
         &self,
         path: &Path,
         entry: &FileEntry,
-        subtitles: &[(PathBuf, Stamp)],
-    ) -> std::io::Result<(Vec<Hashed>, Option<i32>)> {
-        std::fs::create_dir_all(self.folder)?;
+    ) -> Result<(Vec<Hashed>, Option<i32>), MakeError> {
         let mut made = Vec::new();
-        if let Some(poster) = self.poster(path, entry) {
+        if let Some(poster) = self.poster(path, entry)? {
             made.push(self.keep(SidecarRole::Poster, 0, "", &poster)?);
         }
         let mut gain = None;
@@ -102,10 +124,23 @@ impl Maker<'_> {
             if let Some((pictures, sheet)) = self.storyboard(path, entry)? {
                 made.push(self.keep(SidecarRole::Storyboard, pictures, "", &sheet)?);
             }
-        } else if let Some((waveform, loudness)) = self.sound(path, entry) {
+        } else if let Some((waveform, loudness)) = self.sound(path, entry)? {
             made.push(self.keep(SidecarRole::Waveform, 0, "", &waveform)?);
             gain = loudness.map(gain_for);
         }
+        Ok((made, gain))
+    }
+
+    /// Takes over the subtitle files that lie beside a file.
+    ///
+    /// # Errors
+    /// [`MakeError::Folder`].
+    pub fn subtitles(
+        &self,
+        path: &Path,
+        subtitles: &[(PathBuf, Stamp)],
+    ) -> Result<Vec<Hashed>, MakeError> {
+        let mut made = Vec::new();
         for (file, _) in subtitles.iter().take(MAX_SUBTITLES) {
             let Some(text) = std::fs::read(file).ok().and_then(|bytes| utf8(&bytes)) else {
                 tracing::warn!(path = %file.display(), "these subtitles cannot be read");
@@ -114,7 +149,7 @@ impl Maker<'_> {
             let language = language(path, file);
             made.push(self.keep(SidecarRole::Subtitles, 0, &language, text.as_bytes())?);
         }
-        Ok((made, gain))
+        Ok(made)
     }
 
     /// Writes and hashes a sidecar; its name is its content.
@@ -126,6 +161,7 @@ impl Maker<'_> {
         bytes: &[u8],
     ) -> std::io::Result<Hashed> {
         let (id, tree) = hash(bytes);
+        std::fs::create_dir_all(self.folder)?;
         let path = self.folder.join(id.to_string());
         if std::fs::read(&path).ok().as_deref() != Some(bytes) {
             let part = path.with_extension("part");
@@ -147,19 +183,32 @@ impl Maker<'_> {
     }
 
     /// Runs ffmpeg; what it writes to its standard output, if that is anything.
-    fn run(&self, limit: Duration, arguments: &[&OsStr]) -> Option<Vec<u8>> {
+    fn run(&self, limit: Duration, arguments: &[&OsStr]) -> Result<Option<Vec<u8>>, MakeError> {
         let (quiet, output) = (["-v", "error", "-threads", "1"], ["pipe:1"]);
         let arguments = quiet
             .iter()
             .map(OsStr::new)
             .chain(arguments.iter().copied());
         let arguments = arguments.chain(output.iter().map(OsStr::new));
-        let answer = self
-            .tool(limit)
-            .run(arguments, |pipe| all(pipe, MAX_SIDECAR));
-        let answer = answer.ok().filter(|answer| !answer.killed)?;
-        let bytes = answer.output.flatten()?;
-        (!bytes.is_empty()).then_some(bytes)
+        let answer = self.answer(limit, arguments, |pipe| all(pipe, MAX_SIDECAR))?;
+        let bytes = answer.output.flatten();
+        Ok(bytes.filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// Runs ffmpeg to its end.
+    fn answer<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        read: impl FnOnce(Output) -> T + Send + 'static,
+    ) -> Result<Answer<T>, MakeError> {
+        let answer = self.tool(limit).run(arguments, read);
+        let answer = answer.map_err(MakeError::NoProgram)?;
+        match (self.cancelled.load(Ordering::Relaxed), answer.killed) {
+            (true, _) => Err(MakeError::Cancelled),
+            (_, true) => Err(MakeError::TooSlow),
+            _ => Ok(answer),
+        }
     }
 
     fn tool(&self, limit: Duration) -> Tool<'_> {
@@ -171,7 +220,7 @@ impl Maker<'_> {
     }
 
     /// The embedded cover, else a frame that looks like many around it.
-    fn poster(&self, path: &Path, entry: &FileEntry) -> Option<Vec<u8>> {
+    fn poster(&self, path: &Path, entry: &FileEntry) -> Result<Option<Vec<u8>>, MakeError> {
         let fit = format!(
             "scale=iw*sar:ih,scale={POSTER}:{POSTER}:force_original_aspect_ratio=decrease:\
              force_divisible_by=2,setsar=1"
@@ -188,13 +237,16 @@ impl Maker<'_> {
         if entry.facts.has_cover {
             // In a film the first picture is the film.
             let stream = if video { "0:v:1" } else { "0:v:0" };
-            if let Some(cover) = picture("0", stream, &fit) {
-                return Some(cover);
+            if let Some(cover) = picture("0", stream, &fit)? {
+                return Ok(Some(cover));
             }
         }
         let from = entry.facts.duration().as_secs_f64() * 0.15;
         let likely = format!("thumbnail=48,{fit}");
-        video.then(|| picture(&from.to_string(), "0:v:0", &likely))?
+        match video {
+            true => picture(&from.to_string(), "0:v:0", &likely),
+            false => Ok(None),
+        }
     }
 
     /// A sheet of pictures from all over the film, and how many they are.
@@ -202,7 +254,7 @@ impl Maker<'_> {
         &self,
         path: &Path,
         entry: &FileEntry,
-    ) -> std::io::Result<Option<(u32, Vec<u8>)>> {
+    ) -> Result<Option<(u32, Vec<u8>)>, MakeError> {
         let length = entry.facts.duration();
         let pictures = (length.as_secs() / PICTURE_EVERY.as_secs()) as u32;
         let pictures = pictures.clamp(1, MAX_PICTURES);
@@ -213,6 +265,7 @@ impl Maker<'_> {
         let name = |number: u32| work.join(format!("{number:03}.bmp"));
         let filter = format!("scale=iw*sar:ih,scale={PICTURE_WIDTH}:-2,setsar=1");
         let mut last = None;
+        let mut missing = 0;
         for number in 0..pictures {
             let middle = (f64::from(number) + 0.5) / f64::from(pictures);
             let from = (length.as_secs_f64() * middle).to_string();
@@ -222,8 +275,10 @@ impl Maker<'_> {
             let coding = ["-c:v", "bmp", "-f", "image2pipe"];
             let options = options.iter().copied().chain([path.as_os_str()]);
             let options = options.chain(choice.iter().chain(&coding).map(OsStr::new));
-            let picture = self.run(PICTURE_LIMIT, &options.collect::<Vec<_>>());
-            let Some(picture) = picture.or_else(|| last.take()) else {
+            let picture = self.run(PICTURE_LIMIT, &options.collect::<Vec<_>>())?;
+            missing += usize::from(picture.is_none());
+            let picture = picture.or_else(|| last.take());
+            let Some(picture) = picture.filter(|_| missing <= MAX_MISSING) else {
                 std::fs::remove_dir_all(&work)?;
                 return Ok(None);
             };
@@ -237,13 +292,13 @@ impl Maker<'_> {
         let coding = ["-vf", &tile, "-frames:v", "1", "-c:v", "mjpeg", "-q:v", "7"];
         let coding = coding.iter().chain(&["-f", "image2pipe"]).map(OsStr::new);
         let options: Vec<_> = options.into_iter().chain(coding).collect();
-        let sheet = self.run(PICTURE_LIMIT, &options);
+        let sheet = self.run(PICTURE_LIMIT, &options)?;
         std::fs::remove_dir_all(&work)?;
         Ok(sheet.map(|sheet| (pictures, sheet)))
     }
 
     /// The waveform of a sound, and its loudness in LUFS.
-    fn sound(&self, path: &Path, entry: &FileEntry) -> Option<(Vec<u8>, Option<f64>)> {
+    fn sound(&self, path: &Path, entry: &FileEntry) -> Result<Option<Heard>, MakeError> {
         let rate = SAMPLE_RATE.to_string();
         let options = ["-nostats", "-threads", "1", "-i"].map(OsStr::new);
         let coding = [
@@ -263,14 +318,14 @@ impl Maker<'_> {
         let options = options.chain(coding.iter().map(OsStr::new));
         let samples = entry.facts.duration().as_secs_f64() * f64::from(SAMPLE_RATE);
         let read = move |pipe| waveform(pipe, samples as u64);
-        let answer = self.tool(SOUND_LIMIT).run(options, read).ok()?;
-        let waveform = answer.output.filter(|_| !answer.killed)?;
+        let answer = self.answer(SOUND_LIMIT, options, read)?;
+        let waveform = answer.output.unwrap_or_default();
         let loudness = answer.complaints.iter().rev().find_map(|line| {
             let number = line.strip_prefix("I:")?.trim().strip_suffix("LUFS")?;
             number.trim().parse::<f64>().ok()
         });
         let heard = loudness.filter(|loudness| *loudness > SILENCE);
-        (!waveform.is_empty()).then_some((waveform, heard))
+        Ok((!waveform.is_empty()).then_some((waveform, heard)))
     }
 }
 

@@ -48,6 +48,12 @@ pub struct VideoTrack {
     pub height: u32,
     /// Average frames in 1000 s.
     pub millifps: u32,
+    /// Whether its lines were taken in turns.
+    #[serde(default)]
+    pub interlaced: bool,
+    /// Whether it is made for screens that are brighter than most (PQ or HLG).
+    #[serde(default)]
+    pub hdr: bool,
 }
 
 /// One sound track.
@@ -138,6 +144,21 @@ impl MediaFacts {
             sidecars: Vec::new(),
             timeline: Default::default(),
         }
+    }
+
+    /// Subtitle tracks of the file, then the files of subtitles beside it.
+    pub fn all_subtitles(&self) -> Vec<SubtitleTrack> {
+        let beside = self.subtitles_beside().map(|sidecar| SubtitleTrack {
+            codec: "srt".into(),
+            language: sidecar.language.clone(),
+        });
+        self.subtitles.iter().cloned().chain(beside).collect()
+    }
+
+    /// Files of subtitles beside the file.
+    pub fn subtitles_beside(&self) -> impl Iterator<Item = &Sidecar> {
+        let sidecars = self.sidecars.iter();
+        sidecars.filter(|sidecar| sidecar.role == SidecarRole::Subtitles)
     }
 
     /// The first sidecar of a role.

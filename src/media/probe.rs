@@ -92,6 +92,10 @@ struct Stream {
     channels: u32,
     #[serde(default)]
     avg_frame_rate: String,
+    #[serde(default)]
+    field_order: String,
+    #[serde(default)]
+    color_transfer: String,
     duration: Option<String>,
     #[serde(default)]
     disposition: HashMap<String, i32>,
@@ -210,6 +214,8 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         width: stream.width,
         height: stream.height,
         millifps: millifps(&stream.avg_frame_rate),
+        interlaced: ["tt", "bb", "tb", "bt"].contains(&stream.field_order.as_str()),
+        hdr: ["smpte2084", "arib-std-b67"].contains(&stream.color_transfer.as_str()),
     });
     let audio: Vec<AudioTrack> = of_type("audio")
         .map(|stream| AudioTrack {

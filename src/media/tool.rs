@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often a wait looks whether to give up.
 const TICK: Duration = Duration::from_millis(100);
 
+/// What a program writes to its standard output.
+pub type Output = ChildStdout;
+
 /// What came of a run.
 pub struct Answer<T> {
     /// What was made of its output; `None` if that did not end even when it was
@@ -56,12 +59,11 @@ impl Tool<'_> {
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         read: impl FnOnce(ChildStdout) -> T + Send + 'static,
     ) -> std::io::Result<Answer<T>> {
-        let mut child = Command::new(self.program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut command = Command::new(self.program);
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        die_with_parent(&mut command);
+        let mut child = command.spawn()?;
         let pipes = child.stdout.take().zip(child.stderr.take());
         let (stdout, stderr) = pipes.expect("both pipes were asked for");
         let output = on_thread(move || read(stdout));
@@ -135,6 +137,24 @@ pub fn all(mut pipe: impl Read, most: u64) -> Option<Vec<u8>> {
     let more = std::io::copy(&mut pipe, &mut std::io::sink());
     matches!(more, Ok(0)).then_some(bytes)
 }
+
+/// Asks the kernel to kill the child when the thread that started it is gone. That
+/// thread waits for the child or reads its pipe, so it lives as long as it is needed.
+#[cfg(target_os = "linux")]
+pub fn die_with_parent(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    // SAFETY: prctl is async-signal-safe and touches no memory of ours.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+}
+
+/// Other systems have no such service; the broken pipe ends ffmpeg there.
+#[cfg(not(target_os = "linux"))]
+pub fn die_with_parent(_: &mut Command) {}
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,6 @@
 //! it: the [`Screen`]. The state changes only here, and the screen is told after
 //! each change.
 
-use std::io::{BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,22 +11,27 @@ use actix::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::cover::read_cover;
 use super::history::{History, HistoryFile};
-use super::pipeline::{Pipeline, PipelineReport, Source, Start};
-use super::process::{Decoder, Killer};
+use super::pipeline::{Pipeline, PipelineReport, Source, Start, Words};
+use super::process::Killer;
 use super::sound::Output;
 use super::state::{Effect, State};
 use super::video::later;
 use super::{
-    Control, Enqueue, Frame, Phase, Play, PlayerSnapshot, PlayerState, QueueSnapshot,
-    SHOWN_UPCOMING, Screen, ppm,
+    Control, Enqueue, Phase, Play, PlayerSnapshot, PlayerState, QueueSnapshot, SHOWN_UPCOMING,
+    Screen,
 };
 use crate::config::PlayerConfig;
 use crate::gateway::Gateway;
 use crate::ids::{FileId, Generation};
 use crate::lifecycle::Close;
 use crate::media::FileEntry;
-use crate::scheduler::PlayerStarves;
+use crate::scheduler::{PlayerStarves, Streams};
+
+mod ahead;
+
+use ahead::Ahead;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
@@ -37,23 +40,26 @@ const TICK: Duration = Duration::from_millis(50);
 /// take a second.
 const DEAD_OUTPUT: Duration = Duration::from_secs(4);
 
+/// Times that a quiet song is raised at most: more would be distorted.
+const MOST_RAISED: f32 = 2.0;
+
 /// How often it is kept how far something was played.
 const KEEP: Duration = Duration::from_secs(3);
-
-/// Largest side of a cover, in pixels.
-const COVER_SIDE: u32 = 640;
 
 /// The actor.
 pub struct Player {
     config: PlayerConfig,
     gateway: Gateway,
     screen: Arc<dyn Screen>,
-    /// Who finds out why nothing comes.
-    starving: Recipient<PlayerStarves>,
+    /// They find out why nothing comes, and fetch what comes next.
+    streams: Addr<Streams>,
     state: State,
     output: Option<Output>,
     pipeline: Option<Pipeline>,
+    /// Loudness as chosen, and what makes the present song as loud as others.
     gain: f32,
+    level: f32,
+    ahead: Ahead,
     note: String,
     told: PlayerSnapshot,
     told_queue: u64,
@@ -65,13 +71,13 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player that shows on `screen` and tells `starving` when it has to wait. Without
+    /// A player that shows on `screen` and tells the streams when it has to wait. Without
     /// a `history` it remembers nothing over a restart.
     pub fn new(
         config: PlayerConfig,
         gateway: Gateway,
         screen: Arc<dyn Screen>,
-        starving: Recipient<PlayerStarves>,
+        streams: Addr<Streams>,
         history: Option<HistoryFile>,
     ) -> Self {
         let kept = history.as_ref().map_or(Ok(Vec::new()), HistoryFile::load);
@@ -81,7 +87,7 @@ impl Player {
         });
         let rng = StdRng::from_os_rng();
         Self {
-            starving,
+            streams,
             history: history.map(Arc::new),
             state: State::new(config.volume, History::new(kept), rng),
             config,
@@ -90,6 +96,8 @@ impl Player {
             output: None,
             pipeline: None,
             gain: 0.0,
+            level: 1.0,
+            ahead: Ahead::default(),
             note: String::new(),
             told: PlayerSnapshot::default(),
             told_queue: 0,
@@ -116,13 +124,15 @@ impl Player {
                         self.past_frames = (0, 0);
                         self.fetch_cover(ctx, &entry);
                     }
+                    self.level = self.level_of(&entry);
                     let mut source = self.source(&entry, from, speed);
                     source.audio = source.audio.map(|_| audio);
-                    source.subtitles = subtitles;
+                    source.subtitles = subtitles.and_then(|track| self.words(&entry, track));
                     self.start(ctx, generation, source, paused);
                 }
                 Effect::Stop => {
                     self.end_pipeline();
+                    self.ahead = Ahead::default();
                     self.end_cover();
                 }
                 Effect::Pause(paused) => {
@@ -138,7 +148,7 @@ impl Player {
                 Effect::Gain(gain) => {
                     self.gain = gain;
                     if let Some(pipeline) = &self.pipeline {
-                        pipeline.set_gain(gain);
+                        pipeline.set_gain(gain * self.level);
                     }
                 }
             }
@@ -146,12 +156,12 @@ impl Player {
         self.tell();
     }
 
-    fn end_pipeline(&mut self) {
-        if let Some(pipeline) = self.pipeline.take() {
-            let (shown, dropped) = pipeline.frames();
-            self.past_frames.0 += shown;
-            self.past_frames.1 += dropped;
-        }
+    fn end_pipeline(&mut self) -> Option<Pipeline> {
+        let pipeline = self.pipeline.take()?;
+        let (shown, dropped) = pipeline.frames();
+        self.past_frames.0 += shown;
+        self.past_frames.1 += dropped;
+        Some(pipeline)
     }
 
     fn source(&self, entry: &FileEntry, from: Duration, speed: u32) -> Source {
@@ -173,15 +183,15 @@ impl Player {
         source: Source,
         paused: bool,
     ) {
-        self.end_pipeline();
-        let start = Start {
-            generation,
-            source,
-            paused,
-            gain: self.gain,
-            delay: self.config.audio_delay.0,
-            sound_late: self.state.tracks().sound_late,
-        };
+        let before = self.end_pipeline();
+        if let Some(next) = self.ahead.take(generation, &source, before) {
+            next.pause(paused);
+            next.set_gain(self.gain * self.level);
+            self.heartbeats.1 = Instant::now();
+            self.pipeline = Some(next);
+            return;
+        }
+        let start = self.start_of(generation, source, paused);
         let reports = ctx.address().recipient();
         let screen = self.screen.clone();
         let started = Pipeline::start(start, self.open_output(), screen, reports);
@@ -192,6 +202,38 @@ impl Player {
                 let report = super::state::Report::Failed(format!("no sound: {why}"));
                 let effects = self.state.report(generation, report);
                 self.perform(ctx, effects);
+            }
+        }
+    }
+
+    fn start_of(&self, generation: Generation, source: Source, paused: bool) -> Start {
+        Start {
+            generation,
+            source,
+            paused,
+            gain: self.gain * self.level,
+            delay: self.config.audio_delay.0,
+            sound_late: self.state.tracks().sound_late,
+        }
+    }
+
+    /// What makes a song as loud as others: at most twice as loud as it is.
+    fn level_of(&self, entry: &FileEntry) -> f32 {
+        let song = entry.facts.video.is_none() && self.config.normalise;
+        let gain = entry.facts.gain_cdb.filter(|_| song);
+        gain.map_or(1.0, |gain| {
+            10_f32.powf(gain as f32 / 2000.0).min(MOST_RAISED)
+        })
+    }
+
+    /// Where the subtitles of a number come from.
+    fn words(&self, entry: &FileEntry, track: usize) -> Option<Words> {
+        let facts = &entry.facts;
+        match track.checked_sub(facts.subtitles.len()) {
+            None => Some(Words::Track(track)),
+            Some(beside) => {
+                let sidecar = facts.subtitles_beside().nth(beside)?;
+                Some(Words::Beside(self.gateway.sidecar_url(sidecar.id)))
             }
         }
     }
@@ -263,6 +305,7 @@ impl Player {
         }
         self.state.at(generation, position);
         self.watch_output(ctx);
+        self.look_ahead(ctx);
         self.tell();
     }
 
@@ -339,48 +382,16 @@ impl Player {
         let waits = (&self.told.phase, &snapshot.phase) == (&Phase::Playing, &Phase::Buffering);
         if let Some(entry) = snapshot.entry.as_ref().filter(|_| waits) {
             let (file, at) = (entry.id, snapshot.position);
-            self.starving.do_send(PlayerStarves { file, at });
+            self.streams.do_send(PlayerStarves { file, at });
+        }
+        if let Some(what) = self.state.take_passed_over() {
+            self.screen.tell(what);
         }
         if snapshot != self.told {
             self.told = snapshot.clone();
             self.screen.changed(snapshot);
         }
     }
-}
-
-/// The embedded picture of a song, at most [`COVER_SIDE`] pixels wide and high.
-/// `started` gets the means to end it early.
-fn read_cover(
-    ffmpeg: &Path,
-    url: &str,
-    screen: &dyn Screen,
-    started: impl FnOnce(Killer),
-) -> Option<Box<dyn Frame>> {
-    let filter = format!("scale={COVER_SIDE}:{COVER_SIDE}:force_original_aspect_ratio=decrease");
-    let arguments = [
-        "-i",
-        url,
-        "-map",
-        "0:v:0",
-        "-frames:v",
-        "1",
-        "-vf",
-        &filter,
-        "-pix_fmt",
-        "rgb24",
-        "-c:v",
-        "ppm",
-        "-f",
-        "image2pipe",
-        "pipe:1",
-    ];
-    let (decoder, pipe) = Decoder::spawn(ffmpeg, arguments).ok()?;
-    started(decoder.killer());
-    let mut pipe = BufReader::new(pipe);
-    let (width, height) = ppm::read_head(&mut pipe).ok()??;
-    let mut cover = screen.frame(width, height);
-    pipe.read_exact(cover.bytes_mut()).ok()?;
-    Some(cover)
 }
 
 /// A cover's decoder runs.

@@ -15,7 +15,7 @@ use actix::prelude::*;
 use super::audio::{self, RING_FLOATS};
 use super::clock::SAMPLE_RATE;
 use super::process::Killer;
-use super::sound::{Output, RingSound, SoundControl};
+use super::sound::{Follow, Output, RingSound, SoundControl};
 use super::state::Report;
 use super::subtitles::{Cue, Cues};
 use super::{Screen, video};
@@ -32,7 +32,7 @@ const NOTHING: &str = "there is nothing in it that can be shown or heard";
 const SILENCE_STEP: Duration = Duration::from_millis(5);
 
 /// What is decoded, and from where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// The ffmpeg program.
     pub ffmpeg: PathBuf,
@@ -46,8 +46,17 @@ pub struct Source {
     pub video: Option<VideoTrack>,
     /// Number of the sound track, if there is sound.
     pub audio: Option<usize>,
-    /// Number of the subtitle track, if one is to be shown.
-    pub subtitles: Option<usize>,
+    /// Which subtitles are to be shown, if any.
+    pub subtitles: Option<Words>,
+}
+
+/// Where subtitles come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// A track of the film.
+    Track(usize),
+    /// A file of their own, by its address.
+    Beside(String),
 }
 
 /// What a pipeline says to the player.
@@ -62,7 +71,8 @@ pub struct PipelineReport {
 
 /// What the threads of a pipeline share.
 pub(super) struct Shared {
-    pub(super) generation: Generation,
+    /// Number of the pipeline; 0 while it only waits for its turn.
+    generation: AtomicU64,
     pub(super) screen: Arc<dyn Screen>,
     pub(super) sound: Arc<SoundControl>,
     pub(super) delay: Duration,
@@ -120,15 +130,27 @@ impl Shared {
 
     pub(super) fn report(&self, report: Report) {
         self.reports.do_send(PipelineReport {
-            generation: self.generation,
+            generation: self.generation(),
             report,
         });
+    }
+
+    /// No more samples will come.
+    fn end_sound(&self) {
+        self.sound_over.store(true, Ordering::Release);
+        self.sound.over.store(true, Ordering::Release);
+    }
+
+    fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::Acquire))
     }
 }
 
 /// A running pipeline.
 pub struct Pipeline {
     from: Duration,
+    /// What is to be heard behind its last sample.
+    follow: Option<rtrb::Producer<Follow>>,
     speed: f64,
     shared: Arc<Shared>,
     starving: bool,
@@ -163,15 +185,28 @@ impl Pipeline {
         screen: Arc<dyn Screen>,
         reports: Recipient<PipelineReport>,
     ) -> Result<Self, String> {
+        let (mut pipeline, follow) = Self::prepare(start, screen, reports);
+        let (sound, followers) = RingSound::new(follow.0, follow.1);
+        output.play(sound)?;
+        pipeline.follow = Some(followers);
+        Ok(pipeline)
+    }
+
+    /// Starts the decoders; what they yield is heard when it follows what plays.
+    fn prepare(
+        start: Start,
+        screen: Arc<dyn Screen>,
+        reports: Recipient<PipelineReport>,
+    ) -> (Self, (rtrb::Consumer<f32>, Arc<SoundControl>)) {
         let Start { source, .. } = start;
         let sound = Arc::new(SoundControl::default());
         sound.paused.store(start.paused, Ordering::Release);
         sound.held.store(source.video.is_some(), Ordering::Release);
         sound.set_gain(start.gain);
         let (samples, ring) = rtrb::RingBuffer::new(RING_FLOATS);
-        output.play(RingSound::new(ring, sound.clone()))?;
+        let heard = (ring, sound.clone());
         let shared = Arc::new(Shared {
-            generation: start.generation,
+            generation: AtomicU64::new(start.generation.0),
             screen,
             sound,
             delay: start.delay,
@@ -198,19 +233,52 @@ impl Pipeline {
             let shared = shared.clone();
             std::thread::spawn(move || feed_silence(samples, 0, &shared));
         }
-        Ok(Self {
+        let pipeline = Self {
             from,
             speed,
+            follow: None,
             shared,
             starving: false,
             started: false,
             ended: false,
-        })
+        };
+        (pipeline, heard)
+    }
+
+    /// Starts the decoders of what is to be heard right behind this. It says nothing
+    /// before its [`turn`](Self::turn).
+    pub fn follow_with(
+        &mut self,
+        start: Start,
+        screen: Arc<dyn Screen>,
+        reports: Recipient<PipelineReport>,
+    ) -> Option<Self> {
+        let start = Start {
+            generation: Generation::default(),
+            ..start
+        };
+        let (next, (ring, control)) = Self::prepare(start, screen, reports);
+        let place = self.follow.as_mut()?;
+        place.push(Follow::new(ring, control)).ok()?;
+        Some(next)
+    }
+
+    /// What was to follow is heard now, in place of what `before` played.
+    pub fn turn(&mut self, generation: Generation, before: &mut Self) {
+        self.follow = before.follow.take();
+        self.shared
+            .generation
+            .store(generation.0, Ordering::Release);
+    }
+
+    /// Whether all of it was heard.
+    pub fn is_over(&self) -> bool {
+        self.ended
     }
 
     /// Its number.
     pub fn generation(&self) -> Generation {
-        self.shared.generation
+        self.shared.generation()
     }
 
     /// Holds time, or lets it go on.
@@ -326,7 +394,7 @@ fn spawn_sound(source: Source, mut samples: rtrb::Producer<f32>, shared: Arc<Sha
             Ok(decoded) => shared.complain(decoded.complaint),
             Err(error) => shared.report(Report::Failed(error.to_string())),
         }
-        shared.sound_over.store(true, Ordering::Release);
+        shared.end_sound();
     });
 }
 
@@ -344,7 +412,7 @@ fn feed_silence(mut samples: rtrb::Producer<f32>, mut fed: u64, shared: &Shared)
         }
         std::thread::sleep(SILENCE_STEP);
     }
-    shared.sound_over.store(true, Ordering::Release);
+    shared.end_sound();
 }
 
 /// A time as ffmpeg takes it.

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use command_fds::{CommandFdExt, FdMapping};
 use ffmpeg_sidecar::command::FfmpegCommand;
 
+use crate::media::tool::die_with_parent;
+
 /// Lines of complaint kept for a message.
 const MAX_COMPLAINTS: usize = 4;
 
@@ -150,24 +152,6 @@ fn plain(line: &str) -> String {
     };
     reason.trim().to_owned()
 }
-
-/// Asks the kernel to kill the child when the thread that started it is gone.
-/// That thread reads the child's pipe, so it lives as long as it is needed.
-#[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    // SAFETY: prctl is async-signal-safe and touches no memory of ours.
-    unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            Ok(())
-        });
-    }
-}
-
-/// Other systems have no such service; the broken pipe ends ffmpeg there.
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut Command) {}
 
 #[cfg(test)]
 mod tests {

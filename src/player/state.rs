@@ -92,6 +92,9 @@ pub struct State {
     tracks: Tracks,
     /// Where the stream last broke off, to tell progress from a loop.
     broke_at: Option<Duration>,
+    /// Files that failed since one last began.
+    failures: usize,
+    passed_over: Option<String>,
 }
 
 impl State {
@@ -114,6 +117,8 @@ impl State {
             picture_starving: false,
             tracks: Tracks::default(),
             broke_at: None,
+            failures: 0,
+            passed_over: None,
         }
     }
 

@@ -38,7 +38,7 @@ impl Tracks {
         self.audio = heard.unwrap_or(0);
         let wanted = self.subtitle_language.as_ref();
         self.subtitles = facts
-            .subtitles
+            .all_subtitles()
             .iter()
             .position(|track| is_text(track) && Some(&track.language) == wanted);
     }
@@ -57,7 +57,7 @@ impl Tracks {
     /// Other subtitles, or none. Returns whether anything changed.
     pub fn choose_subtitles(&mut self, entry: Option<&FileEntry>, track: Option<usize>) -> bool {
         let tracks = entry
-            .map(|entry| &entry.facts.subtitles[..])
+            .map(|entry| entry.facts.all_subtitles())
             .unwrap_or_default();
         let chosen = track.and_then(|track| tracks.get(track));
         let offered = track.is_none() || chosen.is_some_and(is_text);

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, SAMPLE_RATE, Verdict, judge};
-use super::pipeline::{Shared, Source, seconds};
+use super::pipeline::{Shared, Source, Words, seconds};
 use super::process::{Decoder, SpawnError};
 use super::state::Report;
 use super::{Frame, ppm, subtitles};
@@ -35,6 +35,11 @@ const STARVED: Duration = Duration::from_millis(250);
 /// Longest time without a new picture while frames arrive, however late.
 const MAX_FREEZE: Duration = Duration::from_millis(300);
 
+/// Makes a picture for ordinary screens of one for bright ones (ITU-R BT.2100 to
+/// BT.709): to linear light, darker where it is too bright, and back.
+const TO_SDR: &str = "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,\
+     tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
+
 /// Longest sleep before the clock is looked at again.
 const MAX_SLEEP: Duration = Duration::from_millis(20);
 
@@ -51,21 +56,33 @@ fn frame_rate(source: &Source) -> f64 {
 /// ffmpeg's arguments: square pixels, at most the largest size, a constant
 /// rate, so that the number of a frame is its time.
 fn arguments(source: &Source) -> Vec<String> {
+    let video = source.video.as_ref();
+    let woven = video.is_some_and(|video| video.interlaced);
+    let bright = video.is_some_and(|video| video.hdr);
     let filter = format!(
-        "scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
+        "{}scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
          scale='min({MAX_WIDTH},iw)':'min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease,\
-         fps={}:start_time=0",
+         {}fps={}:start_time=0",
+        if woven { "yadif=deint=interlaced," } else { "" },
+        if bright { TO_SDR } else { "" },
         frame_rate(source)
     );
     let text = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut arguments = text(&["-ss", &seconds(source.from), "-i", &source.url]);
+    if let Some(Words::Beside(url)) = &source.subtitles {
+        arguments.extend(text(&["-ss", &seconds(source.from), "-i", url]));
+    }
     arguments.extend(text(&[
         "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", &filter,
     ]));
     arguments.extend(text(&["-pix_fmt", "rgb24", "-c:v", "ppm"]));
     arguments.extend(text(&["-f", "image2pipe", "pipe:1"]));
-    if let Some(track) = source.subtitles {
-        arguments.extend(text(&["-map", &format!("0:s:{track}"), "-c:s", "srt"]));
+    if let Some(words) = &source.subtitles {
+        let stream = match words {
+            Words::Track(track) => format!("0:s:{track}"),
+            Words::Beside(_) => "1:s:0".to_owned(),
+        };
+        arguments.extend(text(&["-map", &stream, "-c:s", "srt"]));
         arguments.extend(text(&["-flush_packets", "1", "-f", "srt", "pipe:3"]));
     }
     arguments
@@ -84,7 +101,7 @@ pub(super) struct Decoded {
 pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Decoded, SpawnError> {
     let arguments = arguments(source);
     let words = arguments.iter().map(String::as_str);
-    let pipes = match source.subtitles {
+    let pipes = match &source.subtitles {
         Some(_) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
         None => None,
     };

@@ -20,7 +20,7 @@ use super::{
 use crate::config::StreamConfig;
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::lifecycle::{Close, every};
-use crate::media::{FileEntry, Geometry};
+use crate::media::{FileEntry, Geometry, MediaKind};
 use crate::store::{Opened, SetPlayheads, Store, StoreError, StoreEvent, WatchStore};
 use crate::swarm::{
     CancelChunk, Connection, JoinFile, LeaveFile, RecallChunk, ReportFile, RequestChunk, Swarm,
@@ -45,6 +45,14 @@ const READER_GRACE: Duration = Duration::from_millis(700);
 /// that has read a short file to the end still shows where it came from.
 const IDLE_LIMIT: Duration = Duration::from_secs(600);
 
+/// The same for a sidecar: a window shows hundreds of pictures, and each that is open
+/// takes a place in reports, in the swarm and at every peer.
+const SIDECAR_IDLE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Time within which a chunk of a sidecar is asked for at the soonest: what somebody
+/// else is about to see or hear goes first.
+const SIDECAR_DEADLINE: Duration = Duration::from_secs(3);
+
 /// Chunks from one place to the next beyond which a reader jumped: others are
 /// told at once.
 const JUMP: u32 = 16;
@@ -58,6 +66,8 @@ type Waiter = oneshot::Sender<Result<(), StreamError>>;
 /// The actor.
 pub struct Scheduler {
     file: FileId,
+    /// Whether it belongs to a file that somebody plays, and can wait.
+    sidecar: bool,
     geometry: Geometry,
     core: Core,
     store: Addr<Store>,
@@ -104,6 +114,7 @@ impl Scheduler {
         let rng = StdRng::from_os_rng();
         Self {
             file: entry.id,
+            sidecar: entry.facts.kind == MediaKind::Sidecar,
             geometry,
             core: Core::new(now, me, tuning, windows, geometry, have, rng),
             store,
@@ -125,6 +136,10 @@ impl Scheduler {
         for effect in self.core.take_effects() {
             match effect {
                 Effect::Request(peer, chunk, deadline) => {
+                    let deadline = match self.sidecar {
+                        true => deadline.max(SIDECAR_DEADLINE),
+                        false => deadline,
+                    };
                     if let Some(connection) = self.connections.get(&peer) {
                         connection.do_send(RequestChunk {
                             file,
@@ -242,7 +257,11 @@ impl Scheduler {
         });
         let unread = self.core.windows().is_empty() && self.waiters.is_empty();
         let fetching = self.core.is_whole() && !self.core.is_complete();
-        if unread && !fetching && self.last_read.elapsed() > IDLE_LIMIT {
+        let limit = match self.sidecar {
+            true => SIDECAR_IDLE_LIMIT,
+            false => IDLE_LIMIT,
+        };
+        if unread && !fetching && self.last_read.elapsed() > limit {
             ctx.stop();
         }
     }

@@ -10,8 +10,10 @@ use super::{
     AwaitChunk, CloseReader, OpenReader, OpenStream, OpenedStream, ReaderId, Scheduler,
     StreamError, Streams,
 };
+use crate::announcer::{Announcer, FindEntry};
 use crate::ids::FileId;
-use crate::media::Geometry;
+use crate::media::sidecar::MAX_SIDECAR;
+use crate::media::{FileEntry, Geometry, MediaKind};
 use crate::store::{ReadChunk, Store, StoreError};
 
 /// Bytes handed on at once: an HTTP server buffers what it is given, and a player
@@ -140,18 +142,28 @@ impl Drop for Reader {
     }
 }
 
-/// All of a small file.
+/// All of a sidecar that an entry of the catalogue names.
 ///
 /// # Errors
-/// As [`Reader::next`], and that nobody knows the file.
-pub async fn read_all(
+/// As [`Reader::next`], and that nobody knows such a sidecar: an id may be that of a
+/// film, which nobody wants in memory.
+pub async fn read_sidecar(
+    announcer: &Addr<Announcer>,
     streams: &Addr<Streams>,
     store: Addr<Store>,
     file: FileId,
 ) -> Result<Vec<u8>, StreamError> {
+    let found = announcer.send(FindEntry(file.to_string())).await;
+    let entry = found.map_err(|_| StreamError::Closing)?;
+    let small =
+        |entry: &FileEntry| entry.facts.kind == MediaKind::Sidecar && entry.size <= MAX_SIDECAR;
+    let entry = entry.filter(small).ok_or(StreamError::UnknownFile)?;
     let opened = streams.send(OpenStream(file.to_string())).await;
     let stream = opened.map_err(|_| StreamError::Closing)??;
     let size = stream.geometry.size();
+    if size != entry.size {
+        return Err(StreamError::UnknownFile);
+    }
     let mut reader = Reader::open(stream, store, 0, size).await?;
     let mut bytes = Vec::new();
     while let Some(slice) = reader.next().await? {

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use actix::prelude::*;
 
 use super::actor::Scheduler;
+use super::reader::Reader;
 use super::{
-    OpenStream, OpenedStream, PlayerStarves, StreamError, StreamSnapshot, StreamState, StreamsState,
+    FetchAhead, OpenStream, OpenedStream, PlayerStarves, StreamError, StreamSnapshot, StreamState,
+    StreamsState,
 };
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
@@ -25,6 +27,8 @@ pub struct Streams {
     swarm: Addr<Swarm>,
     announcer: Addr<Announcer>,
     open: HashMap<FileId, OpenedStream>,
+    /// What is fetched before anybody reads it.
+    ahead: Option<SpawnHandle>,
 }
 
 impl Streams {
@@ -45,6 +49,7 @@ impl Streams {
             swarm,
             announcer,
             open: HashMap::new(),
+            ahead: None,
         }
     }
 
@@ -127,6 +132,34 @@ impl Handler<Close> for Streams {
             stream.scheduler.do_send(Close);
         }
         ctx.stop();
+    }
+}
+
+/// Reads so many bytes of a file, for them to be here.
+async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, bytes: u64) {
+    let opened = streams.send(OpenStream(file.to_string())).await;
+    let Ok(Ok(stream)) = opened else {
+        return;
+    };
+    let end = bytes.min(stream.geometry.size());
+    let Ok(mut reader) = Reader::open(stream, store, 0, end).await else {
+        return;
+    };
+    // What does not come now is fetched when it is played.
+    while let Ok(Some(_)) = reader.next().await {}
+}
+
+impl Handler<FetchAhead> for Streams {
+    type Result = ();
+
+    fn handle(&mut self, FetchAhead(wanted): FetchAhead, ctx: &mut Context<Self>) {
+        if let Some(before) = self.ahead.take() {
+            ctx.cancel_future(before);
+        }
+        if let Some((file, bytes)) = wanted {
+            let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, bytes);
+            self.ahead = Some(ctx.spawn(fetching.into_actor(self)));
+        }
     }
 }
 

@@ -70,7 +70,8 @@ impl Store {
         })
     }
 
-    fn emit(&self, event: &StoreEvent) {
+    fn emit(&mut self, event: &StoreEvent) {
+        self.watchers.retain(Recipient::connected);
         for watcher in &self.watchers {
             watcher.do_send(event.clone());
         }

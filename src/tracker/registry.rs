@@ -20,7 +20,8 @@ use crate::media::{FileEntry, MediaKind};
 use crate::wire::{CatalogueDelta, FileReport, MAX_ENTRIES, Message, Publish, Report};
 
 /// Files one client may share; bounds what a client can make us hold.
-const MAX_FILES_PER_CLIENT: usize = 100_000;
+/// A film has up to four sidecars beside it.
+const MAX_FILES_PER_CLIENT: usize = 400_000;
 
 /// Files one client may wait for peers of.
 const MAX_QUESTIONS: usize = 64;
@@ -69,6 +70,12 @@ struct SharedFile {
 }
 
 impl SharedFile {
+    /// Whether the catalogue shows it.
+    fn is_listed(&self) -> bool {
+        let first = self.entries.first();
+        first.is_some_and(|(_, entry)| entry.facts.kind.is_listed(None))
+    }
+
     /// The entry to show: the first sharer's description, all sharers counted.
     fn entry(&self) -> Option<FileEntry> {
         let mut entry = self.entries.first()?.1.clone();
@@ -87,7 +94,10 @@ pub struct Registry {
     clients: BTreeMap<PeerId, Client>,
     files: HashMap<FileId, SharedFile>,
     planner: Planner,
+    /// Files of which the answer to who has them changed.
     dirty: HashSet<FileId>,
+    /// Files of which what the catalogue says changed.
+    relisted: HashSet<FileId>,
     /// Viewers whose suppliers are no longer the best.
     outdated: BTreeSet<(PeerId, FileId)>,
     told_clients: u32,
@@ -168,6 +178,9 @@ impl Registry {
 
     fn unshare(&mut self, peer: PeerId, file: FileId) {
         if let Some(shared) = self.files.get_mut(&file) {
+            if shared.is_listed() {
+                self.relisted.insert(file);
+            }
             shared.entries.retain(|(sharer, _)| *sharer != peer);
             if shared.entries.is_empty() {
                 self.files.remove(&file);
@@ -196,6 +209,9 @@ impl Registry {
         }
         for entry in added {
             self.dirty.insert(entry.id);
+            if entry.facts.kind.is_listed(None) {
+                self.relisted.insert(entry.id);
+            }
             let entries = &mut self.files.entry(entry.id).or_default().entries;
             match entries.iter_mut().find(|(sharer, _)| *sharer == peer) {
                 Some((_, known)) => *known = entry,
@@ -388,24 +404,25 @@ impl Registry {
     pub fn flush(&mut self) -> Vec<Outgoing> {
         let clients = self.client_count();
         let outdated = std::mem::take(&mut self.outdated);
-        if self.dirty.is_empty() && clients == self.told_clients {
+        let news = std::mem::replace(&mut self.told_clients, clients) != clients;
+        if self.dirty.is_empty() && !news {
             return self.outdated_answers(outdated);
         }
-        self.told_clients = clients;
         let dirty = std::mem::take(&mut self.dirty);
         let (mut changed, mut removed) = (Vec::new(), Vec::new());
-        for file in &dirty {
-            match self.files.get(file).and_then(SharedFile::entry) {
+        for file in std::mem::take(&mut self.relisted) {
+            match self.files.get(&file).and_then(SharedFile::entry) {
                 Some(entry) => changed.push(entry),
-                None => removed.push(*file),
+                None => removed.push(file),
             }
         }
+        let news = news || !changed.is_empty() || !removed.is_empty();
         let others = outdated
             .into_iter()
             .filter(|(_, file)| !dirty.contains(file));
         let mut outgoing = self.outdated_answers(others.collect());
         for (peer, client) in &self.clients {
-            if let Some(kind) = client.subscription {
+            if let Some(kind) = client.subscription.filter(|_| news) {
                 let deltas = deltas(kind, &changed, &removed, clients);
                 outgoing.extend(deltas.map(|delta| (*peer, delta)));
             }
@@ -429,11 +446,7 @@ impl Registry {
     /// The state, for people and tests.
     pub fn snapshot(&self) -> TrackerSnapshot {
         let counted = self.clients.values().filter(|c| !c.info.observer);
-        let listed = |file: &FileId| {
-            let entries = self.files.get(file).map(|shared| &shared.entries);
-            let first = entries.and_then(|entries| entries.first());
-            first.is_some_and(|(_, entry)| entry.facts.kind.is_listed(None))
-        };
+        let listed = |file: &FileId| self.files.get(file).is_some_and(SharedFile::is_listed);
         TrackerSnapshot {
             clients: counted
                 .map(|client| ClientSnapshot {

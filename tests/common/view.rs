@@ -81,6 +81,7 @@ pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) ->
         width: 1920,
         height: 1080,
         millifps: 25_000,
+        ..VideoTrack::default()
     });
     FileEntry {
         id: FileId([id; 32]),

@@ -22,6 +22,7 @@ fn entry(id: u8, title: &str, size: u64) -> FileEntry {
                 width: 640,
                 height: 360,
                 millifps: 30_000,
+                ..VideoTrack::default()
             }),
             audio: Vec::new(),
             subtitles: Vec::new(),

@@ -32,7 +32,9 @@ fn made(folder: &Path, name: &str, subtitles: &[PathBuf]) -> (Vec<Hashed>, Optio
         (path.clone(), stamp)
     });
     let subtitles: Vec<_> = stamped.collect();
-    maker.make(&path, &entry, &subtitles).expect("writable")
+    let (mut made, gain) = maker.make(&path, &entry).expect("ffmpeg runs");
+    made.extend(maker.subtitles(&path, &subtitles).expect("writable"));
+    (made, gain)
 }
 
 fn roles(made: &[Hashed]) -> Vec<SidecarRole> {
@@ -108,8 +110,19 @@ fn what_is_no_media_gets_nothing() {
     .entry();
     let path = folder.path().join("text.mp4");
     std::fs::write(&path, "no film").expect("writable");
-    let (made, gain) = maker.make(&path, &entry, &[]).expect("writable");
+    let (made, gain) = maker.make(&path, &entry).expect("ffmpeg runs");
     assert!(made.is_empty() && gain.is_none());
+    let without = Maker {
+        ffmpeg: Path::new("/nonexistent/ffmpeg"),
+        ..maker
+    };
+    let error = without.make(&path, &entry).err();
+    let entry = FileEntry {
+        facts: crate::media::MediaFacts::new(MediaKind::Video, 1000),
+        ..entry
+    };
+    let error = error.or(without.make(&path, &entry).err());
+    assert!(matches!(error, Some(MakeError::NoProgram(_))), "{error:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Effect, Report, State};
 use crate::ids::Generation;
+use crate::media::MediaKind;
 use crate::player::Phase;
 
 /// An end this close to the file's own, or within a fiftieth of its length, is
@@ -18,6 +19,7 @@ impl State {
         }
         match report {
             Report::Started => {
+                self.failures = 0;
                 if self.phase == Phase::Loading {
                     self.phase = Phase::Playing;
                 }
@@ -34,13 +36,33 @@ impl State {
                 self.phase = Phase::Ended;
                 return vec![Effect::Stop];
             }
-            Report::Failed(why) => {
-                self.phase = Phase::Failed(why);
-                return vec![Effect::Stop];
-            }
+            Report::Failed(why) => return self.fail(why),
         }
         self.settle();
         Vec::new()
+    }
+
+    /// A song that cannot be played is passed over, unless none of the list can be.
+    fn fail(&mut self, why: String) -> Vec<Effect> {
+        self.failures += 1;
+        let song = self
+            .entry()
+            .filter(|entry| entry.facts.kind == MediaKind::Audio);
+        let title = song.map(|entry| entry.display_title().to_owned());
+        let next = self.queue.next(true);
+        let next = next.filter(|_| self.failures < self.queue.items().len());
+        if let (Some(title), Some(next)) = (title, next) {
+            tracing::warn!(title, why, "passed over");
+            self.passed_over = Some(format!("{title} cannot be played: {why}"));
+            return self.go(next);
+        }
+        self.phase = Phase::Failed(why);
+        vec![Effect::Stop]
+    }
+
+    /// What was passed over since this was last asked, in words.
+    pub fn take_passed_over(&mut self) -> Option<String> {
+        self.passed_over.take()
     }
 
     /// Whether the end came well before the file's own.
@@ -59,8 +81,7 @@ impl State {
             return self.restart();
         }
         if let Some(complaint) = complaint {
-            self.phase = Phase::Failed(complaint);
-            return vec![Effect::Stop];
+            return self.fail(complaint);
         }
         // It simply holds less than its head says.
         self.position = self.duration();

@@ -144,6 +144,31 @@ fn a_failure_says_why_and_can_be_tried_again() {
 }
 
 #[test]
+fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
+    let song = |id| {
+        let mut song = entry(id);
+        song.facts.kind = MediaKind::Audio;
+        song
+    };
+    let mut state = State::new(50, History::default(), StdRng::seed_from_u64(3));
+    state.play(vec![song(1), song(2), song(3)], 0);
+    let failed = || Report::Failed("damaged".into());
+    let effects = state.report(state.generation, failed());
+    assert_eq!(started(&effects).map(|s| s.0), Some(2));
+    let said = state.take_passed_over().expect("a word about it");
+    assert!(said.contains("damaged"), "{said}");
+    let effects = state.report(state.generation, failed());
+    assert_eq!(started(&effects).map(|s| s.0), Some(3));
+    assert_eq!(state.report(state.generation, failed()), [Effect::Stop]);
+    assert_eq!(*state.phase(), Phase::Failed("damaged".into()));
+    // One that plays ends the series.
+    state.play(vec![song(1), song(2)], 0);
+    state.report(state.generation, Report::Started);
+    let effects = state.report(state.generation, failed());
+    assert_eq!(started(&effects).map(|s| s.0), Some(2));
+}
+
+#[test]
 fn speed_stays_within_bounds_and_goes_on_where_it_is() {
     let mut state = playing();
     state.at(state.generation, 9 * SECOND);

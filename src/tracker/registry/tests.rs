@@ -180,6 +180,30 @@ fn who_asked_hears_when_the_answer_changes() {
 }
 
 #[test]
+fn a_sidecar_is_found_by_who_asks_for_it_and_listed_nowhere() {
+    let (mut registry, _) = registry(3);
+    registry.subscribe(peer(2), None);
+    registry.subscribe(peer(3), Some(MediaKind::Video));
+    let poster = entry(8, "poster.jpg", MediaKind::Sidecar);
+    registry.publish(peer(1), publish(vec![poster]));
+    assert!(registry.flush().is_empty(), "no news for anybody");
+    assert_eq!(registry.query(None, "", 0).0, 0);
+    let snapshot = registry.snapshot();
+    assert_eq!((snapshot.files, snapshot.clients[0].files), (0, 0));
+    let mut rng = StdRng::seed_from_u64(1);
+    let file = FileId([8; 32]);
+    let found = registry.find_peers(peer(2), file, ChunkIndex(0), 5, &mut rng);
+    assert_eq!(peers_named(&found, peer(2)), [1]);
+    registry.remove(peer(1));
+    let told = registry.flush();
+    assert!(told.contains(&(peer(2), Message::PeersChanged(file))));
+    let removed = told.iter().any(|(_, message)| {
+        matches!(message, Message::CatalogueDelta(delta) if !delta.removed.is_empty())
+    });
+    assert!(!removed, "{told:?}");
+}
+
+#[test]
 fn whom_a_peer_serves_asks_again_when_its_uplink_becomes_another() {
     let (mut registry, _) = registry(40);
     let file = FileId([7; 32]);

@@ -116,6 +116,8 @@ fn wordy_film() -> FileEntry {
                 width: u32::MAX,
                 height: u32::MAX,
                 millifps: u32::MAX,
+                interlaced: true,
+                hdr: true,
             }),
             audio: vec![audio; 100],
             subtitles: vec![subtitles; 100],

@@ -59,6 +59,8 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
             width: video.width,
             height: video.height,
             millifps: video.millifps,
+            interlaced: video.interlaced,
+            hdr: video.hdr,
         }),
         audio: facts
             .audio
@@ -139,6 +141,8 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
         width: video.width,
         height: video.height,
         millifps: video.millifps,
+        interlaced: video.interlaced,
+        hdr: video.hdr,
     });
     let chapters = entry.chapters.iter().take(MAX_CHAPTERS);
     let chapters = chapters.map(|chapter| Chapter {
@@ -164,7 +168,7 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
             track_number: entry.track_number,
             chapters: chapters.collect(),
             gain_cdb: entry.gain_cdb.map(|gain| gain.clamp(-MAX_GAIN, MAX_GAIN)),
-            sidecars: sidecar::from_proto(&entry.sidecars)?,
+            sidecars: sidecar::from_proto(&entry.sidecars, kind)?,
         },
         sources: entry.sources,
     })

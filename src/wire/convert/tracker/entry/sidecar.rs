@@ -4,7 +4,7 @@ use super::super::super::proto;
 use super::super::super::{file_id, id_bytes, text};
 use super::MAX_CODE;
 use crate::media::sidecar::{MAX_PICTURES, MAX_SIDECAR, MAX_SIDECARS};
-use crate::media::{Sidecar, SidecarRole};
+use crate::media::{MediaKind, Sidecar, SidecarRole};
 use crate::wire::WireError;
 
 pub(super) fn to_proto(sidecars: &[Sidecar]) -> Vec<proto::Sidecar> {
@@ -28,8 +28,15 @@ fn one(sidecar: &Sidecar) -> proto::Sidecar {
 }
 
 /// Roles of a later version are left out, and so is what exceeds a limit.
-pub(super) fn from_proto(sidecars: &[proto::Sidecar]) -> Result<Vec<Sidecar>, WireError> {
+pub(super) fn from_proto(
+    sidecars: &[proto::Sidecar],
+    kind: MediaKind,
+) -> Result<Vec<Sidecar>, WireError> {
     let mut known = Vec::new();
+    // A sidecar has none of its own.
+    if kind == MediaKind::Sidecar {
+        return Ok(known);
+    }
     for sidecar in sidecars {
         let role = match sidecar.role() {
             proto::SidecarRole::Unspecified => continue,

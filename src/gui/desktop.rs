@@ -1,0 +1,112 @@
+//! The desktop around the window: a screen that stays on while a film plays, other
+//! players.
+
+use slint::{ComponentHandle, SharedString};
+use tokio::sync::watch;
+
+use super::Core;
+use super::ui::{AppWindow, PlayerAdapter, ShellAdapter};
+use crate::player::{Control, Phase, PlayerSnapshot};
+
+/// Players that are tried in turn.
+const PLAYERS: [&str; 2] = ["mpv", "vlc"];
+
+/// Whether the screen must not go dark: a film that plays, or waits for data.
+fn watched(state: &PlayerSnapshot) -> bool {
+    let film = state
+        .entry
+        .as_ref()
+        .is_some_and(|entry| entry.facts.video.is_some());
+    film && matches!(state.phase, Phase::Playing | Phase::Buffering)
+}
+
+/// Keeps the screen on while a film plays, until the player ends. Where the desktop
+/// has no means for that, it does as it likes.
+pub async fn keep_awake(mut states: watch::Receiver<PlayerSnapshot>) {
+    let mut awake = None;
+    loop {
+        let wanted = watched(&states.borrow_and_update());
+        if !wanted {
+            awake = None;
+        } else if awake.is_none() {
+            // It waits for an answer of the desktop.
+            let asked = actix_rt::task::spawn_blocking(|| {
+                let mut asking = keepawake::Builder::default();
+                asking.display(true).idle(true).sleep(true);
+                asking.reason("A film plays").app_name("Swarmplay");
+                asking.app_reverse_domain("io.github.swarmplay").create()
+            });
+            // Asked once a film, whatever the answer.
+            awake = Some(asked.await.map(|asked| {
+                asked.inspect_err(|error| tracing::debug!(%error, "the screen may go dark"))
+            }));
+        }
+        if states.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Connects what leads out of the window.
+pub fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<PlayerAdapter>();
+    let (weak, player) = (app.as_weak(), core.player.clone());
+    adapter.on_open_elsewhere(move || {
+        let Some(app) = weak.upgrade() else {
+            return;
+        };
+        let address: String = app.global::<PlayerAdapter>().get_address().into();
+        let opened = PLAYERS
+            .iter()
+            .find(|name| open::with_detached(&address, **name).is_ok());
+        let said = match opened {
+            Some(name) => {
+                // Two players at once would be two sounds.
+                if app.global::<PlayerAdapter>().get_playing() {
+                    player.do_send(Control::Toggle);
+                }
+                format!("Opened in {name}")
+            }
+            None => "Neither mpv nor VLC is installed".into(),
+        };
+        app.global::<ShellAdapter>()
+            .set_toast(SharedString::from(said));
+    });
+    let weak = app.as_weak();
+    adapter.on_copied(move || {
+        if let Some(app) = weak.upgrade() {
+            let said = "The address is copied: it works on this machine while this window is open";
+            app.global::<ShellAdapter>().set_toast(said.into());
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::FileId;
+    use crate::media::{FileEntry, MediaFacts, MediaKind, VideoTrack};
+
+    #[test]
+    fn only_a_film_that_plays_keeps_the_screen_on() {
+        let mut entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "film.mkv".into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 1000),
+            sources: 1,
+        };
+        let state = |phase, entry: &FileEntry| PlayerSnapshot {
+            phase,
+            entry: Some(entry.clone()),
+            ..PlayerSnapshot::default()
+        };
+        assert!(!watched(&state(Phase::Playing, &entry)), "a song");
+        entry.facts.video = Some(VideoTrack::default());
+        assert!(watched(&state(Phase::Playing, &entry)));
+        assert!(watched(&state(Phase::Buffering, &entry)));
+        assert!(!watched(&state(Phase::Paused, &entry)));
+        assert!(!watched(&PlayerSnapshot::default()));
+    }
+}

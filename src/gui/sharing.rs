@@ -1,0 +1,198 @@
+//! What this machine shares: news of it, and what is changed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actix::Addr;
+use slint::{ComponentHandle, SharedString};
+
+use super::apply::{View, update};
+use super::ui::{AppWindow, SharedRow, SharingAdapter};
+use super::view_model as show;
+use super::window::view;
+use super::{Core, beside_the_window};
+use crate::config::edit;
+use crate::library::{
+    AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
+};
+
+/// `, 3 more to come`
+fn to_come(library: &LibrarySnapshot) -> String {
+    match library.waiting {
+        0 => String::new(),
+        waiting => format!(", {waiting} more to come"),
+    }
+}
+
+/// `212 MiB/s, 0:14 left`
+fn pace(library: &LibrarySnapshot, hashing: &Hashing) -> String {
+    if hashing.rate == 0 {
+        return String::new();
+    }
+    let left = hashing.total.saturating_sub(hashing.done) + library.waiting_bytes;
+    let left = Duration::from_secs(left / hashing.rate);
+    let rate = show::size(hashing.rate);
+    format!("{rate}/s, {} left", show::clock(left))
+}
+
+/// What is shared, what could not be, what is being looked at, and who takes it.
+pub(super) fn show(app: &AppWindow, view: &mut View) {
+    let adapter = app.global::<SharingAdapter>();
+    let library: &LibrarySnapshot = &view.overview.library;
+    let folders = library
+        .folders
+        .iter()
+        .map(|folder| folder.display().to_string().into());
+    if let Some(model) = update(adapter.get_folders(), folders.collect()) {
+        adapter.set_folders(model);
+    }
+    let skipped = library.skipped.iter().map(|skipped| SharedRow {
+        name: name_of(&skipped.path).into(),
+        detail: skipped.reason.clone().into(),
+        problem: true,
+    });
+    let shared = library.shared.iter().map(|shared| SharedRow {
+        name: name_of(&shared.path).into(),
+        detail: show::size(shared.entry.size).into(),
+        problem: false,
+    });
+    if let Some(model) = update(adapter.get_files(), skipped.chain(shared).collect()) {
+        adapter.set_files(model);
+    }
+    let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
+    let summary = match library.shared.len() {
+        0 => "Nothing is shared yet".into(),
+        1 => format!("1 file, {}", show::size(bytes)),
+        count => format!("{count} files, {}", show::size(bytes)),
+    };
+    adapter.set_summary(summary.into());
+    adapter.set_hashing(library.hashing.is_some());
+    adapter.set_paused(library.paused);
+    adapter.set_unfinished(library.waiting > 0 || library.hashing.is_some());
+    let making = library.making.as_ref();
+    let making = making.map(|path| match library.to_make {
+        0 => format!("Making pictures of {}", name_of(path)),
+        more => format!("Making pictures of {}, {more} more to come", name_of(path)),
+    });
+    adapter.set_making_text(making.unwrap_or_default().into());
+    let takers = view.overview.swarm.peers.iter();
+    let takers = takers
+        .filter(|peer| peer.upload_rate > 0)
+        .map(|peer| SharedRow {
+            name: peer.name.clone().into(),
+            detail: format!("{} Mbit/s", show::megabits(peer.upload_rate)).into(),
+            problem: false,
+        });
+    if let Some(model) = update(adapter.get_takers(), takers.collect()) {
+        adapter.set_takers(model);
+    }
+    if let Some(hashing) = &library.hashing {
+        let text = format!("Looking at {}{}", name_of(&hashing.path), to_come(library));
+        adapter.set_hashing_text(text.into());
+        adapter.set_pace(pace(library, hashing).into());
+        adapter.set_progress(hashing.done as f32 / hashing.total.max(1) as f32);
+    }
+    view.folders = library.folders.clone();
+}
+
+fn name_of(path: &std::path::Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// Writes the shared folders to the user's file, as they are now.
+async fn keep_folders(library: Addr<Library>, file: Option<PathBuf>) -> Result<(), String> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let state = library
+        .send(LibraryState)
+        .await
+        .map_err(|e| e.to_string())?;
+    let folders = state
+        .folders
+        .iter()
+        .map(|folder| folder.display().to_string());
+    let changes = vec![("library", "folders", folders.collect())];
+    edit::set(&file, changes).map_err(|error| format!("It is shared, but not kept: {error}"))
+}
+
+/// Connects what is changed there.
+pub fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<SharingAdapter>();
+    let library = core.sources.library.clone();
+    adapter.on_pause(move |paused| library.do_send(Pause(paused)));
+    let (weak, library, file) = (
+        app.as_weak(),
+        core.sources.library.clone(),
+        core.file.clone(),
+    );
+    adapter.set_kept(file.is_some());
+    adapter.on_add(move |path| {
+        let add = library.send(AddFolder(path.trim().into()));
+        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
+        beside_the_window(async move {
+            let added = match add.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let shared = added.is_ok();
+            let kept = match added {
+                Ok(()) => keep_folders(library, file).await,
+                error => error,
+            };
+            if let Some(app) = weak.upgrade() {
+                let adapter = app.global::<SharingAdapter>();
+                if shared {
+                    adapter.set_path(SharedString::default());
+                }
+                adapter.set_error(kept.err().unwrap_or_default().into());
+            }
+        });
+    });
+    let (weak, library, file) = (
+        app.as_weak(),
+        core.sources.library.clone(),
+        core.file.clone(),
+    );
+    adapter.on_remove(move |index| {
+        let folders = view().borrow().folders.clone();
+        let folder = usize::try_from(index)
+            .ok()
+            .and_then(|i| folders.get(i).cloned());
+        let Some(folder) = folder else {
+            return;
+        };
+        library.do_send(RemoveFolder(folder));
+        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
+        beside_the_window(async move {
+            let kept = keep_folders(library, file).await;
+            if let Some(app) = weak.upgrade() {
+                let error = kept.err().unwrap_or_default();
+                app.global::<SharingAdapter>().set_error(error.into());
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_tells_what_is_left_of_all_files() {
+        let hashing = Hashing {
+            path: "/films/a.mkv".into(),
+            done: 50 << 20,
+            total: 150 << 20,
+            rate: 10 << 20,
+        };
+        let mut library = LibrarySnapshot::default();
+        assert_eq!(pace(&library, &hashing), "10.0 MiB/s, 0:10 left");
+        library.waiting_bytes = 500 << 20;
+        assert_eq!(pace(&library, &hashing), "10.0 MiB/s, 1:00 left");
+        let first = Hashing { rate: 0, ..hashing };
+        assert_eq!(pace(&library, &first), "");
+    }
+}

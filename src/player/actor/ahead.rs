@@ -1,0 +1,107 @@
+//! What comes next: its bytes are fetched before the present file ends, and a song's
+//! decoder waits with its first samples, which are heard right behind the last ones.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::Player;
+use crate::ids::{FileId, Generation};
+use crate::media::FileEntry;
+use crate::player::Phase;
+use crate::player::pipeline::{Pipeline, Source};
+use crate::scheduler::FetchAhead;
+
+/// Before the end of a file the next one is fetched from then on.
+const FETCH: Duration = Duration::from_secs(30);
+
+/// Before the end of a song the next one's decoder is started from then on.
+const PREPARE: Duration = Duration::from_secs(6);
+
+/// How much of a film is fetched before it begins: time, and bytes at most.
+const BEGINNING: Duration = Duration::from_secs(20);
+const MAX_BEGINNING: u64 = 16 << 20;
+
+/// What is done already for what comes next.
+#[derive(Default)]
+pub(super) struct Ahead {
+    fetched: Option<FileId>,
+    /// The song that is to follow; its pipeline, if there was a place for it.
+    next: Option<(Source, Option<Pipeline>)>,
+}
+
+impl Ahead {
+    /// The pipeline that is ready for a source, if the one before it came to its end
+    /// and so goes over into it. Anything else that is ready is dropped.
+    pub fn take(
+        &mut self,
+        generation: Generation,
+        source: &Source,
+        before: Option<Pipeline>,
+    ) -> Option<Pipeline> {
+        let (ready, pipeline) = self.next.take()?;
+        let mut before = before.filter(Pipeline::is_over)?;
+        let mut pipeline = pipeline.filter(|_| ready == *source)?;
+        pipeline.turn(generation, &mut before);
+        Some(pipeline)
+    }
+}
+
+impl Player {
+    /// Gets what comes next ready, when it is time to.
+    pub(super) fn look_ahead(&mut self, ctx: &mut Context<Self>) {
+        if *self.state.phase() != Phase::Playing {
+            return;
+        }
+        let left = self.state.duration().saturating_sub(self.state.position());
+        let queue = self.state.queue();
+        let next = queue.next(false).and_then(|next| queue.items().get(next));
+        let next = next.map(|item| item.entry.clone()).filter(|_| left < FETCH);
+        self.fetch_ahead(next.as_ref());
+        match next {
+            Some(next) if left < PREPARE => self.prepare(ctx, &next),
+            _ => self.ahead.next = None,
+        }
+    }
+
+    fn fetch_ahead(&mut self, next: Option<&FileEntry>) {
+        let file = next.map(|entry| entry.id);
+        if std::mem::replace(&mut self.ahead.fetched, file) == file {
+            return;
+        }
+        let wanted = next.map(|entry| match entry.facts.video {
+            None => (entry.id, entry.size),
+            Some(_) => {
+                let beginning = entry.timeline().byte_at(BEGINNING);
+                (entry.id, beginning.min(MAX_BEGINNING).min(entry.size))
+            }
+        });
+        self.streams.do_send(FetchAhead(wanted));
+    }
+
+    /// Starts a song's decoder behind the present song.
+    fn prepare(&mut self, ctx: &mut Context<Self>, next: &FileEntry) {
+        let songs = |entry: &FileEntry| entry.facts.video.is_none();
+        if !songs(next) || !self.state.entry().is_some_and(songs) {
+            return;
+        }
+        let from = self.state.history().resume(next);
+        let source = self.source(next, from, self.state.speed());
+        if self
+            .ahead
+            .next
+            .as_ref()
+            .is_some_and(|(ready, _)| *ready == source)
+        {
+            return;
+        }
+        // What was to follow instead gives its place up first.
+        self.ahead.next = None;
+        let mut start = self.start_of(Generation::default(), source.clone(), false);
+        start.gain = self.gain * self.level_of(next);
+        let (screen, reports) = (self.screen.clone(), ctx.address().recipient());
+        let pipeline = self.pipeline.as_mut();
+        let pipeline = pipeline.and_then(|now| now.follow_with(start, screen, reports));
+        self.ahead.next = Some((source, pipeline));
+    }
+}
