@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
@@ -16,7 +17,7 @@ use super::view_model::{self as show, Held, Sort};
 use super::window::view;
 use crate::gateway::Gateway;
 use crate::ids::FileId;
-use crate::media::{FileEntry, MediaKind};
+use crate::media::{FileEntry, MediaKind, Timeline};
 use crate::player::{Phase, PlayerSnapshot, Seen};
 use crate::scheduler::{StallCause, StreamSnapshot};
 use crate::swarm::SwarmSnapshot;
@@ -122,10 +123,23 @@ impl View {
     /// Remembers how much is ahead right now.
     fn note_buffer(&mut self) {
         let stream = self.current_stream();
-        let ahead = stream.map(|stream| show::from_playhead(stream, self.position, self.duration));
+        let ahead =
+            stream.map(|stream| show::from_playhead(stream, &self.timeline(stream), self.position));
         if let Some(stream) = ahead {
             self.buffers.push(stream.buffer);
         }
+    }
+
+    /// Which bytes of what plays belong to which time.
+    fn timeline(&self, stream: &StreamSnapshot) -> Arc<Timeline> {
+        let playing = self
+            .playing
+            .as_ref()
+            .filter(|entry| entry.id == stream.file);
+        let size = stream.geometry.size();
+        let known = playing.map(FileEntry::timeline);
+        let known = known.filter(|timeline| timeline.fits(size, self.duration));
+        known.unwrap_or_else(|| Timeline::constant(size, self.duration).into())
     }
 
     fn current_stream(&self) -> Option<&StreamSnapshot> {
@@ -239,7 +253,8 @@ fn swarm(app: &AppWindow, view: &View) {
             .set_buffer_text(Default::default());
         return;
     };
-    let stream = &show::from_playhead(stream, view.position, view.duration);
+    let timeline = view.timeline(stream);
+    let stream = &show::from_playhead(stream, &timeline, view.position);
     let (verdict, at_risk) = show::verdict(stream);
     adapter.set_verdict(verdict.into());
     adapter.set_at_risk(at_risk);
@@ -257,7 +272,12 @@ fn swarm(app: &AppWindow, view: &View) {
         .set_buffer_text(buffer.clone().into());
     let player = app.global::<PlayerAdapter>();
     player.set_buffer_text(buffer.into());
-    let segments = show::segments(&show::cells(stream, BAR_CELLS));
+    let segments = show::segments(&show::cells_in_time(
+        stream,
+        &timeline,
+        view.duration,
+        BAR_CELLS,
+    ));
     let segments = segments.into_iter().map(|(start, end, held)| Segment {
         start,
         end,

@@ -168,7 +168,7 @@ fn photograph(bytes: &[u8], most: (usize, usize)) -> Option<SharedPixelBuffer<Rg
 }
 
 /// Bars around the middle, a gap after each; the loudest reaches the edge.
-fn waveform(peaks: &[u8]) -> SharedPixelBuffer<Rgba8Pixel> {
+pub fn waveform(peaks: &[u8]) -> SharedPixelBuffer<Rgba8Pixel> {
     let loudest = peaks.iter().copied().max().unwrap_or(0).max(1);
     let part = |bar: u32| {
         let at = |bar: u32| bar as usize * peaks.len() / WAVE_BARS as usize;
@@ -287,9 +287,13 @@ thread_local! {
     static SHELF: RefCell<Shelf> = RefCell::default();
 }
 
-/// Lets the window ask for pictures.
-pub fn connect(app: &AppWindow, actor: Addr<Artwork>) {
+/// From now on what is not here is fetched.
+pub fn connect(actor: Addr<Artwork>) {
     SHELF.with_borrow_mut(|shelf| shelf.actor = Some(actor));
+}
+
+/// Lets the window show pictures.
+pub(super) fn attach(app: &AppWindow) {
     app.global::<LibraryAdapter>().on_poster(|id, _| {
         let id: Option<FileId> = id.parse().ok();
         let poster = id.and_then(|id| {

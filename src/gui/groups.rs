@@ -137,38 +137,54 @@ pub(super) fn poster(id: Option<FileId>) -> String {
     id.map_or(String::new(), |id| id.to_string())
 }
 
+fn change(app: &AppWindow, change: impl FnOnce(&mut View)) {
+    let view = view();
+    let mut view = view.borrow_mut();
+    change(&mut view);
+    app.global::<LibraryAdapter>().set_selected(-1);
+    super::library::show(app, &mut view);
+}
+
+/// Looks through another shelf.
+pub fn turn(app: &AppWindow, shelf: Shelf) {
+    change(app, |view| {
+        view.open = None;
+        view.shelf = match shelf {
+            Shelf::Files => Kind::Files,
+            Shelf::Albums => Kind::Albums,
+            Shelf::Artists => Kind::Artists,
+        };
+    });
+}
+
+/// Opens the album or artist at a place.
+pub fn open(app: &AppWindow, index: i32) {
+    change(app, |view| {
+        let group = usize::try_from(index).ok().and_then(|i| view.groups.get(i));
+        view.open = group.cloned();
+    });
+}
+
 /// Connects what turns from shelf to shelf.
 pub fn connect(app: &AppWindow, core: &Core) {
     let adapter = app.global::<LibraryAdapter>();
-    let weak = app.as_weak();
-    let change = move |change: &dyn Fn(&mut View)| {
-        if let Some(app) = weak.upgrade() {
-            let view = view();
-            let mut view = view.borrow_mut();
-            change(&mut view);
-            app.global::<LibraryAdapter>().set_selected(-1);
-            super::library::show(&app, &mut view);
+    let with = |act: fn(&AppWindow, i32)| {
+        let weak = app.as_weak();
+        move |index| {
+            if let Some(app) = weak.upgrade() {
+                act(&app, index);
+            }
         }
     };
-    let turn = change.clone();
+    adapter.on_open_group(with(open));
+    let close = with(|app, _| change(app, |view| view.open = None));
+    adapter.on_close_group(move || close(0));
+    let weak = app.as_weak();
     adapter.on_show_shelf(move |shelf| {
-        turn(&|view| {
-            view.open = None;
-            view.shelf = match shelf {
-                Shelf::Files => Kind::Files,
-                Shelf::Albums => Kind::Albums,
-                Shelf::Artists => Kind::Artists,
-            };
-        });
+        if let Some(app) = weak.upgrade() {
+            turn(&app, shelf);
+        }
     });
-    let open = change.clone();
-    adapter.on_open_group(move |index| {
-        open(&|view| {
-            let group = usize::try_from(index).ok().and_then(|i| view.groups.get(i));
-            view.open = group.cloned();
-        });
-    });
-    adapter.on_close_group(move || change(&|view| view.open = None));
     let player = core.player.clone();
     adapter.on_play_group(move |index| {
         let view = view();

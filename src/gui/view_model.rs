@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use crate::ids::ChunkIndex;
 pub use crate::media::facts::clock;
 use crate::media::facts::search_words;
-use crate::media::{FileEntry, MediaKind};
+use crate::media::{FileEntry, MediaKind, Timeline};
 use crate::scheduler::{StallCause, StreamSnapshot};
 use crate::swarm::PeerSnapshot;
 
@@ -192,20 +192,40 @@ fn state_of(stream: &StreamSnapshot, chunk: u32) -> Held {
 pub fn cells(stream: &StreamSnapshot, count: u32) -> Vec<Held> {
     let chunks = u64::from(stream.geometry.chunk_count());
     let count = u64::from(count.max(1));
+    let edge = |cell: u64| (cell * chunks / count) as u32;
+    (0..count)
+        .map(|cell| worst(stream, edge(cell), edge(cell + 1)))
+        .collect()
+}
+
+/// The same of `count` equal pieces of the media's time, whatever its bitrate there.
+pub fn cells_in_time(
+    stream: &StreamSnapshot,
+    timeline: &Timeline,
+    length: Duration,
+    count: u32,
+) -> Vec<Held> {
+    let count = count.max(1);
+    let last = stream.geometry.size().saturating_sub(1);
+    let chunk = |cell: u32| {
+        let byte = timeline.byte_at(length.mul_f64(f64::from(cell) / f64::from(count)));
+        stream.geometry.chunk_at(byte.min(last)).0
+    };
+    (0..count)
+        .map(|cell| worst(stream, chunk(cell), chunk(cell + 1)))
+        .collect()
+}
+
+/// The state of the worst of some chunks, of the first if there are none.
+fn worst(stream: &StreamSnapshot, start: u32, end: u32) -> Held {
     let badness = |held: &Held| match held {
         Held::Here => 0,
         Held::Coming => 1,
         Held::InSwarm => 2,
         Held::Nobody => 3,
     };
-    (0..count)
-        .map(|cell| {
-            let start = cell * chunks / count;
-            let end = ((cell + 1) * chunks / count).max(start + 1);
-            let states = (start..end).map(|chunk| state_of(stream, chunk as u32));
-            states.max_by_key(badness).unwrap_or(Held::Nobody)
-        })
-        .collect()
+    let states = (start..end.max(start + 1)).map(|chunk| state_of(stream, chunk));
+    states.max_by_key(badness).unwrap_or(Held::Nobody)
 }
 
 /// Runs of equal state, as shares of the whole.
@@ -225,17 +245,23 @@ pub fn segments(cells: &[Held]) -> Vec<(f32, f32, Held)> {
 /// a short file is soon read to its end.
 pub fn from_playhead(
     stream: &StreamSnapshot,
+    timeline: &Timeline,
     position: Duration,
-    duration: Duration,
 ) -> StreamSnapshot {
-    let chunks = stream.geometry.chunk_count();
-    let share = position.as_secs_f64() / duration.as_secs_f64().max(0.001);
-    let chunk = ((f64::from(chunks) * share) as u32).min(chunks - 1);
+    let last = stream.geometry.size().saturating_sub(1);
+    let chunk = timeline.byte_at(position).min(last);
+    let chunk = stream.geometry.chunk_at(chunk).0;
     let run = match stream.have.range(chunk..).next_range() {
         Some(run) if *run.start() == chunk => run.end() - chunk + 1,
         _ => 0,
     };
-    let end = duration.mul_f64(f64::from(chunk + run) / f64::from(chunks));
+    let end = match chunk + run {
+        end if end < stream.geometry.chunk_count() => {
+            stream.geometry.chunk_range(ChunkIndex(end)).start
+        }
+        _ => stream.geometry.size(),
+    };
+    let end = timeline.time_at(end);
     StreamSnapshot {
         position: ChunkIndex(chunk),
         buffer: match run {

@@ -67,6 +67,7 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     app.global::<AboutAdapter>()
         .set_version(env!("CARGO_PKG_VERSION").into());
     introduce(&app, config);
+    super::artwork::attach(&app);
     super::library::show(&app, &mut view().borrow_mut());
     apply::player(&app, crate::player::PlayerSnapshot::default());
     Ok(app)
@@ -102,7 +103,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
     view().borrow_mut().gateway = Some(core.gateway.clone());
     super::desktop::connect(app, core);
     super::groups::connect(app, core);
-    super::artwork::connect(app, core.artwork.clone());
+    super::artwork::connect(core.artwork.clone());
     super::queue::connect(app, core);
     super::tracks::connect(app, core);
     let weak = app.as_weak();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Samples a second after reduction for comparing sound.
-const REDUCED_RATE: usize = 4000;
+const REDUCED_RATE: usize = 2000;
 
 /// 48 kHz samples to [`REDUCED_RATE`], by the mean of each piece.
 pub fn reduce(bytes: &[u8]) -> Vec<f32> {
@@ -42,13 +42,21 @@ pub fn source(name: &str) -> Vec<f32> {
 pub fn place(recording: &[f32], whole: &[f32]) -> (f64, f32) {
     let power = |samples: &[f32]| samples.iter().map(|s| s * s).sum::<f32>();
     let heard = power(recording).max(1e-6);
-    let fits = whole
-        .windows(recording.len())
-        .enumerate()
-        .map(|(at, window)| {
-            let dot: f32 = window.iter().zip(recording).map(|(a, b)| a * b).sum();
-            (at, dot / (power(window).max(1e-6) * heard).sqrt())
-        });
+    // The power of the window is carried along, not summed anew for each place.
+    let square = |sample: f32| f64::from(sample) * f64::from(sample);
+    let mut louder: f64 = whole[..recording.len()].iter().map(|s| square(*s)).sum();
+    let fits = (0..=whole.len() - recording.len()).map(|at| {
+        let window = &whole[at..at + recording.len()];
+        let mut dot = 0.0;
+        for index in 0..window.len() {
+            dot += window[index] * recording[index];
+        }
+        let fit = dot / (louder.max(1e-6) as f32 * heard).sqrt();
+        if let Some(next) = whole.get(at + recording.len()) {
+            louder += square(*next) - square(window[0]);
+        }
+        (at, fit)
+    });
     let best = fits
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .expect("shorter than the whole");

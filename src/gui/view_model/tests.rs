@@ -104,15 +104,35 @@ fn the_verdict_names_the_risk() {
 #[test]
 fn the_buffer_is_what_lies_ahead_of_the_player_not_of_its_decoders() {
     let minute = Duration::from_secs(100);
-    let at =
-        |second: u64| from_playhead(&stream(0..50, 0..100), Duration::from_secs(second), minute);
+    let timeline = Timeline::constant(100 * (16 << 10), minute);
+    let at = |second: u64| {
+        from_playhead(
+            &stream(0..50, 0..100),
+            &timeline,
+            Duration::from_secs(second),
+        )
+    };
     assert_eq!(at(20).buffer, Duration::from_secs(30));
     assert_eq!(at(20).position, ChunkIndex(20));
     assert_eq!(at(60).buffer, Duration::ZERO);
     assert_eq!(
-        from_playhead(&stream(0..100, 0..0), minute, minute).position,
+        from_playhead(&stream(0..100, 0..0), &timeline, minute).position,
         ChunkIndex(99)
     );
+}
+
+#[test]
+fn the_seek_bar_tells_time_and_not_bytes() {
+    // The first tenth of the time takes half of the bytes.
+    let (size, length) = (100 * (16 << 10), Duration::from_secs(100));
+    let points = vec![(size / 2, 10_000).into()];
+    let timeline = Timeline::checked(points, Vec::new(), size, length).expect("possible");
+    let half = stream(0..50, 0..100);
+    let in_time = cells_in_time(&half, &timeline, length, 10);
+    assert_eq!(in_time[0], Held::Here);
+    assert_eq!(in_time[1..], [Held::InSwarm; 9]);
+    let ahead = from_playhead(&half, &timeline, Duration::from_secs(4));
+    assert_eq!(ahead.buffer, Duration::from_secs(6));
 }
 
 #[test]
