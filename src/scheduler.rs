@@ -94,6 +94,12 @@ pub struct AwaitChunk {
 #[rtype(result = "()")]
 pub struct FetchWhole(pub bool);
 
+/// What all downloads together are limited to, in bytes a second: a stall may be its
+/// doing.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct SetDownloadLimit(pub Option<u64>);
+
 /// Fetches the beginning of a file, so many bytes, before anybody reads it; in place
 /// of what was fetched ahead before. `None` to give that up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]

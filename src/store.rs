@@ -172,6 +172,11 @@ pub struct Holding {
     pub have: RoaringBitmap,
 }
 
+/// Bytes that the cache may hold from now on; what exceeds them goes with the next chunk.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct SetQuota(pub u64);
+
 /// Where a file is being read; chunks near these places stay. Empty when
 /// nobody reads it any more.
 #[derive(Debug, Message)]

@@ -34,6 +34,7 @@ use actix::prelude::*;
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
+use crate::config::Rate;
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::Geometry;
 use crate::store::StoreError;
@@ -41,6 +42,16 @@ use crate::wire::{Backlog, FileReport, Hello, Link, PeerEntry, RejectReason};
 
 pub use actor::Swarm;
 pub use connection::Connection;
+
+/// Other limits for all links together, from now on.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct SetLimits {
+    /// Upload to all peers.
+    pub upload: Rate,
+    /// Download from all peers.
+    pub download: Rate,
+}
 
 /// Interest in a file begins: every peer that has some of it is reported.
 #[derive(Debug, Clone, Message)]

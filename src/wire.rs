@@ -11,6 +11,7 @@
 pub mod codec;
 pub mod convert;
 mod draining;
+mod limits;
 pub mod link;
 pub mod message;
 mod options;

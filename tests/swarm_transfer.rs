@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{client, eventually, fetch_whole, noise, open, run, slow, tracker};
+use common::{PATIENCE, client, eventually, fetch_whole, noise, open, run, slow, tracker};
 use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
+use swarmplay::config::Rate;
 use swarmplay::ids::PeerId;
 use swarmplay::scheduler::{AwaitChunk, OpenReader, StreamState};
 use swarmplay::swarm::SwarmState;
@@ -333,6 +334,30 @@ fn a_new_peer_hears_at_once_where_we_are() {
         }
         assert_eq!(place, Some(0..stream.geometry.chunk_count()));
         viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_limit_that_is_lifted_no_longer_holds_back_what_runs() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("source"), "noise.wav", 8, 77);
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        // Six minutes for all of it.
+        let source = client(&at("ds"), &server, "source", &[&at("source")], slow(4000)).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let lift = swarmplay::swarm::SetLimits {
+            upload: Rate::UNLIMITED,
+            download: Rate::UNLIMITED,
+        };
+        source.sources.swarm.do_send(lift);
+        let fetched = tokio::time::timeout(PATIENCE, fetch_whole(&viewer, &stream)).await;
+        assert_eq!(fetched.expect("not held back any more"), stream.entry.id);
+        viewer.stop().await;
+        source.stop().await;
         server.stop().await;
     });
 }

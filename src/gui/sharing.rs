@@ -7,14 +7,82 @@ use actix::Addr;
 use slint::{ComponentHandle, SharedString};
 
 use super::apply::{View, update};
-use super::ui::{AppWindow, SharedRow, SharingAdapter};
+use super::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
 use super::window::view;
 use super::{Core, beside_the_window};
-use crate::config::edit;
+use crate::config::units::UnitError;
+use crate::config::{Config, Rate, Size, edit};
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
+use crate::scheduler::SetDownloadLimit;
+use crate::store::SetQuota;
+use crate::swarm::SetLimits;
+
+/// Space for fetched chunks below which nothing works, as in the configuration.
+const LEAST_QUOTA: Size = Size::mib(16);
+
+/// Shows the limits that the configuration says.
+pub(super) fn introduce(app: &AppWindow, config: &Config) {
+    let adapter = app.global::<SharingAdapter>();
+    adapter.set_upload_limit(show::rate(config.limits.upload).into());
+    adapter.set_download_limit(show::rate(config.limits.download).into());
+    adapter.set_quota(show::size(config.store.quota.0).into());
+}
+
+/// The limits as typed, or what is wrong with them.
+fn limits(upload: &str, download: &str, quota: &str) -> Result<(SetLimits, Size), String> {
+    let rate = |text: &str| text.parse::<Rate>().map_err(|error| error.to_string());
+    let limits = SetLimits {
+        upload: rate(upload)?,
+        download: rate(download)?,
+    };
+    let quota: Size = quota
+        .parse()
+        .map_err(|error: UnitError| error.to_string())?;
+    match quota < LEAST_QUOTA {
+        true => Err(format!("less than {LEAST_QUOTA} holds no film")),
+        false => Ok((limits, quota)),
+    }
+}
+
+/// Applies limits at once, and writes them to the user's file.
+fn connect_limits(app: &AppWindow, core: &Core) {
+    let (weak, sources, file) = (app.as_weak(), core.sources.clone(), core.file.clone());
+    let adapter = app.global::<SharingAdapter>();
+    adapter.on_set_limits(move |upload, download, quota| {
+        let Some(app) = weak.upgrade() else {
+            return;
+        };
+        let (set, quota) = match limits(&upload, &download, &quota) {
+            Ok(limits) => limits,
+            Err(error) => {
+                let adapter = app.global::<SharingAdapter>();
+                return adapter.set_limits_error(error.into());
+            }
+        };
+        sources.swarm.do_send(set);
+        let limit = set.download.0;
+        sources.streams.do_send(SetDownloadLimit(limit));
+        sources.store.do_send(SetQuota(quota.0));
+        let kept = file.as_ref().map_or(Ok(()), |file| {
+            let changes = vec![
+                ("limits", "upload", show::rate(set.upload).into()),
+                ("limits", "download", show::rate(set.download).into()),
+                ("store", "quota", show::size(quota.0).into()),
+            ];
+            edit::set(file, changes)
+        });
+        let error = kept.map_err(|error| format!("It is so now, but not kept: {error}"));
+        let adapter = app.global::<SharingAdapter>();
+        adapter.set_limits_error(error.clone().err().unwrap_or_default().into());
+        if error.is_ok() {
+            let toast = "These limits hold from now on";
+            app.global::<ShellAdapter>().set_toast(toast.into());
+        }
+    });
+}
 
 /// `, 3 more to come`
 fn to_come(library: &LibrarySnapshot) -> String {
@@ -120,6 +188,7 @@ async fn keep_folders(library: Addr<Library>, file: Option<PathBuf>) -> Result<(
 /// Connects what is changed there.
 pub fn connect(app: &AppWindow, core: &Core) {
     let adapter = app.global::<SharingAdapter>();
+    connect_limits(app, core);
     let library = core.sources.library.clone();
     adapter.on_pause(move |paused| library.do_send(Pause(paused)));
     let (weak, library, file) = (
@@ -194,5 +263,17 @@ mod tests {
         assert_eq!(pace(&library, &hashing), "10.0 MiB/s, 1:00 left");
         let first = Hashing { rate: 0, ..hashing };
         assert_eq!(pace(&library, &first), "");
+    }
+
+    #[test]
+    fn limits_are_read_as_they_are_shown_and_mistakes_explained() {
+        let (set, quota) = limits("4 Mbit/s", "unlimited", "20 GiB").expect("fine");
+        assert_eq!((set.upload.0, set.download.0), (Some(500_000), None));
+        assert_eq!(quota, Size::gib(20));
+        assert_eq!(show::rate(set.upload), "4 Mbit/s");
+        let error = limits("much", "unlimited", "20 GiB").expect_err("no rate");
+        assert!(error.contains("Mbit/s"), "{error}");
+        let error = limits("unlimited", "unlimited", "3 MB").expect_err("too little");
+        assert!(error.contains("16"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use roaring::RoaringBitmap;
 
+use crate::config::Rate;
 use crate::ids::ChunkIndex;
 pub use crate::media::facts::clock;
 use crate::media::facts::search_words;
@@ -49,6 +50,14 @@ pub fn size(bytes: u64) -> String {
 /// Bytes a second as `4.2`, in Mbit/s.
 pub fn megabits(bytes_per_second: u64) -> String {
     format!("{:.1}", bytes_per_second as f64 * 8.0 / 1e6)
+}
+
+/// A limit as it is typed: `4 Mbit/s`.
+pub fn rate(rate: Rate) -> String {
+    match rate.0 {
+        None => "unlimited".into(),
+        Some(bytes) => format!("{} Mbit/s", bytes as f64 * 8.0 / 1e6),
+    }
 }
 
 /// `h264` as people write it.

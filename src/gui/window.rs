@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::Context;
-use slint::{ComponentHandle, SharedString};
+use slint::ComponentHandle;
 
 use super::Core;
 use super::apply::{self, View};
@@ -68,6 +68,7 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
         .set_version(env!("CARGO_PKG_VERSION").into());
     introduce(&app, config);
     super::artwork::attach(&app);
+    attach(&app);
     super::library::show(&app, &mut view().borrow_mut());
     apply::player(&app, crate::player::PlayerSnapshot::default());
     Ok(app)
@@ -80,6 +81,7 @@ pub fn introduce(app: &AppWindow, config: &Config) {
         .set_tracker_text(tracker.into());
     app.global::<AboutAdapter>()
         .set_name(config.client_name().into());
+    super::sharing::introduce(app, config);
 }
 
 /// Shows the window and runs until it is closed.
@@ -125,7 +127,10 @@ fn sort_of(column: SortColumn) -> Sort {
     }
 }
 
-fn connect_library(app: &AppWindow, core: &Core) {
+/// What needs no actor.
+fn attach(app: &AppWindow) {
+    let player = app.global::<PlayerAdapter>();
+    player.on_time_at(|share| time_at(share).into());
     let adapter = app.global::<LibraryAdapter>();
     let weak = app.as_weak();
     adapter.on_search(move |text| {
@@ -147,6 +152,10 @@ fn connect_library(app: &AppWindow, core: &Core) {
             super::library::show(&app, &mut view.borrow_mut());
         }
     });
+}
+
+fn connect_library(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<LibraryAdapter>();
     let (weak, player) = (app.as_weak(), core.player.clone());
     adapter.on_play(move |index| {
         let list = view().borrow().shown.clone();
@@ -202,14 +211,16 @@ fn connect_player(app: &AppWindow, core: &Core) {
     adapter.on_volume_by(move |step| player.do_send(Control::VolumeBy(step)));
     let player = core.player.clone();
     adapter.on_speed_by(move |step| player.do_send(Control::SpeedBy(step.into())));
-    adapter.on_time_at(|share| {
-        let view = view();
-        let view = view.borrow();
-        let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
-        let chapter = super::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
-        match chapter.filter(|title| !title.is_empty()) {
-            Some(title) => format!("{} · {title}", clock(at)).into(),
-            None => SharedString::from(clock(at)),
-        }
-    });
+}
+
+/// A place on the seek bar in words: its time, and its chapter.
+fn time_at(share: f32) -> String {
+    let view = view();
+    let view = view.borrow();
+    let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
+    let chapter = super::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
+    match chapter.filter(|title| !title.is_empty()) {
+        Some(title) => format!("{} · {title}", clock(at)),
+        None => clock(at),
+    }
 }

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use super::core::{Core, Effect, Tuning};
 use super::window::Windows;
 use super::{
-    AwaitChunk, CloseReader, FetchWhole, OpenReader, PlayerStarves, ReaderId, StallCause,
-    StreamError, StreamSnapshot, StreamState,
+    AwaitChunk, CloseReader, FetchWhole, OpenReader, PlayerStarves, ReaderId, SetDownloadLimit,
+    StallCause, StreamError, StreamSnapshot, StreamState,
 };
 use crate::config::StreamConfig;
 use crate::ids::{ChunkIndex, FileId, PeerId};
@@ -343,6 +343,14 @@ impl Handler<FetchWhole> for Scheduler {
         self.core.set_whole(Instant::now(), whole.0);
         self.report();
         self.perform();
+    }
+}
+
+impl Handler<SetDownloadLimit> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, SetDownloadLimit(limit): SetDownloadLimit, _: &mut Context<Self>) {
+        self.core.set_download_limit(limit);
     }
 }
 

@@ -7,8 +7,8 @@ use actix::prelude::*;
 use super::actor::Scheduler;
 use super::reader::Reader;
 use super::{
-    FetchAhead, OpenStream, OpenedStream, PlayerStarves, StreamError, StreamSnapshot, StreamState,
-    StreamsState,
+    FetchAhead, OpenStream, OpenedStream, PlayerStarves, SetDownloadLimit, StreamError,
+    StreamSnapshot, StreamState, StreamsState,
 };
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
@@ -147,6 +147,17 @@ async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, b
     };
     // What does not come now is fetched when it is played.
     while let Ok(Some(_)) = reader.next().await {}
+}
+
+impl Handler<SetDownloadLimit> for Streams {
+    type Result = ();
+
+    fn handle(&mut self, SetDownloadLimit(limit): SetDownloadLimit, _: &mut Context<Self>) {
+        self.download_limit = limit;
+        for stream in self.open.values() {
+            stream.scheduler.do_send(SetDownloadLimit(limit));
+        }
+    }
 }
 
 impl Handler<FetchAhead> for Streams {

@@ -21,7 +21,7 @@ use super::ledger::{Ledger, NoRoom};
 use super::recent::Recent;
 use super::{
     CloseShared, CompleteFiles, GetHolding, Holding, OpenCache, OpenShared, Opened, Put,
-    SetPlayheads, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
+    SetPlayheads, SetQuota, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
 };
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{Node, NodeHash, verify};
@@ -363,6 +363,15 @@ impl Handler<CompleteFiles> for Store {
         let files = self.contents.keys();
         let complete = files.filter_map(|file| self.is_complete(*file));
         MessageResult(complete.map(|entry| *entry).collect())
+    }
+}
+
+impl Handler<SetQuota> for Store {
+    type Result = ();
+
+    fn handle(&mut self, SetQuota(quota): SetQuota, _: &mut Context<Self>) {
+        self.quota = quota;
+        self.ledger.set_quota(quota);
     }
 }
 

@@ -79,6 +79,11 @@ pub struct Ledger {
 pub struct NoRoom;
 
 impl Ledger {
+    /// Another quota.
+    pub fn set_quota(&mut self, quota: u64) {
+        self.quota = quota;
+    }
+
     /// An empty cache of at most `quota` bytes.
     pub fn new(quota: u64) -> Self {
         Self {

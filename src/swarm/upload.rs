@@ -142,6 +142,11 @@ pub struct Uploads {
 }
 
 impl Uploads {
+    /// Another configured uplink, in bytes a second.
+    pub fn set_limit(&mut self, limit: Option<u64>) {
+        self.limit = limit;
+    }
+
     /// An empty queue; `limit` is the configured uplink in bytes a second.
     pub fn new(now: Instant, limit: Option<u64>, tuning: UploadTuning) -> Self {
         Self {

@@ -58,6 +58,11 @@ pub enum UploadTurn {
     Refuse(Upload, RejectReason),
 }
 
+/// Another configured uplink, in bytes a second.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SetUploadLimit(pub Option<u64>);
+
 /// Asks what the uplink carries.
 #[derive(Debug, Message)]
 #[rtype(result = "UplinkState")]
@@ -182,6 +187,14 @@ impl Handler<UploadEvent> for Uploader {
             }
         }
         self.serve();
+    }
+}
+
+impl Handler<SetUploadLimit> for Uploader {
+    type Result = ();
+
+    fn handle(&mut self, SetUploadLimit(limit): SetUploadLimit, _: &mut Context<Self>) {
+        self.uploads.set_limit(limit);
     }
 }
 

@@ -12,23 +12,25 @@ use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use leaky_bucket::{AcquireOwned, RateLimiter};
+use leaky_bucket::AcquireOwned;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::codec::FramedRead;
 
+pub use super::limits::LinkLimits;
+
 use super::draining::Draining;
+use super::limits::Limit;
 use super::options;
 use super::{Frame, Message, WireCodec, WireError};
-use crate::config::Rate;
 
 /// Control messages that may wait. They are small; a peer that lets so many
 /// pile up does not read and is dropped.
@@ -57,57 +59,6 @@ const MAX_AWAITED: usize = 64 << 10;
 /// Time a write may take before the other side counts as gone: a full batch at
 /// 140 kbit/s.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Limits shared by all links of a program.
-#[derive(Debug, Clone, Default)]
-pub struct LinkLimits {
-    upload: Option<Arc<RateLimiter>>,
-    download: Option<Arc<RateLimiter>>,
-    /// What the uplink carries, for the links to send accordingly.
-    line: Arc<Line>,
-}
-
-/// What an uplink carries, as far as it is known.
-#[derive(Debug, Default)]
-struct Line {
-    /// Bytes a second that one link may send at; 0 for any.
-    pace: AtomicU64,
-    /// Bytes a second that all together carry; 0 if unknown.
-    capacity: AtomicU64,
-}
-
-impl LinkLimits {
-    /// Limits for all links together.
-    pub fn new(upload: Rate, download: Rate) -> Self {
-        Self {
-            upload: limiter(upload),
-            download: limiter(download),
-            line: Arc::default(),
-        }
-    }
-
-    /// From now on no link sends faster than `pace`, so that no queue builds up in
-    /// front of a slow line; and the system holds back as much as suits an uplink
-    /// of `capacity`. Both in bytes a second.
-    pub fn set_line(&self, pace: Option<u64>, capacity: Option<u64>) {
-        self.line.pace.store(pace.unwrap_or(0), Ordering::Relaxed);
-        self.line
-            .capacity
-            .store(capacity.unwrap_or(0), Ordering::Relaxed);
-    }
-}
-
-/// A token bucket that holds a fifth of a second, refilled every 20 ms.
-fn limiter(rate: Rate) -> Option<Arc<RateLimiter>> {
-    let per_second = usize::try_from(rate.0?).unwrap_or(usize::MAX);
-    let limiter = RateLimiter::builder()
-        .refill((per_second / 50).max(1))
-        .interval(Duration::from_millis(20))
-        .initial(per_second / 5)
-        .max((per_second / 5).max(1))
-        .build();
-    Some(Arc::new(limiter))
-}
 
 /// Opens a listening socket.
 ///
@@ -192,7 +143,7 @@ impl Link {
 #[derive(Debug)]
 pub struct LinkReader {
     frames: FramedRead<PatientSocket, WireCodec>,
-    download: Option<Arc<RateLimiter>>,
+    download: Arc<Limit>,
     /// Bytes of the last chunk, paid for before the next message is read.
     owed: usize,
 }
@@ -211,7 +162,7 @@ impl LinkReader {
     /// # Errors
     /// [`WireError::Closed`] at the end, or why the link must be closed.
     pub async fn next(&mut self) -> Result<Message, WireError> {
-        if let Some(limiter) = &self.download {
+        if let Some(limiter) = self.download.get() {
             limiter.acquire(std::mem::take(&mut self.owed)).await;
         }
         let message = self.frames.next().await.ok_or(WireError::Closed)??;
@@ -357,12 +308,12 @@ async fn write_frames(
     mut payload: mpsc::Receiver<Box<Payload>>,
     limits: LinkLimits,
 ) {
-    let limit = limits.upload;
     let (mut pace, mut unsent) = (0, options::unsent(0));
     let mut held_back: Option<(Box<Payload>, Pin<Box<AcquireOwned>>)> = None;
     let mut batch = Batch::default();
     let mut draining = Draining::default();
     loop {
+        let limit = limits.upload.get();
         let capacity = limits.line.capacity.load(Ordering::Relaxed);
         tokio::select! {
             biased;

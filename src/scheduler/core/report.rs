@@ -18,6 +18,11 @@ const AT_LIMIT: f64 = 0.8;
 const DECODERS_AHEAD: Duration = Duration::from_secs(2);
 
 impl Core {
+    /// What all downloads together are limited to, in bytes a second.
+    pub fn set_download_limit(&mut self, limit: Option<u64>) {
+        self.tuning.download_limit = limit;
+    }
+
     /// Bytes that arrived though the chunk was held.
     pub fn duplicate_bytes(&self) -> u64 {
         self.duplicate_bytes

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use actix::prelude::*;
+
 use super::Swarm;
 use crate::announcer::SendReport;
 use crate::ids::FileId;
 use crate::swarm::connection::TellPosition;
+use crate::swarm::uploader::SetUploadLimit;
 use crate::swarm::{
-    PeerSnapshot, Place, SwarmEvent, SwarmEventKind, SwarmSnapshot, UNKNOWN_UPLINK,
+    PeerSnapshot, Place, SetLimits, SwarmEvent, SwarmEventKind, SwarmSnapshot, UNKNOWN_UPLINK,
 };
 use crate::wire::{PathReason, Report};
 
@@ -66,5 +69,14 @@ impl Swarm {
         for connection in self.connections.values() {
             connection.do_send(position.clone());
         }
+    }
+}
+
+impl Handler<SetLimits> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, set: SetLimits, _: &mut Context<Self>) {
+        self.settings.limits.set(set.upload, set.download);
+        self.uploader.do_send(SetUploadLimit(set.upload.0));
     }
 }

@@ -1,6 +1,7 @@
 //! What overtakes what on a connection.
 
 use super::*;
+use crate::config::Rate;
 use crate::ids::{ChunkIndex, FileId};
 
 const FILE: FileId = FileId([1; 32]);
