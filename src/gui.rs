@@ -14,12 +14,13 @@
 //! * `media_keys`: the desktop's player controls.
 //! * [`setup`]: the first run.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`], [`library`], [`groups`], [`queue`], [`sharing`], [`tracks`]: news → properties.
+//! * [`apply`], [`library`], [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`]: news → properties.
 
 pub mod apply;
 pub mod artwork;
 pub mod charts;
 pub mod desktop;
+pub mod downloads;
 pub mod groups;
 pub mod library;
 #[cfg(target_os = "linux")]

@@ -61,6 +61,9 @@ pub enum StoreError {
     /// The disk has no room.
     #[error("the disk of the data directory is full; free space or lower store.quota")]
     DiskFull,
+    /// It is being moved out of the cache.
+    #[error("it is being kept for good already")]
+    Busy,
     /// Any other failure of the disk.
     #[error("disk error: {0}")]
     Disk(String),
@@ -101,6 +104,27 @@ pub struct OpenCache(pub FileEntry);
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<FileEntry>")]
 pub struct CompleteFiles;
+
+/// Asks for the files of the cache of which something is held.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<CachedFile>")]
+pub struct CachedFiles;
+
+/// A file of the cache.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CachedFile {
+    /// What it is.
+    pub entry: FileEntry,
+    /// Bytes held of it.
+    pub bytes: u64,
+    /// Whether that is all of it.
+    pub whole: bool,
+}
+
+/// Removes all that is cached of a file. Says whether it did: what is being read stays.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Forget(pub FileId);
 
 /// Answer to [`OpenCache`].
 #[derive(Debug, Clone)]
@@ -172,7 +196,8 @@ pub struct Holding {
     pub have: RoaringBitmap,
 }
 
-/// Bytes that the cache may hold from now on; what exceeds them goes with the next chunk.
+/// Bytes that the cache may hold from now on; what exceeds them goes at once, what is
+/// read nearest to a playhead last.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct SetQuota(pub u64);

@@ -12,7 +12,8 @@ use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
 use swarmplay::config::Rate;
 use swarmplay::ids::PeerId;
-use swarmplay::scheduler::{AwaitChunk, OpenReader, StreamState};
+use swarmplay::scheduler::{AwaitChunk, CloseReader, OpenReader, StreamState};
+use swarmplay::store::{CachedFiles, Forget};
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
 use swarmplay::wire::link::LinkLimits;
@@ -358,6 +359,46 @@ fn a_limit_that_is_lifted_no_longer_holds_back_what_runs() {
         assert_eq!(fetched.expect("not held back any more"), stream.entry.id);
         viewer.stop().await;
         source.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn what_was_fetched_can_be_removed_unless_it_is_read() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 4, 78);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let file = stream.entry.id;
+        let store = &viewer.sources.store;
+        let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");
+        let chunk = swarmplay::ids::ChunkIndex(0);
+        let first = stream.scheduler.send(AwaitChunk { reader, chunk }).await;
+        first.expect("scheduler").expect("it comes");
+        eventually("a refusal, since somebody reads it", || async {
+            let removed = store.send(Forget(file)).await.expect("store");
+            (!removed).then_some(())
+        })
+        .await;
+        stream.scheduler.do_send(CloseReader(reader));
+        eventually("the end of reading", || async {
+            store.send(Forget(file)).await.expect("store").then_some(())
+        })
+        .await;
+        eventually("nothing cached", || async {
+            let cached = store.send(CachedFiles).await.expect("store");
+            cached.is_empty().then_some(())
+        })
+        .await;
+        // It can be had again.
+        let again = open(&viewer, "noise.wav", 1).await;
+        assert_eq!(fetch_whole(&viewer, &again).await, file);
+        let cached = store.send(CachedFiles).await.expect("store");
+        assert!(cached[0].whole && cached[0].bytes == stream.entry.size);
+        viewer.stop().await;
         server.stop().await;
     });
 }

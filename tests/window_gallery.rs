@@ -19,6 +19,7 @@ use swarmplay::player::history::Seen;
 use swarmplay::player::queue::Item;
 use swarmplay::player::{Phase, QueueSnapshot};
 use swarmplay::scheduler::StallCause;
+use swarmplay::store::CachedFile;
 use view::{build, entry, overview, playing, press, settle, snapshot};
 
 /// One picture in the dark, one in the light at twice the scale.
@@ -107,6 +108,7 @@ pictures! {
     sharing: Video, |app| {
         let mut news = overview(films());
         news.library = shared();
+        news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
         apply::overview(app, news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
@@ -332,6 +334,16 @@ fn point_at_the_seek_bar(app: &AppWindow) {
         app.window()
             .dispatch_event(WindowEvent::PointerMoved { position });
         settle();
+    }
+}
+
+/// A film of which half is here, or all of the first.
+fn cached(entry: FileEntry) -> CachedFile {
+    let whole = entry.id.0[0] == 4;
+    CachedFile {
+        bytes: if whole { entry.size } else { entry.size / 2 },
+        whole,
+        entry,
     }
 }
 

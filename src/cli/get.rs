@@ -9,7 +9,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::app::{Node, Role};
 use crate::config::Config;
 use crate::ids::ChunkIndex;
-use crate::media::FileEntry;
 use crate::scheduler::{FetchWhole, OpenStream, OpenedStream, StreamError, StreamState};
 use crate::store::{Export, ReadChunk, StoreError};
 
@@ -67,21 +66,8 @@ async fn fetch(
             config.store.quota
         );
     }
-    let target = output.unwrap_or_else(|| PathBuf::from(local_name(entry)));
+    let target = output.unwrap_or_else(|| PathBuf::from(entry.local_name()));
     fetch_all(node, &stream, &target).await
-}
-
-/// A name from the network, made harmless: no folders, nothing hidden.
-fn local_name(entry: &FileEntry) -> String {
-    let name: String = entry
-        .name
-        .chars()
-        .map(|c| if c == '/' || c == '\\' { '_' } else { c })
-        .collect();
-    match name.trim_start_matches('.') {
-        "" => entry.id.to_string(),
-        name => name.to_owned(),
-    }
 }
 
 /// Waits for the catalogue to show the file.
@@ -141,23 +127,4 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
         .with_context(|| format!("cannot write {}", path.display()))?;
     bar.finish();
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_from_the_network_never_leaves_the_folder() {
-        let mut entry: FileEntry = serde_json::from_str(
-            r#"{"id":"0000000000000000000000000000000000000000000000000000000000000000",
-                "name":"../../etc/passwd","size":1,"chunk_size":16384,"sources":1,
-                "facts":{"kind":"video","duration_ms":1,"video":null,"audio":[],
-                "subtitles":[],"title":"","artist":"","album":"","has_cover":false}}"#,
-        )
-        .expect("test entry");
-        assert_eq!(local_name(&entry), "_.._etc_passwd");
-        entry.name = "...".into();
-        assert_eq!(local_name(&entry), entry.id.to_string());
-    }
 }

@@ -20,6 +20,7 @@ use crate::ids::FileId;
 use crate::media::{FileEntry, MediaKind, Timeline};
 use crate::player::{Phase, PlayerSnapshot, Seen};
 use crate::scheduler::{StallCause, StreamSnapshot};
+use crate::store::CachedFile;
 use crate::swarm::SwarmSnapshot;
 
 /// Pieces the seek bar can tell apart.
@@ -55,6 +56,8 @@ pub struct View {
     pub(super) open: Option<super::groups::Group>,
     /// Albums or artists, in the order shown.
     pub(super) groups: Vec<super::groups::Group>,
+    /// What was fetched, in the order shown.
+    pub(super) cached: Vec<CachedFile>,
     /// Shared folders, in the order shown.
     pub folders: Vec<PathBuf>,
     /// Numbers of the subtitle tracks that are listed.
@@ -92,6 +95,7 @@ impl Default for View {
             shelf: Default::default(),
             open: None,
             groups: Vec::new(),
+            cached: Vec::new(),
             folders: Vec::new(),
             subtitle_tracks: Vec::new(),
             queue_first: 0,
@@ -184,6 +188,7 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     super::library::show(app, &mut view);
     status(app, &view.overview);
     super::sharing::show(app, &mut view);
+    super::downloads::show(app, &mut view);
     view.note_buffer();
     swarm(app, &view);
     super::artwork::when_there_is_time(app, &mut view);

@@ -12,6 +12,7 @@ use crate::ids::FileId;
 use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind, SidecarRole};
 use crate::player::Seen;
+use crate::store::CachedFile;
 
 /// Films to go on with that are shown.
 const TO_CONTINUE: usize = 4;
@@ -25,6 +26,7 @@ pub(super) struct Key {
     version: u64,
     count: usize,
     own: usize,
+    cached: usize,
     search: String,
     sort: show::Sort,
     descending: bool,
@@ -40,6 +42,7 @@ pub fn show(app: &AppWindow, view: &mut View) {
         version: catalogue.version,
         count: catalogue.entries.len(),
         own: view.overview.library.shared.len(),
+        cached: view.overview.cached.len(),
         search: view.search.clone(),
         sort: view.sort,
         descending: view.descending,
@@ -120,6 +123,7 @@ fn refresh(app: &AppWindow, view: &View) {
 struct Facts<'a> {
     view: &'a View,
     own: HashSet<FileId>,
+    cached: HashMap<FileId, f32>,
     seen: HashMap<FileId, Seen>,
 }
 
@@ -129,6 +133,7 @@ impl<'a> Facts<'a> {
         Self {
             view,
             own: shared.map(|shared| shared.entry.id).collect(),
+            cached: view.overview.cached.iter().map(held).collect(),
             seen: view.seen.iter().copied().collect(),
         }
     }
@@ -152,12 +157,22 @@ impl<'a> Facts<'a> {
             current: self.view.current == Some(entry.id),
             held: match self.own.contains(&entry.id) {
                 true => 1.0,
-                false => show::held_share(self.view.stream_of(entry.id)),
+                false => match self.view.stream_of(entry.id) {
+                    Some(stream) => show::held_share(Some(stream)),
+                    // Fetched before, and not played now.
+                    None => self.cached.get(&entry.id).copied().unwrap_or(0.0),
+                },
             },
             played: seen.map_or(0.0, |seen| seen.share()),
             done: seen.is_some_and(|seen| seen.done),
         }
     }
+}
+
+/// How much of a fetched file is here.
+fn held(cached: &CachedFile) -> (FileId, f32) {
+    let share = cached.bytes as f64 / cached.entry.size.max(1) as f64;
+    (cached.entry.id, share as f32)
 }
 
 /// Where the picture of a file is had.

@@ -9,6 +9,7 @@ use crate::announcer::{CatalogueSnapshot, CatalogueState};
 use crate::gateway::Sources;
 use crate::library::{LibrarySnapshot, LibraryState};
 use crate::scheduler::{StreamSnapshot, StreamsState};
+use crate::store::{CachedFile, CachedFiles};
 use crate::swarm::{SwarmSnapshot, SwarmState};
 
 /// How often: figures that change faster cannot be read.
@@ -25,6 +26,8 @@ pub struct Overview {
     pub streams: Vec<StreamSnapshot>,
     /// What is shared.
     pub library: LibrarySnapshot,
+    /// What was fetched, by title.
+    pub cached: Vec<CachedFile>,
 }
 
 /// The actor.
@@ -54,7 +57,13 @@ impl Observer {
 }
 
 async fn gather(sources: &Sources) -> Result<Overview, MailboxError> {
+    let mut cached = sources.store.send(CachedFiles).await?;
+    cached.retain(|cached| cached.entry.facts.kind.is_listed(None));
+    cached.sort_by_cached_key(|cached| {
+        (cached.entry.display_title().to_lowercase(), cached.entry.id)
+    });
     Ok(Overview {
+        cached,
         catalogue: sources.announcer.send(CatalogueState).await?,
         swarm: sources.swarm.send(SwarmState).await?,
         streams: sources.streams.send(StreamsState).await?,

@@ -51,11 +51,13 @@ fn limits(upload: &str, download: &str, quota: &str) -> Result<(SetLimits, Size)
 fn connect_limits(app: &AppWindow, core: &Core) {
     let (weak, sources, file) = (app.as_weak(), core.sources.clone(), core.file.clone());
     let adapter = app.global::<SharingAdapter>();
-    adapter.on_set_limits(move |upload, download, quota| {
+    // What is shown is rounded: only what was typed counts.
+    let shown = std::cell::RefCell::new(adapter.get_quota());
+    adapter.on_set_limits(move |upload, download, text| {
         let Some(app) = weak.upgrade() else {
             return;
         };
-        let (set, quota) = match limits(&upload, &download, &quota) {
+        let (set, quota) = match limits(&upload, &download, &text) {
             Ok(limits) => limits,
             Err(error) => {
                 let adapter = app.global::<SharingAdapter>();
@@ -65,13 +67,18 @@ fn connect_limits(app: &AppWindow, core: &Core) {
         sources.swarm.do_send(set);
         let limit = set.download.0;
         sources.streams.do_send(SetDownloadLimit(limit));
-        sources.store.do_send(SetQuota(quota.0));
+        let typed = shown.replace(text.clone()) != text;
+        if typed {
+            sources.store.do_send(SetQuota(quota.0));
+        }
         let kept = file.as_ref().map_or(Ok(()), |file| {
-            let changes = vec![
+            let mut changes = vec![
                 ("limits", "upload", show::rate(set.upload).into()),
                 ("limits", "download", show::rate(set.download).into()),
-                ("store", "quota", show::size(quota.0).into()),
             ];
+            if typed {
+                changes.push(("store", "quota", text.as_str().into()));
+            }
             edit::set(file, changes)
         });
         let error = kept.map_err(|error| format!("It is so now, but not kept: {error}"));

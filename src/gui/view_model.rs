@@ -216,12 +216,13 @@ pub fn cells_in_time(
 ) -> Vec<Held> {
     let count = count.max(1);
     let last = stream.geometry.size().saturating_sub(1);
-    let chunk = |cell: u32| {
-        let byte = timeline.byte_at(length.mul_f64(f64::from(cell) / f64::from(count)));
-        stream.geometry.chunk_at(byte.min(last)).0
-    };
+    let byte = |cell: u32| timeline.byte_at(length.mul_f64(f64::from(cell) / f64::from(count)));
+    let chunk = |byte: u64| stream.geometry.chunk_at(byte.min(last)).0;
     (0..count)
-        .map(|cell| worst(stream, chunk(cell), chunk(cell + 1)))
+        .map(|cell| {
+            let end = byte(cell + 1).saturating_sub(1);
+            worst(stream, chunk(byte(cell)), chunk(end) + 1)
+        })
         .collect()
 }
 

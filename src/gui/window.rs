@@ -102,6 +102,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
     connect_continue(app, core);
     connect_player(app, core);
     super::sharing::connect(app, core);
+    super::downloads::connect(app, core);
     view().borrow_mut().gateway = Some(core.gateway.clone());
     super::desktop::connect(app, core);
     super::groups::connect(app, core);

@@ -151,8 +151,14 @@ fn look_again(
             timeline: known.timeline.clone(),
             ..facts
         },
-        // What is known is better than nothing.
-        Err(_) => *known,
+        // What is known is better than nothing, and it is asked again the next time.
+        Err(_) => {
+            return Ok(Verdict::Shared {
+                id,
+                chunk_size,
+                facts: known,
+            });
+        }
     };
     let verdict = Verdict::Shared {
         id,

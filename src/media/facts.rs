@@ -216,6 +216,16 @@ impl FileEntry {
         }
     }
 
+    /// A name for a file on this machine: no folders, nothing hidden.
+    pub fn local_name(&self) -> String {
+        let harmless = |c| if c == '/' || c == '\\' { '_' } else { c };
+        let name: String = self.name.chars().map(harmless).collect();
+        match name.trim_start_matches('.') {
+            "" => self.id.to_string(),
+            name => name.to_owned(),
+        }
+    }
+
     /// Whether name or tags hold all `words`, which are in lowercase.
     pub fn matches(&self, words: &[String]) -> bool {
         let facts = &self.facts;
@@ -248,6 +258,21 @@ impl FileEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_from_the_network_never_leaves_the_folder() {
+        let mut entry = FileEntry {
+            id: FileId([0; 32]),
+            name: "../../etc/passwd".into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 1),
+            sources: 1,
+        };
+        assert_eq!(entry.local_name(), "_.._etc_passwd");
+        entry.name = "...".into();
+        assert_eq!(entry.local_name(), entry.id.to_string());
+    }
 
     #[test]
     fn lengths_read_like_a_clock() {

@@ -40,9 +40,6 @@ const TICK: Duration = Duration::from_millis(50);
 /// take a second.
 const DEAD_OUTPUT: Duration = Duration::from_secs(4);
 
-/// Times that a quiet song is raised at most: more would be distorted.
-const MOST_RAISED: f32 = 2.0;
-
 /// How often it is kept how far something was played.
 const KEEP: Duration = Duration::from_secs(3);
 
@@ -132,11 +129,12 @@ impl Player {
                 }
                 Effect::Stop => {
                     self.end_pipeline();
-                    self.ahead = Ahead::default();
+                    self.give_up_ahead();
                     self.end_cover();
                 }
                 Effect::Pause(paused) => {
-                    if let Some(pipeline) = &self.pipeline {
+                    let next = self.ahead.pipeline();
+                    for pipeline in self.pipeline.iter().chain(next) {
                         pipeline.pause(paused);
                     }
                 }
@@ -149,6 +147,9 @@ impl Player {
                     self.gain = gain;
                     if let Some(pipeline) = &self.pipeline {
                         pipeline.set_gain(gain * self.level);
+                    }
+                    if let Some(pipeline) = self.ahead.pipeline() {
+                        pipeline.set_gain(gain * self.ahead.level());
                     }
                 }
             }
@@ -199,7 +200,7 @@ impl Player {
         match started {
             Ok(pipeline) => self.pipeline = Some(pipeline),
             Err(why) => {
-                let report = super::state::Report::Failed(format!("no sound: {why}"));
+                let report = super::state::Report::NoSound(format!("no sound: {why}"));
                 let effects = self.state.report(generation, report);
                 self.perform(ctx, effects);
             }
@@ -217,13 +218,12 @@ impl Player {
         }
     }
 
-    /// What makes a song as loud as others: at most twice as loud as it is.
+    /// What makes a song as loud as others. None is raised above what it is, which
+    /// could distort it; most music is lowered.
     fn level_of(&self, entry: &FileEntry) -> f32 {
         let song = entry.facts.video.is_none() && self.config.normalise;
         let gain = entry.facts.gain_cdb.filter(|_| song);
-        gain.map_or(1.0, |gain| {
-            10_f32.powf(gain as f32 / 2000.0).min(MOST_RAISED)
-        })
+        gain.map_or(1.0, |gain| 10_f32.powf(gain as f32 / 2000.0).min(1.0))
     }
 
     /// Where the subtitles of a number come from.

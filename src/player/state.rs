@@ -68,6 +68,8 @@ pub enum Report {
     Ended(Option<String>),
     /// It cannot go on, and why.
     Failed(String),
+    /// There is no sound output, and why.
+    NoSound(String),
 }
 
 /// The playing list and the state of its present file.
@@ -212,6 +214,7 @@ impl State {
         if index >= list.len() {
             return Vec::new();
         }
+        self.failures = 0;
         self.queue.replace(list, index, &mut self.rng);
         self.go(self.queue.index())
     }
@@ -326,6 +329,10 @@ impl State {
             Control::SoundBy(milliseconds) => {
                 self.tracks.sound_by(milliseconds);
                 vec![Effect::SoundLate(self.tracks.sound_late)]
+            }
+            Control::Next | Control::Previous | Control::Jump(_) if self.failures > 0 => {
+                self.failures = 0;
+                self.control(control)
             }
             Control::Next => match self.queue.next(true) {
                 Some(next) => self.go(next),

@@ -3,6 +3,7 @@
 //! time.
 
 use std::io::{BufReader, Read};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -37,7 +38,8 @@ const MAX_FREEZE: Duration = Duration::from_millis(300);
 
 /// Makes a picture for ordinary screens of one for bright ones (ITU-R BT.2100 to
 /// BT.709): to linear light, darker where it is too bright, and back.
-const TO_SDR: &str = "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,\
+/// Colours that a file does not name are those of its kind.
+const TO_SDR: &str = "setparams=color_primaries=bt2020:colorspace=bt2020nc,zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,\
      tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p,";
 
 /// Longest sleep before the clock is looked at again.
@@ -69,20 +71,13 @@ fn arguments(source: &Source) -> Vec<String> {
     );
     let text = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut arguments = text(&["-ss", &seconds(source.from), "-i", &source.url]);
-    if let Some(Words::Beside(url)) = &source.subtitles {
-        arguments.extend(text(&["-ss", &seconds(source.from), "-i", url]));
-    }
     arguments.extend(text(&[
         "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", &filter,
     ]));
     arguments.extend(text(&["-pix_fmt", "rgb24", "-c:v", "ppm"]));
     arguments.extend(text(&["-f", "image2pipe", "pipe:1"]));
-    if let Some(words) = &source.subtitles {
-        let stream = match words {
-            Words::Track(track) => format!("0:s:{track}"),
-            Words::Beside(_) => "1:s:0".to_owned(),
-        };
-        arguments.extend(text(&["-map", &stream, "-c:s", "srt"]));
+    if let Some(Words::Track(track)) = &source.subtitles {
+        arguments.extend(text(&["-map", &format!("0:s:{track}"), "-c:s", "srt"]));
         arguments.extend(text(&["-flush_packets", "1", "-f", "srt", "pipe:3"]));
     }
     arguments
@@ -101,9 +96,13 @@ pub(super) struct Decoded {
 pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Decoded, SpawnError> {
     let arguments = arguments(source);
     let words = arguments.iter().map(String::as_str);
+    if let Some(Words::Beside(url)) = source.subtitles.clone() {
+        let (ffmpeg, shared) = (source.ffmpeg.clone(), shared.clone());
+        std::thread::spawn(move || read_beside(&ffmpeg, &url, &shared));
+    }
     let pipes = match &source.subtitles {
-        Some(_) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
-        None => None,
+        Some(Words::Track(_)) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
+        _ => None,
     };
     let (cues, third) = pipes.unzip();
     let (decoder, pipe) = Decoder::spawn_with(&source.ffmpeg, words, third)?;
@@ -128,6 +127,23 @@ pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Decoded, Spaw
         empty: !any,
         complaint,
     })
+}
+
+/// Reads a file of subtitles, all of it: a few kilobytes, whose times count from the
+/// beginning of the film. Where that fails there are no words; the film goes on.
+fn read_beside(ffmpeg: &Path, url: &str, shared: &Shared) {
+    let arguments = [
+        "-i", url, "-map", "0:s:0", "-c:s", "srt", "-f", "srt", "pipe:1",
+    ];
+    let started = Decoder::spawn(ffmpeg, arguments);
+    let Ok((decoder, pipe)) = started else {
+        return;
+    };
+    shared.register(decoder.killer());
+    subtitles::read(BufReader::new(pipe), Duration::ZERO, |cue| shared.cue(cue));
+    if let Some(complaint) = decoder.finish() {
+        tracing::warn!(complaint, "the subtitles beside the film");
+    }
 }
 
 /// Reads frames into the screen's memory; says if there were any.

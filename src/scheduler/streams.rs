@@ -1,13 +1,14 @@
 //! Opens a scheduler for a file, once, and lets it go when it ends.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use super::actor::Scheduler;
 use super::reader::Reader;
 use super::{
-    FetchAhead, OpenStream, OpenedStream, PlayerStarves, SetDownloadLimit, StreamError,
+    FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves, SetDownloadLimit, StreamError,
     StreamSnapshot, StreamState, StreamsState,
 };
 use crate::announcer::{Announcer, FindEntry};
@@ -135,12 +136,55 @@ impl Handler<Close> for Streams {
     }
 }
 
-/// Reads so many bytes of a file, for them to be here.
+/// How often it is looked whether a file may be fetched ahead, or has been.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Whether all that is read is here to its end: then other files may be fetched.
+async fn others_are_here(streams: &Addr<Streams>, file: FileId) -> bool {
+    let states = streams.send(StreamsState).await.unwrap_or_default();
+    states
+        .iter()
+        .filter(|state| state.file != file)
+        .all(|state| {
+            let rest = state.position.0..state.geometry.chunk_count();
+            state.have.range_cardinality(rest.clone()) == u64::from(rest.end - rest.start)
+        })
+}
+
+/// Fetches all of a file while it lives, without anybody reading it.
+struct Whole(Addr<Scheduler>);
+
+impl Whole {
+    fn new(scheduler: Addr<Scheduler>) -> Self {
+        scheduler.do_send(FetchWhole(true));
+        Self(scheduler)
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.0.do_send(FetchWhole(false));
+    }
+}
+
+/// Fetches so many bytes of a file, for them to be here, once all that plays is.
 async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, bytes: u64) {
+    while !others_are_here(&streams, file).await {
+        tokio::time::sleep(LOOK).await;
+    }
     let opened = streams.send(OpenStream(file.to_string())).await;
     let Ok(Ok(stream)) = opened else {
         return;
     };
+    if bytes >= stream.geometry.size() {
+        let whole = Whole::new(stream.scheduler);
+        while let Ok(state) = whole.0.send(StreamState).await
+            && state.have.len() < u64::from(state.geometry.chunk_count())
+        {
+            tokio::time::sleep(LOOK).await;
+        }
+        return;
+    }
     let end = bytes.min(stream.geometry.size());
     let Ok(mut reader) = Reader::open(stream, store, 0, end).await else {
         return;

@@ -20,8 +20,9 @@ use super::disk::{self, CacheFiles};
 use super::ledger::{Ledger, NoRoom};
 use super::recent::Recent;
 use super::{
-    CloseShared, CompleteFiles, GetHolding, Holding, OpenCache, OpenShared, Opened, Put,
-    SetPlayheads, SetQuota, StoreError, StoreEvent, StoreSnapshot, StoreState, WatchStore,
+    CachedFile, CachedFiles, CloseShared, CompleteFiles, Forget, GetHolding, Holding, OpenCache,
+    OpenShared, Opened, Put, SetPlayheads, SetQuota, StoreError, StoreEvent, StoreSnapshot,
+    StoreState, WatchStore,
 };
 use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{Node, NodeHash, verify};
@@ -140,7 +141,10 @@ impl Store {
                 files.condemn(&chunks);
                 erasures.push((files, content.cache_geometry));
             }
-            self.emit(&StoreEvent::Evicted { file, chunks });
+            // What lies in a shared folder is still there.
+            if !content.is_shared() {
+                self.emit(&StoreEvent::Evicted { file, chunks });
+            }
         }
         erasures
     }
@@ -356,6 +360,40 @@ impl Handler<GetHolding> for Store {
     }
 }
 
+impl Handler<CachedFiles> for Store {
+    type Result = MessageResult<CachedFiles>;
+
+    fn handle(&mut self, _: CachedFiles, _: &mut Context<Self>) -> Self::Result {
+        let cached = self.contents.iter().filter_map(|(file, content)| {
+            let bytes = self.ledger.bytes(*file);
+            let entry = content.entry.as_deref().filter(|_| bytes > 0)?;
+            Some(CachedFile {
+                entry: entry.clone(),
+                bytes,
+                whole: self.is_complete(*file).is_some(),
+            })
+        });
+        MessageResult(cached.collect())
+    }
+}
+
+impl Handler<Forget> for Store {
+    type Result = bool;
+
+    fn handle(&mut self, Forget(file): Forget, _: &mut Context<Self>) -> Self::Result {
+        let Some(chunks) = self.ledger.have(file).cloned() else {
+            return false;
+        };
+        if self.ledger.is_read(file) || self.ledger.is_kept(file) {
+            return false;
+        }
+        self.ledger.remove(file, &chunks);
+        let erasures = self.evict(vec![(file, chunks)]);
+        actix_rt::task::spawn_blocking(move || erase(erasures));
+        true
+    }
+}
+
 impl Handler<CompleteFiles> for Store {
     type Result = MessageResult<CompleteFiles>;
 
@@ -371,7 +409,9 @@ impl Handler<SetQuota> for Store {
 
     fn handle(&mut self, SetQuota(quota): SetQuota, _: &mut Context<Self>) {
         self.quota = quota;
-        self.ledger.set_quota(quota);
+        let victims = self.ledger.set_quota(quota);
+        let erasures = self.evict(victims);
+        actix_rt::task::spawn_blocking(move || erase(erasures));
     }
 }
 

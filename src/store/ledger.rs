@@ -25,6 +25,8 @@ struct Account {
     geometry: Geometry,
     have: RoaringBitmap,
     playheads: Vec<ChunkIndex>,
+    /// Nothing of it may go.
+    kept: bool,
     last_used: SystemTime,
 }
 
@@ -79,9 +81,30 @@ pub struct Ledger {
 pub struct NoRoom;
 
 impl Ledger {
-    /// Another quota.
-    pub fn set_quota(&mut self, quota: u64) {
+    /// Another quota. Strikes out what exceeds it, and returns that.
+    pub fn set_quota(&mut self, quota: u64) -> Vec<(FileId, RoaringBitmap)> {
         self.quota = quota;
+        let mut evicted = Vec::new();
+        while !self.has_room(0) {
+            let Some((victim, chunks)) = self.next_victim(None, 0) else {
+                break;
+            };
+            self.remove(victim, &chunks);
+            evicted.push((victim, chunks));
+        }
+        evicted
+    }
+
+    /// Nothing of a file may go, or it may again.
+    pub fn keep(&mut self, file: FileId, kept: bool) {
+        if let Some(account) = self.accounts.get_mut(&file) {
+            account.kept = kept;
+        }
+    }
+
+    /// Whether nothing of a file may go.
+    pub fn is_kept(&self, file: FileId) -> bool {
+        self.accounts.get(&file).is_some_and(|account| account.kept)
     }
 
     /// An empty cache of at most `quota` bytes.
@@ -110,6 +133,7 @@ impl Ledger {
             geometry,
             have,
             playheads: Vec::new(),
+            kept: false,
             last_used: at,
         };
         self.used += account.bytes_of(&account.have);
@@ -119,6 +143,18 @@ impl Ledger {
     /// What is held of a file.
     pub fn have(&self, file: FileId) -> Option<&RoaringBitmap> {
         self.accounts.get(&file).map(|account| &account.have)
+    }
+
+    /// Bytes held of a file.
+    pub fn bytes(&self, file: FileId) -> u64 {
+        let account = self.accounts.get(&file);
+        account.map_or(0, |account| account.bytes_of(&account.have))
+    }
+
+    /// Whether anybody reads a file.
+    pub fn is_read(&self, file: FileId) -> bool {
+        let account = self.accounts.get(&file);
+        account.is_some_and(|account| !account.playheads.is_empty())
     }
 
     /// Whether a chunk is held.
@@ -192,7 +228,7 @@ impl Ledger {
         let needed = u64::from(account.geometry.chunk_len(chunk));
         let mut evicted = Vec::new();
         while !self.has_room(needed) {
-            let Some((victim, chunks)) = self.next_victim(file, incoming) else {
+            let Some((victim, chunks)) = self.next_victim(Some(file), incoming) else {
                 // Put back what an earlier round struck out.
                 for (file, chunks) in evicted {
                     self.restore(file, &chunks);
@@ -212,12 +248,17 @@ impl Ledger {
     }
 
     /// A batch of chunks to evict in favour of one at distance `incoming`.
-    fn next_victim(&self, for_file: FileId, incoming: u32) -> Option<(FileId, RoaringBitmap)> {
+    fn next_victim(
+        &self,
+        for_file: Option<FileId>,
+        incoming: u32,
+    ) -> Option<(FileId, RoaringBitmap)> {
         let unread = self
             .accounts
             .iter()
             .filter(|(id, account)| {
-                account.playheads.is_empty() && !account.have.is_empty() && **id != for_file
+                let unread = account.playheads.is_empty() && !account.have.is_empty();
+                unread && !account.kept && Some(**id) != for_file
             })
             .min_by_key(|(_, account)| account.last_used);
         if let Some((id, account)) = unread {
@@ -227,6 +268,7 @@ impl Ledger {
         let (id, (distance, farthest)) = self
             .accounts
             .iter()
+            .filter(|(_, account)| !account.kept)
             .filter_map(|(id, account)| Some((*id, account.farthest()?)))
             .max_by_key(|(_, (distance, _))| *distance)?;
         (distance > incoming).then(|| (id, RoaringBitmap::from_iter([farthest.0])))
@@ -270,6 +312,21 @@ mod tests {
         assert_eq!(store(&mut ledger, file(3), 10), Ok(vec![file(2)]));
         assert_eq!(ledger.have(file(2)).map(RoaringBitmap::len), Some(0));
         assert!(ledger.used() <= 30 * CHUNK);
+    }
+
+    #[test]
+    fn a_smaller_quota_frees_at_once_and_what_is_kept_stays() {
+        let mut ledger = Ledger::new(30 * CHUNK);
+        ledger.open(file(1), geometry(), (0..10).collect(), at(1));
+        ledger.open(file(2), geometry(), (0..10).collect(), at(2));
+        ledger.keep(file(1), true);
+        let evicted = ledger.set_quota(15 * CHUNK);
+        assert!(evicted.iter().all(|(id, _)| *id == file(2)));
+        assert!(ledger.used() <= 15 * CHUNK);
+        assert_eq!(ledger.bytes(file(1)), 10 * CHUNK);
+        ledger.keep(file(1), false);
+        ledger.set_quota(0);
+        assert_eq!(ledger.used(), 0);
     }
 
     #[test]

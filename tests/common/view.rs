@@ -193,6 +193,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
         },
         streams: vec![stream],
         library: LibrarySnapshot::default(),
+        cached: Vec::new(),
     }
 }
 

@@ -131,6 +131,9 @@ fn the_seek_bar_tells_time_and_not_bytes() {
     let in_time = cells_in_time(&half, &timeline, length, 10);
     assert_eq!(in_time[0], Held::Here);
     assert_eq!(in_time[1..], [Held::InSwarm; 9]);
+    let all_but_the_last = stream(0..99, 0..100);
+    let in_time = cells_in_time(&all_but_the_last, &timeline, length, 10);
+    assert_eq!(in_time[9], Held::InSwarm, "nothing looks better than it is");
     let ahead = from_playhead(&half, &timeline, Duration::from_secs(4));
     assert_eq!(ahead.buffer, Duration::from_secs(6));
 }

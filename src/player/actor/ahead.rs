@@ -28,9 +28,21 @@ pub(super) struct Ahead {
     fetched: Option<FileId>,
     /// The song that is to follow; its pipeline, if there was a place for it.
     next: Option<(Source, Option<Pipeline>)>,
+    /// What makes it as loud as others.
+    level: f32,
 }
 
 impl Ahead {
+    /// The pipeline that waits for its turn.
+    pub fn pipeline(&self) -> Option<&Pipeline> {
+        self.next.as_ref()?.1.as_ref()
+    }
+
+    /// What makes its song as loud as others.
+    pub fn level(&self) -> f32 {
+        self.level
+    }
+
     /// The pipeline that is ready for a source, if the one before it came to its end
     /// and so goes over into it. Anything else that is ready is dropped.
     pub fn take(
@@ -62,6 +74,12 @@ impl Player {
             Some(next) if left < PREPARE => self.prepare(ctx, &next),
             _ => self.ahead.next = None,
         }
+    }
+
+    /// Nothing comes next any more.
+    pub(super) fn give_up_ahead(&mut self) {
+        self.fetch_ahead(None);
+        self.ahead = Ahead::default();
     }
 
     fn fetch_ahead(&mut self, next: Option<&FileEntry>) {
@@ -98,7 +116,8 @@ impl Player {
         // What was to follow instead gives its place up first.
         self.ahead.next = None;
         let mut start = self.start_of(Generation::default(), source.clone(), false);
-        start.gain = self.gain * self.level_of(next);
+        self.ahead.level = self.level_of(next);
+        start.gain = self.gain * self.ahead.level;
         let (screen, reports) = (self.screen.clone(), ctx.address().recipient());
         let pipeline = self.pipeline.as_mut();
         let pipeline = pipeline.and_then(|now| now.follow_with(start, screen, reports));

@@ -31,12 +31,26 @@ impl State {
                 self.position = self.duration();
                 self.note_position();
                 if let Some(next) = self.queue.next(false) {
-                    return self.go(next);
+                    // Stopped by hand at the very end, it stays so.
+                    let paused = self.paused;
+                    let mut effects = self.go(next);
+                    self.paused = paused;
+                    for effect in &mut effects {
+                        if let Effect::Start { paused: start, .. } = effect {
+                            *start = paused;
+                        }
+                    }
+                    return effects;
                 }
                 self.phase = Phase::Ended;
                 return vec![Effect::Stop];
             }
             Report::Failed(why) => return self.fail(why),
+            // No fault of the file's.
+            Report::NoSound(why) => {
+                self.phase = Phase::Failed(why);
+                return vec![Effect::Stop];
+            }
         }
         self.settle();
         Vec::new()

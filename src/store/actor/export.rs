@@ -16,13 +16,19 @@ impl Handler<Export> for Store {
             let copied = blocking(move || Ok(std::fs::copy(shared, path).map(drop)?));
             return Box::pin(copied.into_actor(self));
         }
+        if self.ledger.is_kept(file) {
+            return Box::pin(actix::fut::ready(Err(StoreError::Busy)));
+        }
         if self.is_complete(file).is_none() {
             return Box::pin(actix::fut::ready(Err(StoreError::NotHeld)));
         }
         let directory = disk::directory(&self.root, file);
         let to = path.clone();
+        // Nothing of it may be evicted or removed meanwhile.
+        self.ledger.keep(file, true);
         let moved = blocking(move || Ok(disk::give_away(&directory, &to)?));
         Box::pin(moved.into_actor(self).map(move |moved, actor, _| {
+            actor.ledger.keep(file, false);
             moved?;
             actor.serve_from(file, path);
             Ok(())

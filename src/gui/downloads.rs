@@ -1,0 +1,164 @@
+//! What was fetched: how much of it is here, to be kept for good or removed.
+
+use std::path::{Path, PathBuf};
+
+use slint::ComponentHandle;
+
+use super::apply::{View, update};
+use super::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
+use super::view_model as show;
+use super::window::view;
+use super::{Core, beside_the_window};
+use crate::media::{FileEntry, MediaKind};
+use crate::store::{CachedFile, Export, Forget};
+
+/// Names that are tried for a file before it is given up.
+const NAMES: usize = 100;
+
+/// What was fetched, and how much that is.
+pub(super) fn show(app: &AppWindow, view: &mut View) {
+    let adapter = app.global::<SharingAdapter>();
+    let cached = &view.overview.cached;
+    let row = |cached: &CachedFile| CachedRow {
+        name: cached.entry.display_title().into(),
+        detail: match cached.whole {
+            true => show::size(cached.bytes).into(),
+            false => {
+                let (part, all) = (show::size(cached.bytes), show::size(cached.entry.size));
+                format!("{part} of {all}").into()
+            }
+        },
+        whole: cached.whole,
+    };
+    let rows = cached.iter().map(row).collect();
+    if let Some(model) = update(adapter.get_cached(), rows) {
+        adapter.set_cached(model);
+    }
+    let bytes: u64 = cached.iter().map(|cached| cached.bytes).sum();
+    adapter.set_cached_text(show::size(bytes).into());
+    view.cached.clone_from(cached);
+}
+
+/// Where films or music of this user lie.
+fn folder(kind: MediaKind) -> Option<PathBuf> {
+    let usual = match kind {
+        MediaKind::Video => dirs::video_dir(),
+        MediaKind::Audio | MediaKind::Sidecar => dirs::audio_dir(),
+    };
+    usual.or_else(dirs::download_dir).or_else(dirs::home_dir)
+}
+
+/// A name in a folder that nothing bears yet.
+fn free_name(folder: &Path, entry: &FileEntry) -> Option<PathBuf> {
+    let name = PathBuf::from(entry.local_name());
+    let stem = name.file_stem()?.to_string_lossy().into_owned();
+    let extension = name.extension().map(|e| e.to_string_lossy().into_owned());
+    let numbered = |number: usize| {
+        let number = if number > 1 {
+            format!(" ({number})")
+        } else {
+            String::new()
+        };
+        let dot = extension
+            .as_ref()
+            .map(|e| format!(".{e}"))
+            .unwrap_or_default();
+        folder.join(format!("{stem}{number}{dot}"))
+    };
+    let mut names = (1..=NAMES).map(numbered);
+    names.find(|path| !path.exists())
+}
+
+fn chosen(index: i32) -> Option<CachedFile> {
+    let view = view();
+    let view = view.borrow();
+    let index = usize::try_from(index).ok()?;
+    view.cached.get(index).cloned()
+}
+
+/// Connects what becomes of it.
+pub fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<SharingAdapter>();
+    let say = {
+        let weak = app.as_weak();
+        move |what: String| {
+            if let Some(app) = weak.upgrade() {
+                app.global::<ShellAdapter>().set_toast(what.into());
+            }
+        }
+    };
+    let (store, told) = (core.sources.store.clone(), say.clone());
+    adapter.on_forget(move |index| {
+        let Some(cached) = chosen(index) else {
+            return;
+        };
+        let told = told.clone();
+        if view().borrow().current == Some(cached.entry.id) {
+            return told(format!("{} is being played", cached.entry.display_title()));
+        }
+        let forgotten = store.send(Forget(cached.entry.id));
+        beside_the_window(async move {
+            let title = cached.entry.display_title();
+            told(match forgotten.await {
+                Ok(true) => format!("{title} is no longer on this machine"),
+                _ => format!("{title} is in use, or gone already"),
+            });
+        });
+    });
+    let store = core.sources.store.clone();
+    adapter.on_save(move |index| {
+        let Some(cached) = chosen(index) else {
+            return;
+        };
+        let entry = cached.entry;
+        let path = folder(entry.facts.kind).and_then(|folder| free_name(&folder, &entry));
+        let Some(path) = path else {
+            return say("There is no folder to keep it in".into());
+        };
+        let file = entry.id;
+        let saved = store.send(Export {
+            file,
+            path: path.clone(),
+        });
+        let say = say.clone();
+        beside_the_window(async move {
+            say(match saved.await {
+                Ok(Ok(())) => format!("Kept as {}", path.display()),
+                Ok(Err(error)) => format!("It cannot be kept as {}: {error}", path.display()),
+                Err(error) => error.to_string(),
+            });
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::FileId;
+    use crate::media::MediaFacts;
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "../Film.mkv".into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 1),
+            sources: 1,
+        };
+        let mut names = Vec::new();
+        for _ in 0..2 {
+            let path = free_name(folder.path(), &entry).expect("a name");
+            std::fs::write(&path, "x").expect("writable");
+            names.push(
+                path.file_name()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned(),
+            );
+        }
+        assert_eq!(names, ["_Film.mkv", "_Film (2).mkv"]);
+    }
+}
