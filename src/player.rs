@@ -112,7 +112,7 @@ pub enum Control {
     CycleRepeat,
     /// What happens at an end.
     SetRepeat(Repeat),
-    /// Nothing any more.
+    /// To the beginning of the present file, and nothing plays; the list stays.
     Stop,
 }
 

@@ -350,8 +350,9 @@ impl Player {
         let Some(file) = self.history.clone() else {
             return;
         };
+        let number = file.number();
         let save = move || {
-            if let Err(error) = file.save(&changes) {
+            if let Err(error) = file.save(number, &changes) {
                 tracing::warn!(%error, "how far this was played is not kept");
             }
         };

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -160,7 +162,14 @@ const CACHE: usize = 1 << 20;
 
 /// The database. Blocking.
 #[derive(Debug)]
-pub struct HistoryFile(Database);
+pub struct HistoryFile {
+    database: Database,
+    /// Changes that were handed out a number.
+    taken: AtomicU64,
+    /// The latest number that was written of each file: saves run beside each other,
+    /// and an older one must not overtake.
+    written: Mutex<HashMap<FileId, u64>>,
+}
 
 impl HistoryFile {
     /// Opens or creates `history.redb` in the data directory.
@@ -175,7 +184,11 @@ impl HistoryFile {
         let write = database.begin_write()?;
         write.open_table(SEEN)?;
         write.commit()?;
-        Ok(Self(database))
+        Ok(Self {
+            database,
+            taken: AtomicU64::new(0),
+            written: Mutex::default(),
+        })
     }
 
     /// All that is kept. What cannot be read is left out.
@@ -183,7 +196,7 @@ impl HistoryFile {
     /// # Errors
     /// The database fails.
     pub fn load(&self) -> Result<Vec<(FileId, Seen)>, redb::Error> {
-        let table = self.0.begin_read()?.open_table(SEEN)?;
+        let table = self.database.begin_read()?.open_table(SEEN)?;
         let mut all = Vec::new();
         for row in table.iter()? {
             let (id, bytes) = row?;
@@ -194,15 +207,24 @@ impl HistoryFile {
         Ok(all)
     }
 
-    /// Keeps what changed.
+    /// A number for changes that were just taken.
+    pub fn number(&self) -> u64 {
+        self.taken.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Keeps what changed, but for what a later number has changed since.
     ///
     /// # Errors
     /// The database fails; nothing is changed then.
-    pub fn save(&self, changes: &[(FileId, Option<Seen>)]) -> Result<(), redb::Error> {
-        let write = self.0.begin_write()?;
+    pub fn save(&self, number: u64, changes: &[(FileId, Option<Seen>)]) -> Result<(), redb::Error> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let write = self.database.begin_write()?;
         {
             let mut table = write.open_table(SEEN)?;
             for (id, seen) in changes {
+                if written.get(id).is_some_and(|latest| *latest > number) {
+                    continue;
+                }
                 match seen {
                     Some(seen) => {
                         let bytes = serde_json::to_vec(seen).unwrap_or_default();
@@ -215,6 +237,10 @@ impl HistoryFile {
             }
         }
         write.commit()?;
+        for (id, _) in changes {
+            let latest = written.entry(*id).or_default();
+            *latest = number.max(*latest);
+        }
         Ok(())
     }
 }

@@ -95,13 +95,6 @@ impl Queue {
         }
     }
 
-    /// Nothing any more.
-    pub fn clear(&mut self) {
-        self.items.clear();
-        self.natural.clear();
-        self.index = 0;
-    }
-
     fn new_items(&mut self, entries: Vec<FileEntry>) -> Vec<Item> {
         let room = MAX_ITEMS.saturating_sub(self.items.len());
         let keyed = entries.into_iter().take(room).map(|entry| {

@@ -366,9 +366,9 @@ impl State {
                 Vec::new()
             }
             Control::Stop => {
-                self.queue_version += 1;
-                self.queue.clear();
                 self.phase = Phase::Stopped;
+                self.position = Duration::ZERO;
+                self.resumed = None;
                 self.generation = self.generation.next();
                 vec![Effect::Stop]
             }
@@ -402,7 +402,10 @@ impl State {
 
     fn toggle(&mut self) -> Vec<Effect> {
         match self.phase {
-            Phase::Stopped => self.start(Duration::ZERO, true),
+            Phase::Stopped => {
+                self.paused = false;
+                self.start(Duration::ZERO, true)
+            }
             Phase::Ended | Phase::Failed(_) => {
                 self.paused = false;
                 let from = match self.phase {

@@ -83,13 +83,36 @@ fn it_is_kept_over_a_restart() {
     history.begins(&other);
     {
         let file = HistoryFile::open(dir.path()).expect("opens");
-        file.save(&history.take_changes()).expect("saves");
+        file.save(file.number(), &history.take_changes())
+            .expect("saves");
         assert!(HistoryFile::open(dir.path()).is_err(), "it is in use");
-        file.save(&[(other.id, None)]).expect("forgets");
+        file.save(file.number(), &[(other.id, None)])
+            .expect("forgets");
     }
     assert_eq!(history.take_changes(), []);
     let file = HistoryFile::open(dir.path()).expect("opens again");
     let kept = History::new(file.load().expect("loads"));
     assert_eq!(kept.resume(&film), 40 * MINUTE);
     assert_eq!(kept.recent().len(), 1);
+}
+
+#[test]
+fn a_save_that_is_late_does_not_undo_a_later_one() {
+    let dir = tempfile::tempdir().expect("folder");
+    let film = entry(1, MediaKind::Video, 100);
+    let other = entry(2, MediaKind::Video, 100);
+    let seen = |minutes: u32| played(&film, minutes * MINUTE).recent()[0].1;
+    let file = HistoryFile::open(dir.path()).expect("opens");
+    let (early, late) = (file.number(), file.number());
+    file.save(late, &[(film.id, Some(seen(50)))])
+        .expect("saves");
+    let changes = [(film.id, Some(seen(10))), (other.id, Some(seen(10)))];
+    file.save(early, &changes).expect("saves");
+    let kept = History::new(file.load().expect("loads"));
+    assert_eq!(kept.resume(&film), 50 * MINUTE);
+    assert_eq!(
+        kept.resume(&other),
+        10 * MINUTE,
+        "what nobody changed since is kept"
+    );
 }

@@ -227,6 +227,13 @@ fn what_is_put_into_the_list_plays_in_its_turn_and_at_once_if_nothing_does() {
     assert_eq!(state.enqueue(vec![entry(9)], true), [], "not at once");
     let next = state.control(Control::Next);
     assert_eq!(started(&next), Some((9, Duration::ZERO, false)));
+    assert_eq!(state.control(Control::Stop), [Effect::Stop]);
+    let again = state.control(Control::Toggle);
+    assert_eq!(
+        started(&again),
+        Some((9, Duration::ZERO, false)),
+        "the list is still there"
+    );
     state.control(Control::Stop);
     let first = state.enqueue(vec![entry(4), entry(5)], false);
     assert_eq!(started(&first), Some((4, Duration::ZERO, false)));
