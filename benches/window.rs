@@ -1,0 +1,117 @@
+//! What the window does on its own thread with a large library: nothing may hold up a
+//! frame. Beside each figure what the same takes with a hundred files.
+//!
+//!     cargo bench --features ui-test --bench window
+
+#[path = "../tests/common/view.rs"]
+mod view;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use slint::platform::WindowEvent;
+use slint::{ComponentHandle, LogicalPosition};
+use swarmplay::config::Theme;
+use swarmplay::gui::apply;
+use swarmplay::gui::ui::{AppWindow, LibraryAdapter};
+use swarmplay::ids::FileId;
+use swarmplay::media::{FileEntry, MediaKind};
+use view::{build, entry, overview};
+
+/// Files of the large library, and of the small one it is compared with.
+const MANY: u32 = 10_000;
+const FEW: u32 = 100;
+
+/// Times that each thing is done.
+const ROUNDS: u32 = 40;
+
+fn files(count: u32) -> Vec<FileEntry> {
+    let file = |number: u32| {
+        let title = format!("Film {:05}", number * 7919 % count);
+        let mut file = entry(1 + (number % 200) as u8, MediaKind::Video, &title, "", "");
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        file.id = FileId(id);
+        file
+    };
+    (0..count).map(file).collect()
+}
+
+/// Median and longest of some rounds.
+fn measure(mut round: impl FnMut(u32)) -> (Duration, Duration) {
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|number| {
+            let begun = Instant::now();
+            round(number);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    (times[times.len() / 2], times[times.len() - 1])
+}
+
+fn draw(app: &AppWindow) {
+    black_box(app.window().take_snapshot().expect("renders"));
+}
+
+type Measured = (&'static str, (Duration, Duration));
+
+/// All that is measured with so many files.
+fn library(app: &AppWindow, count: u32) -> Vec<Measured> {
+    let entries = files(count);
+    let news = |version: u64| {
+        let mut news = overview(entries.clone());
+        news.catalogue.version = u64::from(count) * 1000 + version;
+        news
+    };
+    let mut prepared: Vec<_> = (0..=u64::from(ROUNDS)).map(news).collect();
+    apply::overview(app, prepared.remove(0));
+    draw(app);
+    let same = prepared[0].clone();
+    let mut prepared = prepared.into_iter();
+    let changed = measure(|_| {
+        apply::overview(app, prepared.next().expect("one a round"));
+    });
+    let mut unchanged = std::iter::repeat_n(same, ROUNDS as usize + 1);
+    apply::overview(app, unchanged.next().expect("one"));
+    let looked = measure(|_| apply::overview(app, unchanged.next().expect("one a round")));
+    let adapter = app.global::<LibraryAdapter>();
+    let typed = measure(|round| adapter.invoke_search(format!("film {}", round % 10).into()));
+    adapter.invoke_search("".into());
+    draw(app);
+    let frame = measure(|_| draw(app));
+    let scrolled = measure(|round| {
+        let delta_y = if round < ROUNDS / 2 { -400.0 } else { 400.0 };
+        app.window().dispatch_event(WindowEvent::PointerScrolled {
+            position: LogicalPosition::new(600.0, 400.0),
+            delta_x: 0.0,
+            delta_y,
+        });
+        draw(app);
+    });
+    vec![
+        ("the catalogue changes", changed),
+        ("twice a second, nothing new", looked),
+        ("a letter in the search field", typed),
+        ("a frame, drawn whole", frame),
+        ("a frame while scrolling", scrolled),
+    ]
+}
+
+#[allow(clippy::print_stdout, reason = "this is what a benchmark is for")]
+fn main() {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    let few = library(&app, FEW);
+    let many = library(&app, MANY);
+    println!("{MANY} files, 1280 × 800, software renderer; milliseconds\n");
+    println!("| | median | longest | over {FEW} files |\n|---|--:|--:|--:|");
+    for ((what, (median, longest)), (_, (before, _))) in many.into_iter().zip(few) {
+        let ratio = median.as_secs_f64() / before.as_secs_f64().max(1e-9);
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        println!(
+            "| {what} | {:.1} | {:.1} | {ratio:.1} |",
+            millis(median),
+            millis(longest)
+        );
+    }
+}
