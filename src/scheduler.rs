@@ -164,6 +164,8 @@ pub struct StreamSnapshot {
     pub in_flight: RoaringBitmap,
     /// Chunks that connected peers hold.
     pub available: RoaringBitmap,
+    /// Whether anybody reads it right now.
+    pub read: bool,
     /// Chunk at the earliest playhead.
     pub position: ChunkIndex,
     /// Media held from there on without a gap.

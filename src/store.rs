@@ -105,7 +105,7 @@ pub struct OpenCache(pub FileEntry);
 #[rtype(result = "Vec<FileEntry>")]
 pub struct CompleteFiles;
 
-/// Asks for the files of the cache of which something is held.
+/// Asks for the films and songs of the cache of which something is held.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<CachedFile>")]
 pub struct CachedFiles;

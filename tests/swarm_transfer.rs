@@ -12,7 +12,7 @@ use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
 use swarmplay::config::Rate;
 use swarmplay::ids::PeerId;
-use swarmplay::scheduler::{AwaitChunk, CloseReader, OpenReader, StreamState};
+use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, StreamState};
 use swarmplay::store::{CachedFiles, Forget};
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
@@ -398,6 +398,34 @@ fn what_was_fetched_can_be_removed_unless_it_is_read() {
         assert_eq!(fetch_whole(&viewer, &again).await, file);
         let cached = store.send(CachedFiles).await.expect("store");
         assert!(cached[0].whole && cached[0].bytes == stream.entry.size);
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "left.wav", 4, 79);
+    noise(&at("server"), "next.wav", 2, 80);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        // Opened, and nobody reads it: nothing of it is here.
+        open(&viewer, "left.wav", 1).await;
+        let find = swarmplay::announcer::FindEntry("next.wav".into());
+        let next = viewer.sources.announcer.send(find).await;
+        let next = next.expect("announcer").expect("it is there");
+        let ahead = FetchAhead(Some((next.id, next.size)));
+        viewer.sources.streams.do_send(ahead);
+        eventually("all of what comes next", || async {
+            let cached = viewer.sources.store.send(CachedFiles).await;
+            let cached = cached.expect("store").into_iter();
+            let mut whole = cached.filter(|cached| cached.whole);
+            whole.any(|cached| cached.entry.id == next.id).then_some(())
+        })
+        .await;
         viewer.stop().await;
         server.stop().await;
     });

@@ -36,7 +36,7 @@ pub async fn keep_awake(mut states: watch::Receiver<PlayerSnapshot>) {
                 asking.reason("A film plays").app_name("Swarmplay");
                 asking.app_reverse_domain("io.github.swarmplay").create()
             });
-            // Asked once a film, whatever the answer.
+            // While it goes on it is not asked again, whatever the answer.
             awake = Some(asked.await.map(|asked| {
                 asked.inspect_err(|error| tracing::debug!(%error, "the screen may go dark"))
             }));

@@ -58,7 +58,6 @@ impl Observer {
 
 async fn gather(sources: &Sources) -> Result<Overview, MailboxError> {
     let mut cached = sources.store.send(CachedFiles).await?;
-    cached.retain(|cached| cached.entry.facts.kind.is_listed(None));
     cached.sort_by_cached_key(|cached| {
         (cached.entry.display_title().to_lowercase(), cached.entry.id)
     });

@@ -185,8 +185,8 @@ impl Pipeline {
         screen: Arc<dyn Screen>,
         reports: Recipient<PipelineReport>,
     ) -> Result<Self, String> {
-        let (mut pipeline, follow) = Self::prepare(start, screen, reports);
-        let (sound, followers) = RingSound::new(follow.0, follow.1);
+        let (mut pipeline, (ring, control)) = Self::prepare(start, screen, reports);
+        let (sound, followers) = RingSound::new(ring, control);
         output.play(sound)?;
         pipeline.follow = Some(followers);
         Ok(pipeline)

@@ -240,11 +240,16 @@ impl State {
 
     /// Goes to a file of the list, playing.
     fn go(&mut self, index: usize) -> Vec<Effect> {
+        self.paused = false;
+        self.go_on(index)
+    }
+
+    /// Goes to a file of the list, stopped by hand if that is so now.
+    fn go_on(&mut self, index: usize) -> Vec<Effect> {
         self.queue_version += 1;
         if !self.queue.go(index) {
             return Vec::new();
         }
-        self.paused = false;
         self.broke_at = None;
         self.tracks.begin(self.queue.current());
         let Some(entry) = self.queue.current() else {
@@ -284,6 +289,7 @@ impl State {
 
     /// Carries out what a person wants.
     pub fn control(&mut self, control: Control) -> Vec<Effect> {
+        self.failures = 0;
         match control {
             Control::Toggle => self.toggle(),
             Control::SeekTo(to) => self.seek(to),
@@ -329,10 +335,6 @@ impl State {
             Control::SoundBy(milliseconds) => {
                 self.tracks.sound_by(milliseconds);
                 vec![Effect::SoundLate(self.tracks.sound_late)]
-            }
-            Control::Next | Control::Previous | Control::Jump(_) if self.failures > 0 => {
-                self.failures = 0;
-                self.control(control)
             }
             Control::Next => match self.queue.next(true) {
                 Some(next) => self.go(next),

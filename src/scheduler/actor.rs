@@ -475,6 +475,7 @@ impl Handler<StreamState> for Scheduler {
             have: self.core.have().clone(),
             in_flight: self.core.in_flight().clone(),
             available: self.core.available(),
+            read: !self.core.windows().is_empty(),
             position: self.position(),
             buffer: self.buffer(),
             supplied: self.core.supplied(),

@@ -144,7 +144,7 @@ async fn others_are_here(streams: &Addr<Streams>, file: FileId) -> bool {
     let states = streams.send(StreamsState).await.unwrap_or_default();
     states
         .iter()
-        .filter(|state| state.file != file)
+        .filter(|state| state.read && state.file != file)
         .all(|state| {
             let rest = state.position.0..state.geometry.chunk_count();
             state.have.range_cardinality(rest.clone()) == u64::from(rest.end - rest.start)

@@ -42,6 +42,7 @@ fn stream(have: std::ops::Range<u32>, available: std::ops::Range<u32>) -> Stream
         have: have.collect(),
         in_flight: RoaringBitmap::new(),
         available: available.collect(),
+        read: true,
         position: ChunkIndex(0),
         buffer: Duration::from_secs(20),
         supplied: Vec::new(),

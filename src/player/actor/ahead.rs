@@ -67,8 +67,9 @@ impl Player {
         }
         let left = self.state.duration().saturating_sub(self.state.position());
         let queue = self.state.queue();
-        let next = queue.next(false).and_then(|next| queue.items().get(next));
-        let next = next.map(|item| item.entry.clone()).filter(|_| left < FETCH);
+        let next = queue.next(false).filter(|_| left < FETCH);
+        let next = next.and_then(|next| queue.items().get(next));
+        let next = next.map(|item| item.entry.clone());
         self.fetch_ahead(next.as_ref());
         match next {
             Some(next) if left < PREPARE => self.prepare(ctx, &next),

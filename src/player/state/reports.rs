@@ -32,15 +32,7 @@ impl State {
                 self.note_position();
                 if let Some(next) = self.queue.next(false) {
                     // Stopped by hand at the very end, it stays so.
-                    let paused = self.paused;
-                    let mut effects = self.go(next);
-                    self.paused = paused;
-                    for effect in &mut effects {
-                        if let Effect::Start { paused: start, .. } = effect {
-                            *start = paused;
-                        }
-                    }
-                    return effects;
+                    return self.go_on(next);
                 }
                 self.phase = Phase::Ended;
                 return vec![Effect::Stop];

@@ -123,6 +123,17 @@ fn previous_restarts_a_file_that_has_run_for_a_while() {
 }
 
 #[test]
+fn stopped_by_hand_at_the_very_end_the_next_file_waits() {
+    let mut state = playing();
+    state.at(state.generation, 60 * SECOND);
+    state.control(Control::Toggle);
+    let effects = state.report(state.generation, Report::Ended(None));
+    assert_eq!(started(&effects), Some((2, Duration::ZERO, true)));
+    let effects = state.control(Control::Next);
+    assert_eq!(started(&effects), Some((3, Duration::ZERO, false)));
+}
+
+#[test]
 fn mute_keeps_the_volume_and_a_volume_ends_mute() {
     let mut state = playing();
     assert_eq!(state.control(Control::ToggleMute), [Effect::Gain(0.0)]);

@@ -24,7 +24,7 @@ use crate::swarm::upload::PRESSING;
 /// round trips.
 const MIN_RESCUE_AGE: Duration = Duration::from_millis(250);
 
-// What becomes of others of these four is in docs/benchmarks.md.
+// What other values of these four do is in docs/benchmarks.md.
 
 /// What would come no sooner than this before it is needed is late already: to ask
 /// another peer takes time, too.

@@ -41,6 +41,17 @@ fn publish(added: Vec<FileEntry>) -> Publish {
     }
 }
 
+/// The first chunks of a file.
+fn part(file: FileId) -> FileReport {
+    FileReport {
+        file,
+        chunk_size: 16 << 10,
+        have: (0..3).collect(),
+        position: ChunkIndex(0),
+        buffer: Duration::ZERO,
+    }
+}
+
 fn registry(clients: u8) -> (Registry, Instant) {
     let mut registry = Registry::default();
     let now = Instant::now();
@@ -147,13 +158,7 @@ fn sharers_holders_and_fellow_viewers_are_named_and_the_asker_is_not() {
     registry.report(
         peer(2),
         Report {
-            files: vec![FileReport {
-                file,
-                chunk_size: 16 << 10,
-                have: (0..3).collect(),
-                position: ChunkIndex(0),
-                buffer: Duration::ZERO,
-            }],
+            files: vec![part(file)],
             ..Report::default()
         },
     );
@@ -211,13 +216,7 @@ fn whom_a_peer_serves_asks_again_when_its_uplink_becomes_another() {
     registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
     let report = |uplink: u64| Report {
         uplink,
-        files: vec![FileReport {
-            file,
-            chunk_size: 16 << 10,
-            have: (0..3).collect(),
-            position: ChunkIndex(0),
-            buffer: Duration::ZERO,
-        }],
+        files: vec![part(file)],
         ..Report::default()
     };
     (2..=40).for_each(|viewer| registry.report(peer(viewer), report(600_000)));
