@@ -16,7 +16,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn compile_window() -> Result<(), Box<dyn std::error::Error>> {
     let config = slint_build::CompilerConfiguration::new()
         .with_style("fluent".into())
-        .with_debug_info(true);
+        .with_debug_info(true)
+        // One catalogue for texts of the window and of Rust alike.
+        .with_bundled_translations("ui/lang")
+        .with_default_translation_context(slint_build::DefaultTranslationContext::None);
     slint_build::compile_with_config("ui/app.slint", config)?;
     Ok(())
 }

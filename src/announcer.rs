@@ -38,6 +38,12 @@ pub struct WantPeers {
 #[rtype(result = "()")]
 pub struct ForgetPeers(pub FileId);
 
+/// Asks for the names of those who have a file, the likeliest to serve us first.
+/// Nobody is dialled for it. Empty if the tracker does not answer in time.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<String>")]
+pub struct WhoShares(pub FileId);
+
 /// What was measured; sent on at once if the tracker is there.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

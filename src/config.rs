@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::scheduler::core::Picker;
 
 pub use load::{ConfigError, load};
-pub use units::{Rate, Size, Span};
+pub use units::{Rate, Size, Span, Volume};
 
 /// The default file of a tracker, every key explained.
 pub const TRACKER_FILE: &str = include_str!("../config/tracker.toml");
@@ -160,6 +160,9 @@ pub struct LimitsConfig {
     pub upload: Rate,
     /// Download from all peers together.
     pub download: Rate,
+    /// Upload to all peers together in any 24 hours; when it is used up, nobody is
+    /// served until some of it is a day old.
+    pub upload_per_day: Volume,
     /// Peers connected at once.
     pub max_peers: u32,
     /// Peers served at once; others are choked and take turns.
@@ -171,6 +174,7 @@ impl Default for LimitsConfig {
         Self {
             upload: Rate::UNLIMITED,
             download: Rate::UNLIMITED,
+            upload_per_day: Volume::UNLIMITED,
             max_peers: 64,
             upload_slots: 32,
         }
@@ -267,12 +271,57 @@ pub enum Theme {
     Light,
 }
 
+/// Which language the window speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// That of the system; English where that is none of these.
+    #[default]
+    System,
+    /// English.
+    En,
+    /// German.
+    De,
+    /// Portuguese.
+    Pt,
+    /// Spanish.
+    Es,
+}
+
+/// How films are laid out in the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Posters.
+    #[default]
+    Pictures,
+    /// One row a film.
+    List,
+}
+
 /// `[window]`
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WindowConfig {
     /// `system`, `dark` or `light`.
     pub theme: Theme,
+    /// `system`, `en`, `de`, `pt` or `es`.
+    pub language: Language,
+    /// Whether things move when they appear and change.
+    pub motion: bool,
+    /// `pictures` or `list`.
+    pub films: Layout,
+}
+
+impl Default for WindowConfig {
+    fn default() -> Self {
+        Self {
+            theme: Theme::System,
+            language: Language::System,
+            motion: true,
+            films: Layout::Pictures,
+        }
+    }
 }
 
 /// `[log]`

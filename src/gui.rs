@@ -10,24 +10,28 @@
 //! * [`charts`]: small pictures drawn of figures.
 //! * [`observer`]: actor: asks the others how they do, twice a second.
 //! * [`artwork`]: actor: posters and the like, fetched and decoded.
-//! * [`desktop`]: a screen that stays on, other players.
+//! * [`desktop`]: a screen that stays on, other players, file dialogs, files that are dropped.
 //! * `media_keys`: the desktop's player controls.
-//! * [`setup`]: the first run.
+//! * [`language`]: which language, and texts of other actors in it.
+//! * [`setup`]: the first run. [`settings`]: what is chosen later.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`], [`library`], [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`]: news → properties.
+//! * [`apply`], [`library`], [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`], [`details`]: news → properties.
 
 pub mod apply;
 pub mod artwork;
 pub mod charts;
 pub mod desktop;
+pub mod details;
 pub mod downloads;
 pub mod groups;
+pub mod language;
 pub mod library;
 #[cfg(target_os = "linux")]
 pub mod media_keys;
 pub mod observer;
 pub mod queue;
 pub mod screen;
+pub mod settings;
 pub mod setup;
 pub mod sharing;
 pub mod slot;
@@ -45,6 +49,7 @@ use actix::prelude::*;
 use anyhow::Context as _;
 use slint::ComponentHandle as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tr::tr;
 
 use self::artwork::Artwork;
 use self::observer::Observer;
@@ -209,14 +214,14 @@ async fn play_named(name: String, mode: MediaKind, core: &Core, screen: &WindowS
                 return screen.show_player();
             }
             Ok(Some(_)) => {
-                return screen.toast(format!("{name} is not for this window: see --mode"));
+                return screen.toast(tr!("{} is not for this window: see --mode", name));
             }
             Ok(None) => tokio::time::sleep(LOOK_FOR).await,
             // The program ends.
             Err(_) => return,
         }
     }
-    screen.toast(format!("Nobody shares {name}"));
+    screen.toast(tr!("Nobody shares {}", name));
 }
 
 /// Ends the event loop when it is dropped.

@@ -119,6 +119,18 @@ pub struct CachedFile {
     pub bytes: u64,
     /// Whether that is all of it.
     pub whole: bool,
+    /// Whether it stays when room is short.
+    pub pinned: bool,
+}
+
+/// What is cached of a file stays when room is short, or no longer.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Pin {
+    /// Content id; something of it must be held.
+    pub file: FileId,
+    /// Stays, or no longer.
+    pub pinned: bool,
 }
 
 /// Removes all that is cached of a file. Says whether it did: what is being read stays.

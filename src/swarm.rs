@@ -17,6 +17,7 @@
 //! a connection answers requests from the store when the uploader says so.
 
 pub mod actor;
+pub mod allowance;
 pub mod connection;
 pub mod dial;
 pub mod rate;
@@ -34,7 +35,7 @@ use actix::prelude::*;
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
-use crate::config::Rate;
+use crate::config::{Rate, Volume};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::Geometry;
 use crate::store::StoreError;
@@ -51,6 +52,8 @@ pub struct SetLimits {
     pub upload: Rate,
     /// Download from all peers.
     pub download: Rate,
+    /// Upload to all peers in 24 hours.
+    pub upload_per_day: Volume,
 }
 
 /// Interest in a file begins: every peer that has some of it is reported.
@@ -225,6 +228,10 @@ pub struct SwarmSnapshot {
     pub downloaded: u64,
     /// Bytes sent since start.
     pub uploaded: u64,
+    /// Bytes sent in the last 24 hours, by earlier runs, too.
+    pub uploaded_today: u64,
+    /// Whether that is all that may be sent in that time.
+    pub used_up: bool,
     /// Connected peers.
     pub peers: Vec<PeerSnapshot>,
 }

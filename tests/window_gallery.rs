@@ -9,9 +9,9 @@ use slint::{ComponentHandle, LogicalPosition, Rgb8Pixel, SharedPixelBuffer};
 use swarmplay::config::Theme;
 use swarmplay::gui::artwork::{self, Art, Found, Pixels};
 use swarmplay::gui::ui::{
-    AppWindow, LibraryAdapter, Page, PlayerAdapter, SetupAdapter, Shelf, ShellAdapter,
+    AppWindow, LibraryAdapter, Only, Page, PlayerAdapter, SetupAdapter, Shelf, ShellAdapter,
 };
-use swarmplay::gui::{apply, groups, queue};
+use swarmplay::gui::{apply, details, groups, queue};
 use swarmplay::ids::FileId;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
 use swarmplay::media::{Chapter, FileEntry, MediaKind, Sidecar, SidecarRole};
@@ -20,7 +20,7 @@ use swarmplay::player::queue::Item;
 use swarmplay::player::{Phase, QueueSnapshot};
 use swarmplay::scheduler::StallCause;
 use swarmplay::store::CachedFile;
-use view::{build, entry, overview, playing, press, settle, snapshot};
+use view::{build, entry, labelled, overview, playing, press, settle, snapshot};
 
 /// One picture in the dark, one in the light at twice the scale.
 macro_rules! pictures {
@@ -60,6 +60,36 @@ pictures! {
         library(app, films());
         apply::history(app, seen());
         library(app, films());
+    };
+    films_on_this_machine: Video, |app| {
+        let mut news = overview(films());
+        news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
+        apply::overview(app, news);
+        app.global::<LibraryAdapter>().invoke_filter(Only::Here);
+    };
+    about_a_film: Video, |app| {
+        let mut news = overview(films());
+        news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
+        apply::overview(app, news);
+        let film = films().swap_remove(3);
+        about(app, film);
+    };
+    about_a_song: Audio, |app| {
+        listen(app, Page::Library);
+        about(app, songs().swap_remove(1));
+    };
+    an_icon_pointed_at: Video, |app| {
+        library(app, films());
+        let icon = labelled(app, "Settings");
+        let (at, size) = (icon.absolute_position(), icon.size());
+        let position = LogicalPosition::new(at.x + size.width / 2.0, at.y + size.height / 2.0);
+        app.window().dispatch_event(WindowEvent::PointerMoved { position });
+        settle();
+        settle();
+    };
+    files_held_over_it: Video, |app| {
+        library(app, films());
+        app.set_dropping(true);
     };
     nothing_found: Video, |app| {
         library(app, films());
@@ -118,7 +148,7 @@ pictures! {
         apply::overview(app, news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
-    about: Video, |app| app.global::<ShellAdapter>().set_page(Page::About);
+    settings: Video, |app| app.global::<ShellAdapter>().set_page(Page::Settings);
     keys: Video, |app| {
         library(app, films());
         press(app, "?");
@@ -337,12 +367,21 @@ fn point_at_the_seek_bar(app: &AppWindow) {
     }
 }
 
+/// The sheet about an entry.
+fn about(app: &AppWindow, mut entry: FileEntry) {
+    if let Some(video) = &mut entry.facts.video {
+        (video.millifps, video.hdr) = (23_976, true);
+    }
+    details::tell(app, &entry, "attic, living-room, server and 2 more");
+}
+
 /// A film of which half is here, or all of the first.
 fn cached(entry: FileEntry) -> CachedFile {
     let whole = entry.id.0[0] == 4;
     CachedFile {
         bytes: if whole { entry.size } else { entry.size / 2 },
         whole,
+        pinned: whole,
         entry,
     }
 }

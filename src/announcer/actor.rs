@@ -12,13 +12,14 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use rand::Rng;
+use tokio::sync::oneshot;
 
 use super::catalogue::Catalogue;
 use super::{
     CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter, PublishFiles,
-    SendPeersTo, SendReport, TrackerLink, WantPeers,
+    SendPeersTo, SendReport, TrackerLink, WantPeers, WhoShares,
 };
-use crate::ids::FileId;
+use crate::ids::{ChunkIndex, FileId};
 use crate::lifecycle::Close;
 use crate::media::FileEntry;
 use crate::swarm::MeetPeers;
@@ -38,6 +39,9 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Files asked about that are remembered for the next link.
 const MAX_QUESTIONS: usize = 64;
+
+/// Sharers whose names are asked for.
+const NAMES: u32 = 12;
 
 /// Who we are to the tracker.
 #[derive(Debug, Clone)]
@@ -66,6 +70,8 @@ pub struct Announcer {
     beats: u64,
     backoff: ExponentialBackoff,
     questions: HashMap<FileId, WantPeers>,
+    /// Who wants to know names only.
+    curious: HashMap<FileId, Vec<oneshot::Sender<Vec<String>>>>,
     /// What the tracker said when it closed the link.
     kicked: Option<String>,
     swarm: Option<Recipient<MeetPeers>>,
@@ -99,6 +105,7 @@ impl Announcer {
             beats: 0,
             backoff: fresh_backoff(),
             questions: HashMap::new(),
+            curious: HashMap::new(),
             kicked: None,
             swarm: None,
         }
@@ -237,13 +244,34 @@ impl Announcer {
         }
     }
 
+    /// Peers go to the swarm if it wants them, names to whoever asked for names.
+    fn answered(&mut self, file: FileId, peers: Vec<PeerEntry>) {
+        let curious = self.curious.remove(&file);
+        let only_names = curious.is_some() && !self.questions.contains_key(&file);
+        for curious in curious.into_iter().flatten() {
+            let names = peers.iter().map(|peer| peer.name.clone()).collect();
+            // Whoever does not wait any more need not know.
+            let _ = curious.send(names);
+        }
+        if only_names {
+            // Nothing is fetched: no plan is needed.
+            self.ask(&WantPeers {
+                file,
+                position: ChunkIndex(0),
+                count: 0,
+            });
+        } else {
+            self.meet(file, peers);
+        }
+    }
+
     fn receive(&mut self, message: Message) {
         match message {
             Message::CatalogueDelta(delta) => {
                 self.link.clients = delta.clients;
                 self.catalogue.apply(delta);
             }
-            Message::PeerList { file, peers } => self.meet(file, peers),
+            Message::PeerList { file, peers } => self.answered(file, peers),
             Message::PeersChanged(file) => {
                 if let Some(question) = self.questions.get(&file) {
                     self.ask(question);
@@ -335,6 +363,28 @@ impl Handler<ForgetPeers> for Announcer {
                 ..question
             });
         }
+    }
+}
+
+impl Handler<WhoShares> for Announcer {
+    type Result = ResponseFuture<Vec<String>>;
+
+    fn handle(&mut self, WhoShares(file): WhoShares, _: &mut Context<Self>) -> Self::Result {
+        let (curious, names) = oneshot::channel();
+        if self.curious.len() >= MAX_QUESTIONS {
+            self.curious.clear();
+        }
+        self.curious.entry(file).or_default().push(curious);
+        let known = self.questions.get(&file).cloned();
+        self.ask(&known.unwrap_or(WantPeers {
+            file,
+            position: ChunkIndex(0),
+            count: NAMES,
+        }));
+        Box::pin(async move {
+            let named = tokio::time::timeout(DIAL_TIMEOUT, names).await;
+            named.ok().and_then(Result::ok).unwrap_or_default()
+        })
     }
 }
 

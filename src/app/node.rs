@@ -24,7 +24,7 @@ use crate::media::MediaKind;
 use crate::scheduler::Streams;
 use crate::store::Store;
 use crate::swarm::Swarm;
-use crate::swarm::actor::SwarmSettings;
+use crate::swarm::actor::{Daily, SwarmSettings};
 use crate::tracker::{Tracker, TrackerSettings};
 use crate::wire::link::{LinkLimits, listen};
 use crate::wire::{AGENT, Hello, PROTOCOL_VERSION};
@@ -137,6 +137,10 @@ impl Node {
             upload_slots: config.limits.upload_slots as usize,
             limits: limits.clone(),
             upload_limit: config.limits.upload.0,
+            daily: Daily::load(
+                config.limits.upload_per_day.0,
+                data_dir.join("uploaded.json"),
+            ),
         };
         let swarm = Swarm::new(settings, store.clone(), announcer.clone()).start();
         announcer.do_send(SendPeersTo(swarm.clone().recipient()));

@@ -59,6 +59,40 @@ impl Rate {
     pub const UNLIMITED: Self = Self(None);
 }
 
+/// An amount of bytes, or any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volume(pub Option<u64>);
+
+impl Volume {
+    /// No limit.
+    pub const UNLIMITED: Self = Self(None);
+}
+
+impl FromStr for Volume {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        if text.trim().eq_ignore_ascii_case("unlimited") {
+            return Ok(Self::UNLIMITED);
+        }
+        let size: Result<Size, UnitError> = text.parse();
+        size.map(|size| Self(Some(size.0))).map_err(|_| UnitError {
+            text: text.to_owned(),
+            what: "an amount",
+            example: "\"10 GiB\" or \"unlimited\"",
+        })
+    }
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("unlimited"),
+            Some(bytes) => Size(bytes).fmt(f),
+        }
+    }
+}
+
 /// Reads `8 M` as 8,000,000: a number with an optional SI prefix.
 fn parse_si(text: &str) -> Option<f64> {
     let text = text.trim();
@@ -152,7 +186,7 @@ macro_rules! deserialize_from_text {
         }
     )*};
 }
-deserialize_from_text!(Size, Rate, Span);
+deserialize_from_text!(Size, Rate, Span, Volume);
 
 #[cfg(test)]
 mod tests {
@@ -172,6 +206,15 @@ mod tests {
         assert_eq!("unlimited".parse(), Ok(Rate::UNLIMITED));
         assert!("8 Mbit".parse::<Rate>().is_err());
         assert!("-8 Mbit/s".parse::<Rate>().is_err());
+    }
+
+    #[test]
+    fn an_amount_may_be_any() {
+        assert_eq!("10 GiB".parse(), Ok(Volume(Some(10 << 30))));
+        assert_eq!("Unlimited".parse(), Ok(Volume::UNLIMITED));
+        assert_eq!(Volume(Some(3 << 30)).to_string(), "3.0 GiB");
+        let error = "lots".parse::<Volume>().expect_err("no amount");
+        assert!(error.to_string().contains("unlimited"), "{error}");
     }
 
     #[test]

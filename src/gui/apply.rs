@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
+use tr::tr;
 
 use super::charts::{self, Buffers};
+use super::language::of_actors;
 use super::observer::Overview;
 use super::ui::{
-    AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
+    AppWindow, ChunkState, Only, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
 use super::view_model::{self as show, Held, Sort};
 use super::window::view;
@@ -52,6 +54,10 @@ pub struct View {
     pub(super) storyboard_wanted: bool,
     /// Which shelf of music is looked at.
     pub(super) shelf: super::groups::Kind,
+    /// Which of all there is are shown.
+    pub(super) only: Only,
+    /// What the sheet with all details is about.
+    pub(super) detailed: Option<FileEntry>,
     /// The album or artist that is open.
     pub(super) open: Option<super::groups::Group>,
     /// Albums or artists, in the order shown.
@@ -93,6 +99,8 @@ impl Default for View {
             playing: None,
             storyboard_wanted: false,
             shelf: Default::default(),
+            only: Only::All,
+            detailed: None,
             open: None,
             groups: Vec::new(),
             cached: Vec::new(),
@@ -146,6 +154,16 @@ impl View {
         known.unwrap_or_else(|| Timeline::constant(size, self.duration).into())
     }
 
+    /// How many files pass the filter for what was played or fetched: when that
+    /// changes, other rows are to be seen.
+    pub(super) fn kept(&self) -> usize {
+        match self.only {
+            Only::All => 0,
+            Only::Unseen => self.seen.iter().filter(|(_, seen)| seen.done).count(),
+            Only::Here => self.overview.cached.iter().filter(|c| c.whole).count(),
+        }
+    }
+
     fn current_stream(&self) -> Option<&StreamSnapshot> {
         self.stream_of(self.current?)
     }
@@ -189,6 +207,7 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     status(app, &view.overview);
     super::sharing::show(app, &mut view);
     super::downloads::show(app, &mut view);
+    super::details::refresh(app, &view);
     view.note_buffer();
     swarm(app, &view);
     super::artwork::when_there_is_time(app, &mut view);
@@ -200,13 +219,12 @@ fn status(app: &AppWindow, overview: &Overview) {
     shell.set_online(tracker.online);
     let text = match tracker.online {
         true => tracker.address.clone(),
-        false => format!("{}: {}", tracker.address, tracker.problem),
+        false => format!("{}: {}", tracker.address, of_actors(&tracker.problem)),
     };
     shell.set_tracker_text(text.into());
     let people = match (tracker.online, tracker.clients) {
         (false, _) => String::new(),
-        (true, 1) => "1 client here".into(),
-        (true, clients) => format!("{clients} clients here"),
+        (true, clients) => tr!("1 client here" | "{n} clients here" % clients),
     };
     shell.set_people_text(people.into());
     let SwarmSnapshot {
@@ -214,13 +232,12 @@ fn status(app: &AppWindow, overview: &Overview) {
         upload_rate,
         ..
     } = overview.swarm;
-    shell.set_down_text(format!("{} Mbit/s", show::megabits(download_rate)).into());
-    shell.set_up_text(format!("{} Mbit/s", show::megabits(upload_rate)).into());
+    shell.set_down_text(show::pace(download_rate).into());
+    shell.set_up_text(show::pace(upload_rate).into());
     let shared = overview.library.shared.len();
     let text = match shared {
-        0 => "Sharing nothing".into(),
-        1 => "Sharing 1 file".into(),
-        shared => format!("Sharing {shared} files"),
+        0 => tr!("Sharing nothing"),
+        shared => tr!("Sharing 1 file" | "Sharing {n} files" % shared),
     };
     shell.set_sharing_text(text.into());
 }
@@ -231,12 +248,12 @@ fn swarm(app: &AppWindow, view: &View) {
     let stream = view.current_stream();
     let peers = view.overview.swarm.peers.iter().map(|peer| {
         let role = match peer.origin {
-            true => "server",
-            false => "viewer",
+            true => tr!("server"),
+            false => tr!("viewer"),
         };
         let reason = match peer.reason.as_str() {
-            "" => "it dialled us".into(),
-            reason => show::first_reasons(reason),
+            "" => tr!("it dialled us"),
+            reason => of_actors(&show::first_reasons(reason)),
         };
         PeerRow {
             name: peer.name.clone().into(),
@@ -263,7 +280,7 @@ fn swarm(app: &AppWindow, view: &View) {
     let (verdict, at_risk) = show::verdict(stream);
     adapter.set_verdict(verdict.into());
     adapter.set_at_risk(at_risk);
-    let buffer = format!("buffer {} s", stream.buffer.as_secs());
+    let buffer = tr!("buffer {} s", stream.buffer.as_secs());
     adapter.set_buffer_text(buffer.clone().into());
     let (from_viewers, split) = show::split(stream);
     adapter.set_from_viewers(from_viewers);
@@ -333,14 +350,14 @@ fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> Stri
     let cause = stream.and_then(show::stall_cause);
     match (&state.phase, cause) {
         (Phase::Buffering | Phase::Loading, Some(StallCause::NoSource)) => {
-            "Nobody online has this. It goes on when somebody does".into()
+            tr!("Nobody online has this. It goes on when somebody does")
         }
         (Phase::Loading, None) if unshared => {
-            "Nobody online has this. It starts when somebody does".into()
+            tr!("Nobody online has this. It starts when somebody does")
         }
-        (Phase::Buffering, Some(cause)) => format!("Waiting: {}", cause.text()),
-        (Phase::Buffering, None) => "Waiting for data".into(),
-        _ => "Loading".into(),
+        (Phase::Buffering, Some(cause)) => tr!("Waiting: {}", of_actors(cause.text())),
+        (Phase::Buffering, None) => tr!("Waiting for data"),
+        _ => tr!("Loading"),
     }
 }
 
@@ -384,8 +401,8 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_buffering(state.phase == Phase::Buffering);
     adapter.set_waiting_text(waiting_text(&state, view.current_stream()).into());
     let message = match &state.phase {
-        Phase::Failed(why) => why.as_str(),
-        _ => "",
+        Phase::Failed(why) => of_actors(why),
+        _ => String::new(),
     };
     adapter.set_message(message.into());
     adapter.set_has_next(state.has_next);
@@ -400,5 +417,6 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         percent => format!("{}×", f64::from(percent) / 100.0),
     };
     adapter.set_speed_text(speed.into());
-    app.global::<ShellAdapter>().set_trouble(state.note.into());
+    app.global::<ShellAdapter>()
+        .set_trouble(of_actors(&state.note).into());
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
+use tr::tr;
 
 use super::view_model::{self as show, Held};
 use crate::scheduler::StreamSnapshot;
@@ -46,7 +47,7 @@ impl Buffers {
         let most = self.0.iter().copied().fold(0.0, f32::max);
         match self.0.is_empty() {
             true => String::new(),
-            false => format!("{least:.0} to {most:.0} s in two minutes"),
+            false => tr!("{} to {} s in two minutes", least.round(), most.round()),
         }
     }
 

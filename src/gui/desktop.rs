@@ -1,11 +1,16 @@
 //! The desktop around the window: a screen that stays on while a film plays, other
-//! players.
+//! players, its dialogs for folders, files that are dropped.
 
+use std::path::PathBuf;
+
+use slint::winit_030::winit::event::WindowEvent;
+use slint::winit_030::{EventResult, WinitWindowAccessor};
 use slint::{ComponentHandle, SharedString};
 use tokio::sync::watch;
+use tr::tr;
 
 use super::Core;
-use super::ui::{AppWindow, PlayerAdapter, ShellAdapter};
+use super::ui::{AppWindow, Page, PlayerAdapter, ShellAdapter};
 use crate::player::{Control, Phase, PlayerSnapshot};
 
 /// Players that are tried in turn.
@@ -33,7 +38,7 @@ pub async fn keep_awake(mut states: watch::Receiver<PlayerSnapshot>) {
             let asked = actix_rt::task::spawn_blocking(|| {
                 let mut asking = keepawake::Builder::default();
                 asking.display(true).idle(true).sleep(true);
-                asking.reason("A film plays").app_name("Swarmplay");
+                asking.reason(tr!("A film plays")).app_name("Swarmplay");
                 asking.app_reverse_domain("io.github.swarmplay").create()
             });
             // While it goes on it is not asked again, whatever the answer.
@@ -49,6 +54,7 @@ pub async fn keep_awake(mut states: watch::Receiver<PlayerSnapshot>) {
 
 /// Connects what leads out of the window.
 pub fn connect(app: &AppWindow, core: &Core) {
+    connect_drop(app, core);
     let adapter = app.global::<PlayerAdapter>();
     let (weak, player) = (app.as_weak(), core.player.clone());
     adapter.on_open_elsewhere(move || {
@@ -65,9 +71,9 @@ pub fn connect(app: &AppWindow, core: &Core) {
                 if app.global::<PlayerAdapter>().get_playing() {
                     player.do_send(Control::Toggle);
                 }
-                format!("Opened in {name}")
+                tr!("Opened in {}", name)
             }
-            None => "Neither mpv nor VLC is installed".into(),
+            None => tr!("Neither mpv nor VLC is installed"),
         };
         app.global::<ShellAdapter>()
             .set_toast(SharedString::from(said));
@@ -75,9 +81,74 @@ pub fn connect(app: &AppWindow, core: &Core) {
     let weak = app.as_weak();
     adapter.on_copied(move || {
         if let Some(app) = weak.upgrade() {
-            let said = "The address is copied: it works on this machine while this window is open";
+            let said =
+                tr!("The address is copied: it works on this machine while this window is open");
             app.global::<ShellAdapter>().set_toast(said.into());
         }
+    });
+}
+
+/// What a folder dialog came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Picked {
+    /// These.
+    Folders(Vec<PathBuf>),
+    /// Nothing: it was closed.
+    Nothing,
+    /// This desktop has no such dialog.
+    NoDialog,
+}
+
+/// Lets a person pick folders in the desktop's own dialog.
+pub(super) async fn pick_folders(title: String) -> Picked {
+    if !has_dialogs().await {
+        return Picked::NoDialog;
+    }
+    let dialog = rfd::AsyncFileDialog::new().set_title(title);
+    match dialog.pick_folders().await {
+        Some(folders) => Picked::Folders(folders.iter().map(|f| f.path().to_owned()).collect()),
+        None => Picked::Nothing,
+    }
+}
+
+/// Whether the desktop offers dialogs, over its portal or by a program.
+async fn has_dialogs() -> bool {
+    let programs = std::env::var_os("PATH").unwrap_or_default();
+    let mut programs = std::env::split_paths(&programs);
+    programs.any(|folder| folder.join("zenity").is_file()) || portal().await.unwrap_or(false)
+}
+
+/// Whether a portal runs, or would be started.
+#[cfg(target_os = "linux")]
+async fn portal() -> mpris_server::zbus::Result<bool> {
+    use mpris_server::zbus::{Connection, fdo::DBusProxy};
+    const PORTAL: &str = "org.freedesktop.portal.Desktop";
+    let bus = DBusProxy::new(&Connection::session().await?).await?;
+    let startable = bus.list_activatable_names().await?;
+    let running = bus.list_names().await?;
+    let mut names = startable.iter().chain(&running);
+    Ok(names.any(|name| name.as_str() == PORTAL))
+}
+
+/// Files of the file manager that are dropped on the window are shared. (Where the
+/// window system tells of them: X11 does, Wayland does not yet.)
+fn connect_drop(app: &AppWindow, core: &Core) {
+    let (weak, core) = (app.as_weak(), core.clone());
+    app.window().on_winit_window_event(move |_, event| {
+        let Some(app) = weak.upgrade() else {
+            return EventResult::Propagate;
+        };
+        match event {
+            WindowEvent::HoveredFile(_) => app.set_dropping(true),
+            WindowEvent::HoveredFileCancelled => app.set_dropping(false),
+            WindowEvent::DroppedFile(path) => {
+                app.set_dropping(false);
+                super::sharing::add(&app, &core, vec![path.clone()]);
+                app.global::<ShellAdapter>().set_page(Page::Sharing);
+            }
+            _ => {}
+        }
+        EventResult::Propagate
     });
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use slint::ComponentHandle;
+use tr::tr;
 
 use super::apply::{View, update};
 use super::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
@@ -10,7 +11,7 @@ use super::view_model as show;
 use super::window::view;
 use super::{Core, beside_the_window};
 use crate::media::{FileEntry, MediaKind};
-use crate::store::{CachedFile, Export, Forget};
+use crate::store::{CachedFile, Export, Forget, Pin};
 
 /// Names that are tried for a file before it is given up.
 const NAMES: usize = 100;
@@ -25,10 +26,11 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
             true => show::size(cached.bytes).into(),
             false => {
                 let (part, all) = (show::size(cached.bytes), show::size(cached.entry.size));
-                format!("{part} of {all}").into()
+                tr!("{} of {}", part, all).into()
             }
         },
         whole: cached.whole,
+        pinned: cached.pinned,
     };
     let rows = cached.iter().map(row).collect();
     if let Some(model) = update(adapter.get_cached(), rows) {
@@ -94,15 +96,33 @@ pub fn connect(app: &AppWindow, core: &Core) {
         };
         let told = told.clone();
         if view().borrow().current == Some(cached.entry.id) {
-            return told(format!("{} is being played", cached.entry.display_title()));
+            return told(tr!("{} is being played", cached.entry.display_title()));
         }
         let forgotten = store.send(Forget(cached.entry.id));
         beside_the_window(async move {
             let title = cached.entry.display_title();
             told(match forgotten.await {
-                Ok(true) => format!("{title} is no longer on this machine"),
-                _ => format!("{title} is in use, or gone already"),
+                Ok(true) => tr!("{} is no longer on this machine", title),
+                _ => tr!("{} is in use, or gone already", title),
             });
+        });
+    });
+    let (store, told) = (core.sources.store.clone(), say.clone());
+    adapter.on_pin(move |index, pinned| {
+        let Some(cached) = chosen(index) else {
+            return;
+        };
+        let file = cached.entry.id;
+        let (asked, told) = (store.send(Pin { file, pinned }), told.clone());
+        beside_the_window(async move {
+            let title = cached.entry.display_title();
+            match asked.await {
+                Ok(Ok(())) if pinned => told(tr!("{} stays when space is short", title)),
+                Ok(Ok(())) => told(tr!("{} goes when space is short", title)),
+                Ok(Err(error)) => told(error.to_string()),
+                // The program ends.
+                Err(_) => {}
+            }
         });
     });
     let store = core.sources.store.clone();
@@ -113,7 +133,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
         let entry = cached.entry;
         let path = folder(entry.facts.kind).and_then(|folder| free_name(&folder, &entry));
         let Some(path) = path else {
-            return say("There is no folder to keep it in".into());
+            return say(tr!("There is no folder to keep it in"));
         };
         let file = entry.id;
         let saved = store.send(Export {
@@ -123,8 +143,8 @@ pub fn connect(app: &AppWindow, core: &Core) {
         let say = say.clone();
         beside_the_window(async move {
             say(match saved.await {
-                Ok(Ok(())) => format!("Kept as {}", path.display()),
-                Ok(Err(error)) => format!("It cannot be kept as {}: {error}", path.display()),
+                Ok(Ok(())) => tr!("Kept as {}", path.display()),
+                Ok(Err(error)) => tr!("It cannot be kept as {}: {}", path.display(), error),
                 Err(error) => error.to_string(),
             });
         });

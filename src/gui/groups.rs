@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use slint::ComponentHandle;
+use tr::tr;
 
 use super::Core;
 use super::apply::{View, update};
@@ -42,8 +43,8 @@ impl Group {
     /// Its name, or that it has none.
     pub fn title(&self) -> String {
         match (self.kind, self.name.is_empty()) {
-            (Kind::Artists, true) => "Unknown artist".into(),
-            (_, true) => "No album".into(),
+            (Kind::Artists, true) => tr!("Unknown artist"),
+            (_, true) => tr!("No album"),
             _ => self.name.clone(),
         }
     }
@@ -73,10 +74,9 @@ pub fn all(entries: &[FileEntry], kind: Kind, search: &str) -> Vec<Group> {
         let artists: BTreeSet<&str> = entries.iter().map(|e| e.facts.artist.as_str()).collect();
         let albums: BTreeSet<&str> = entries.iter().map(|e| e.facts.album.as_str()).collect();
         let of = match (kind, artists.len(), albums.len()) {
-            (Kind::Artists, _, 1) => "1 album".into(),
-            (Kind::Artists, _, albums) => format!("{albums} albums"),
+            (Kind::Artists, _, albums) => tr!("1 album" | "{n} albums" % albums),
             (_, 1, _) => artists.first().copied().unwrap_or_default().to_owned(),
-            _ => "Various artists".into(),
+            _ => tr!("Various artists"),
         };
         let parts = [of, songs(entries.len())];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();

@@ -6,7 +6,7 @@ use slint::{ComponentHandle, Model};
 
 use super::apply::{View, update};
 use super::groups;
-use super::ui::{AppWindow, ContinueItem, LibraryAdapter, LibraryItem};
+use super::ui::{AppWindow, ContinueItem, LibraryAdapter, LibraryItem, Only};
 use super::view_model as show;
 use crate::ids::FileId;
 use crate::media::facts::search_words;
@@ -32,6 +32,9 @@ pub(super) struct Key {
     descending: bool,
     shelf: groups::Kind,
     open: Option<groups::Group>,
+    only: Only,
+    /// Files that count as played or as here, while that matters.
+    kept: usize,
 }
 
 /// The library's rows, and what to go on with. Rows are made anew only when others are
@@ -48,6 +51,8 @@ pub fn show(app: &AppWindow, view: &mut View) {
         descending: view.descending,
         shelf: view.shelf,
         open: view.open.clone(),
+        only: view.only,
+        kept: view.kept(),
     };
     if view.rows_of.as_ref() == Some(&key) {
         refresh(app, view);
@@ -89,6 +94,13 @@ fn rebuild(app: &AppWindow, view: &mut View) {
         }
         None => show::filter_and_sort(entries, &view.search, view.sort, view.descending),
     };
+    let facts = Facts::of(view);
+    let kept = |entry: &FileEntry| facts.passes(entry);
+    let kept: Vec<FileEntry> = match view.only {
+        Only::All => view.shown.clone(),
+        _ => view.shown.iter().filter(|e| kept(e)).cloned().collect(),
+    };
+    view.shown = kept;
     let ids = view.shown.iter().map(|entry| entry.id);
     view.places = ids.zip(0..).collect();
     let facts = Facts::of(view);
@@ -138,6 +150,27 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Share of a file that is on this machine, 0 to 1.
+    fn held(&self, entry: &FileEntry) -> f32 {
+        match self.own.contains(&entry.id) {
+            true => 1.0,
+            false => match self.view.stream_of(entry.id) {
+                Some(stream) => show::held_share(Some(stream)),
+                // Fetched before, and not played now.
+                None => self.cached.get(&entry.id).copied().unwrap_or(0.0),
+            },
+        }
+    }
+
+    /// Whether it is among what is to be shown.
+    fn passes(&self, entry: &FileEntry) -> bool {
+        match self.view.only {
+            Only::All => true,
+            Only::Unseen => !self.seen.get(&entry.id).is_some_and(|seen| seen.done),
+            Only::Here => self.held(entry) >= 1.0,
+        }
+    }
+
     fn row(&self, entry: &FileEntry) -> LibraryItem {
         let seen = self.seen.get(&entry.id);
         LibraryItem {
@@ -155,14 +188,7 @@ impl<'a> Facts<'a> {
             },
             playable: entry.sources > 0,
             current: self.view.current == Some(entry.id),
-            held: match self.own.contains(&entry.id) {
-                true => 1.0,
-                false => match self.view.stream_of(entry.id) {
-                    Some(stream) => show::held_share(Some(stream)),
-                    // Fetched before, and not played now.
-                    None => self.cached.get(&entry.id).copied().unwrap_or(0.0),
-                },
-            },
+            held: self.held(entry),
             played: seen.map_or(0.0, |seen| seen.share()),
             done: seen.is_some_and(|seen| seen.done),
         }
@@ -176,7 +202,7 @@ fn held(cached: &CachedFile) -> (FileId, f32) {
 }
 
 /// Where the picture of a file is had.
-fn poster(entry: &FileEntry) -> String {
+pub(super) fn poster(entry: &FileEntry) -> String {
     let poster = entry.facts.sidecar(SidecarRole::Poster);
     groups::poster(poster.map(|poster| poster.id))
 }

@@ -1,6 +1,7 @@
 //! What comes next: shown, and changed by hand.
 
 use slint::ComponentHandle;
+use tr::tr;
 
 use super::Core;
 use super::apply::update;
@@ -78,8 +79,8 @@ pub fn connect(app: &AppWindow, core: &Core) {
             .and_then(|row| view().borrow().shown.get(row).cloned());
         if let Some(entry) = entry {
             let what = match next {
-                true => format!("Plays next: {}", entry.display_title()),
-                false => format!("Added: {}", entry.display_title()),
+                true => tr!("Plays next: {}", entry.display_title()),
+                false => tr!("Added: {}", entry.display_title()),
             };
             if let Some(app) = weak.upgrade() {
                 app.global::<ShellAdapter>().set_toast(what.into());

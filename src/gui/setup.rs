@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use slint::ComponentHandle;
 use toml_edit::Value;
+use tr::tr;
 
 use super::beside_the_window;
 use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
@@ -38,10 +39,12 @@ impl Answers {
     fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
         let (name, tracker, folder) = (name.trim(), tracker.trim(), folder.trim());
         if name.is_empty() {
-            return Err("Give this machine a name, so that others know who shares what.".into());
+            return Err(tr!(
+                "Give this machine a name, so that others know who shares what."
+            ));
         }
         if tracker.is_empty() {
-            return Err("Ask whoever runs the tracker for its address.".into());
+            return Err(tr!("Ask whoever runs the tracker for its address."));
         }
         let has_port = match tracker.rsplit_once(':') {
             Some((host, port)) => !host.contains(':') && port.parse::<u16>().is_ok(),
@@ -52,12 +55,13 @@ impl Answers {
             (true, _) => tracker.to_owned(),
             (false, false) => format!("{tracker}:{TRACKER_PORT}"),
             (false, true) => {
-                return Err(format!("{tracker} is no address: write it as host:port."));
+                return Err(tr!("{} is no address: write it as host:port.", tracker));
             }
         };
         if !folder.is_empty() && !PathBuf::from(folder).exists() {
-            return Err(format!(
-                "There is no folder {folder}. It can also be added later."
+            return Err(tr!(
+                "There is no folder {}. It can also be added later.",
+                folder
             ));
         }
         Ok(Self {
@@ -87,13 +91,17 @@ fn try_tracker(answers: &Answers) -> Result<(), String> {
     let at = &answers.tracker;
     reached.map(drop).map_err(|error| match error {
         WireError::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
-            format!("No tracker runs at {at}. Is it started, and is the address right?")
+            tr!(
+                "No tracker runs at {}. Is it started, and is the address right?",
+                at
+            )
         }
-        WireError::Timeout => format!(
-            "Nothing answers at {at}. Is the address right, and does a firewall let it through?"
+        WireError::Timeout => tr!(
+            "Nothing answers at {}. Is the address right, and does a firewall let it through?",
+            at
         ),
-        WireError::Refused(why) => format!("The tracker at {at} does not let us in: {why}."),
-        error => format!("The tracker at {at} cannot be used: {error}."),
+        WireError::Refused(why) => tr!("The tracker at {} does not let us in: {}.", at, why),
+        error => tr!("The tracker at {} cannot be used: {}.", at, error),
     })
 }
 

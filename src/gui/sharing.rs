@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use actix::Addr;
 use slint::{ComponentHandle, SharedString};
+use tr::tr;
 
 use super::apply::{View, update};
+use super::desktop::{Picked, pick_folders};
 use super::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
 use super::window::view;
@@ -29,20 +31,27 @@ pub(super) fn introduce(app: &AppWindow, config: &Config) {
     adapter.set_upload_limit(show::rate(config.limits.upload).into());
     adapter.set_download_limit(show::rate(config.limits.download).into());
     adapter.set_quota(show::size(config.store.quota.0).into());
+    adapter.set_per_day(config.limits.upload_per_day.to_string().into());
 }
 
 /// The limits as typed, or what is wrong with them.
-fn limits(upload: &str, download: &str, quota: &str) -> Result<(SetLimits, Size), String> {
+fn limits(
+    upload: &str,
+    download: &str,
+    per_day: &str,
+    quota: &str,
+) -> Result<(SetLimits, Size), String> {
     let rate = |text: &str| text.parse::<Rate>().map_err(|error| error.to_string());
     let limits = SetLimits {
         upload: rate(upload)?,
         download: rate(download)?,
+        upload_per_day: per_day.parse().map_err(|e: UnitError| e.to_string())?,
     };
     let quota: Size = quota
         .parse()
         .map_err(|error: UnitError| error.to_string())?;
     match quota < LEAST_QUOTA {
-        true => Err(format!("less than {LEAST_QUOTA} holds no film")),
+        true => Err(tr!("less than {} holds no film", LEAST_QUOTA)),
         false => Ok((limits, quota)),
     }
 }
@@ -53,11 +62,11 @@ fn connect_limits(app: &AppWindow, core: &Core) {
     let adapter = app.global::<SharingAdapter>();
     // What is shown is rounded: only what was typed counts.
     let shown = std::cell::RefCell::new(adapter.get_quota());
-    adapter.on_set_limits(move |upload, download, text| {
+    adapter.on_set_limits(move |upload, download, per_day, text| {
         let Some(app) = weak.upgrade() else {
             return;
         };
-        let (set, quota) = match limits(&upload, &download, &text) {
+        let (set, quota) = match limits(&upload, &download, &per_day, &text) {
             Ok(limits) => limits,
             Err(error) => {
                 let adapter = app.global::<SharingAdapter>();
@@ -75,17 +84,18 @@ fn connect_limits(app: &AppWindow, core: &Core) {
             let mut changes = vec![
                 ("limits", "upload", show::rate(set.upload).into()),
                 ("limits", "download", show::rate(set.download).into()),
+                ("limits", "upload_per_day", per_day.trim().into()),
             ];
             if typed {
                 changes.push(("store", "quota", text.as_str().into()));
             }
             edit::set(file, changes)
         });
-        let error = kept.map_err(|error| format!("It is so now, but not kept: {error}"));
+        let error = kept.map_err(|error| tr!("It is so now, but not kept: {}", error));
         let adapter = app.global::<SharingAdapter>();
         adapter.set_limits_error(error.clone().err().unwrap_or_default().into());
         if error.is_ok() {
-            let toast = "These limits hold from now on";
+            let toast = tr!("These limits hold from now on");
             app.global::<ShellAdapter>().set_toast(toast.into());
         }
     });
@@ -95,7 +105,7 @@ fn connect_limits(app: &AppWindow, core: &Core) {
 fn to_come(library: &LibrarySnapshot) -> String {
     match library.waiting {
         0 => String::new(),
-        waiting => format!(", {waiting} more to come"),
+        waiting => tr!(", {n} more to come" | ", {n} more to come" % waiting),
     }
 }
 
@@ -107,7 +117,7 @@ fn pace(library: &LibrarySnapshot, hashing: &Hashing) -> String {
     let left = hashing.total.saturating_sub(hashing.done) + library.waiting_bytes;
     let left = Duration::from_secs(left / hashing.rate);
     let rate = show::size(hashing.rate);
-    format!("{rate}/s, {} left", show::clock(left))
+    tr!("{}/s, {} left", rate, show::clock(left))
 }
 
 /// What is shared, what could not be, what is being looked at, and who takes it.
@@ -136,9 +146,8 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     }
     let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
     let summary = match library.shared.len() {
-        0 => "Nothing is shared yet".into(),
-        1 => format!("1 file, {}", show::size(bytes)),
-        count => format!("{count} files, {}", show::size(bytes)),
+        0 => tr!("Nothing is shared yet"),
+        count => tr!("1 file, {}" | "{n} files, {}" % count, show::size(bytes)),
     };
     adapter.set_summary(summary.into());
     adapter.set_hashing(library.hashing.is_some());
@@ -146,23 +155,38 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     adapter.set_unfinished(library.waiting > 0 || library.hashing.is_some());
     let making = library.making.as_ref();
     let making = making.map(|path| match library.to_make {
-        0 => format!("Making pictures of {}", name_of(path)),
-        more => format!("Making pictures of {}, {more} more to come", name_of(path)),
+        0 => tr!("Making pictures of {}", name_of(path)),
+        more => tr!(
+            "Making pictures of {}, {} more to come",
+            name_of(path),
+            more
+        ),
     });
     adapter.set_making_text(making.unwrap_or_default().into());
-    let takers = view.overview.swarm.peers.iter();
+    let swarm = &view.overview.swarm;
+    let uploaded = show::size(swarm.uploaded_today);
+    let uploaded = match swarm.used_up {
+        true => tr!(
+            "Uploaded in the last 24 hours: {}, all that may be",
+            uploaded
+        ),
+        false => tr!("Uploaded in the last 24 hours: {}", uploaded),
+    };
+    adapter.set_uploaded_text(uploaded.into());
+    adapter.set_used_up(swarm.used_up);
+    let takers = swarm.peers.iter();
     let takers = takers
         .filter(|peer| peer.upload_rate > 0)
         .map(|peer| SharedRow {
             name: peer.name.clone().into(),
-            detail: format!("{} Mbit/s", show::megabits(peer.upload_rate)).into(),
+            detail: show::pace(peer.upload_rate).into(),
             problem: false,
         });
     if let Some(model) = update(adapter.get_takers(), takers.collect()) {
         adapter.set_takers(model);
     }
     if let Some(hashing) = &library.hashing {
-        let text = format!("Looking at {}{}", name_of(&hashing.path), to_come(library));
+        let text = tr!("Looking at {}", name_of(&hashing.path)) + &to_come(library);
         adapter.set_hashing_text(text.into());
         adapter.set_pace(pace(library, hashing).into());
         adapter.set_progress(hashing.done as f32 / hashing.total.max(1) as f32);
@@ -189,7 +213,33 @@ async fn keep_folders(library: Addr<Library>, file: Option<PathBuf>) -> Result<(
         .iter()
         .map(|folder| folder.display().to_string());
     let changes = vec![("library", "folders", folders.collect())];
-    edit::set(&file, changes).map_err(|error| format!("It is shared, but not kept: {error}"))
+    edit::set(&file, changes).map_err(|error| tr!("It is shared, but not kept: {}", error))
+}
+
+/// Shares files and folders, and writes that to the user's file. What cannot be
+/// shared is said; the others are.
+pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
+    let (library, file) = (core.sources.library.clone(), core.file.clone());
+    let weak = app.as_weak();
+    beside_the_window(async move {
+        let mut problem = None;
+        for path in paths {
+            match library.send(AddFolder(path)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => problem = Some(error.to_string()),
+                Err(error) => problem = Some(error.to_string()),
+            }
+        }
+        let kept = keep_folders(library, file).await;
+        if let Some(app) = weak.upgrade() {
+            let adapter = app.global::<SharingAdapter>();
+            if problem.is_none() {
+                adapter.set_path(SharedString::default());
+            }
+            let problem = problem.or(kept.err());
+            adapter.set_error(problem.unwrap_or_default().into());
+        }
+    });
 }
 
 /// Connects what is changed there.
@@ -198,32 +248,28 @@ pub fn connect(app: &AppWindow, core: &Core) {
     connect_limits(app, core);
     let library = core.sources.library.clone();
     adapter.on_pause(move |paused| library.do_send(Pause(paused)));
-    let (weak, library, file) = (
-        app.as_weak(),
-        core.sources.library.clone(),
-        core.file.clone(),
-    );
-    adapter.set_kept(file.is_some());
+    adapter.set_kept(core.file.is_some());
+    let (weak, to) = (app.as_weak(), core.clone());
     adapter.on_add(move |path| {
-        let add = library.send(AddFolder(path.trim().into()));
-        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
+        if let Some(app) = weak.upgrade() {
+            add(&app, &to, vec![path.trim().into()]);
+        }
+    });
+    let (weak, to) = (app.as_weak(), core.clone());
+    adapter.on_pick(move || {
+        let (weak, to) = (weak.clone(), to.clone());
         beside_the_window(async move {
-            let added = match add.await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
+            let picked = pick_folders(tr!("Share folders")).await;
+            let Some(app) = weak.upgrade() else {
+                return;
             };
-            let shared = added.is_ok();
-            let kept = match added {
-                Ok(()) => keep_folders(library, file).await,
-                error => error,
-            };
-            if let Some(app) = weak.upgrade() {
-                let adapter = app.global::<SharingAdapter>();
-                if shared {
-                    adapter.set_path(SharedString::default());
+            match picked {
+                Picked::Folders(folders) => add(&app, &to, folders),
+                Picked::Nothing => {}
+                Picked::NoDialog => {
+                    let told = tr!("This desktop has no folder dialog: type the path instead");
+                    app.global::<ShellAdapter>().set_toast(told.into());
                 }
-                adapter.set_error(kept.err().unwrap_or_default().into());
             }
         });
     });
@@ -274,13 +320,14 @@ mod tests {
 
     #[test]
     fn limits_are_read_as_they_are_shown_and_mistakes_explained() {
-        let (set, quota) = limits("4 Mbit/s", "unlimited", "20 GiB").expect("fine");
+        let (set, quota) = limits("4 Mbit/s", "unlimited", "10 GiB", "20 GiB").expect("fine");
         assert_eq!((set.upload.0, set.download.0), (Some(500_000), None));
         assert_eq!(quota, Size::gib(20));
+        assert_eq!(set.upload_per_day.0, Some(10 << 30));
         assert_eq!(show::rate(set.upload), "4 Mbit/s");
-        let error = limits("much", "unlimited", "20 GiB").expect_err("no rate");
+        let error = limits("much", "unlimited", "unlimited", "20 GiB").expect_err("no rate");
         assert!(error.contains("Mbit/s"), "{error}");
-        let error = limits("unlimited", "unlimited", "3 MB").expect_err("too little");
+        let error = limits("unlimited", "unlimited", "unlimited", "3 MB").expect_err("too little");
         assert!(error.contains("16"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use isolang::Language;
 use slint::{ComponentHandle, SharedString};
+use tr::tr;
 
 use super::Core;
 use super::apply::{View, update};
@@ -20,41 +21,46 @@ const JUST_BEGUN: Duration = Duration::from_secs(3);
 /// `English` for `eng` or `en`; the code itself where it is none we know.
 fn language(code: &str) -> String {
     let known = Language::from_639_3(code).or_else(|| Language::from_639_1(code));
-    known.map_or_else(|| code.to_uppercase(), |known| known.to_name().to_owned())
+    let Some(known) = known else {
+        return code.to_uppercase();
+    };
+    let name = known.to_name();
+    tr!(name)
 }
 
-/// `English · AAC · 5.1`
-fn sound_name(number: usize, track: &AudioTrack) -> String {
+/// A sound track in words: `English · AAC · 5.1`
+pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
     let name = match track.language.as_str() {
-        "" | "und" => format!("Track {}", number + 1),
+        "" | "und" => tr!("Track {}", number + 1),
         code => language(code),
     };
     let channels = match track.channels {
-        1 => "mono".to_owned(),
-        2 => "stereo".to_owned(),
+        1 => tr!("mono"),
+        2 => tr!("stereo"),
         6 => "5.1".to_owned(),
         8 => "7.1".to_owned(),
-        channels => format!("{channels} channels"),
+        channels => tr!("{n} channel" | "{n} channels" % channels),
     };
     format!("{name} · {} · {channels}", codec(&track.codec))
 }
 
-fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
+/// A subtitle track in words.
+pub(super) fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
     match track.language.as_str() {
-        "" | "und" => format!("Track {}", number + 1),
+        "" | "und" => tr!("Track {}", number + 1),
         code => language(code),
     }
 }
 
 /// How much later things are than they say, if anything is.
 fn late_text(state: &PlayerSnapshot) -> String {
-    let part = |what: &str, late: i32| match late {
+    let part = |what: String, late: i32| match late {
         0 => String::new(),
         late => format!("{what} {:+.2} s", f64::from(late) / 1000.0),
     };
     let parts = [
-        part("subtitles", state.subtitles_late_ms),
-        part("sound", state.sound_late_ms),
+        part(tr!("subtitles"), state.subtitles_late_ms),
+        part(tr!("sound"), state.sound_late_ms),
     ];
     parts
         .into_iter()

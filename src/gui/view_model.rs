@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use roaring::RoaringBitmap;
+use tr::tr;
 
+use super::language::of_actors;
 use crate::config::Rate;
 use crate::ids::ChunkIndex;
 pub use crate::media::facts::clock;
@@ -52,6 +54,11 @@ pub fn megabits(bytes_per_second: u64) -> String {
     format!("{:.1}", bytes_per_second as f64 * 8.0 / 1e6)
 }
 
+/// Bytes a second as `4.2 Mbit/s`.
+pub fn pace(bytes_per_second: u64) -> String {
+    format!("{} Mbit/s", megabits(bytes_per_second))
+}
+
 /// A limit as it is typed: `4 Mbit/s`.
 pub fn rate(rate: Rate) -> String {
     match rate.0 {
@@ -82,10 +89,10 @@ pub fn detail(entry: &FileEntry) -> String {
             parts.push(format!("{}p", video.height));
             parts.push(codec(&video.codec));
             if facts.audio.len() > 1 {
-                parts.push(format!("{} languages", facts.audio.len()));
+                parts.push(tr!("{n} language" | "{n} languages" % facts.audio.len()));
             }
             if !facts.subtitles.is_empty() {
-                parts.push("subtitles".into());
+                parts.push(tr!("subtitles"));
             }
         }
         None => {
@@ -101,26 +108,22 @@ pub fn detail(entry: &FileEntry) -> String {
 /// `31 min left`
 pub fn time_left(milliseconds: u64) -> String {
     match milliseconds.div_ceil(60_000) {
-        0..60 => format!("{} min left", milliseconds.div_ceil(60_000)),
-        minutes => format!("{} h {} min left", minutes / 60, minutes % 60),
+        minutes @ 0..60 => tr!("{} min left", minutes),
+        minutes => tr!("{} h {} min left", minutes / 60, minutes % 60),
     }
 }
 
 /// `3 sources`, or that nobody online has it.
 pub fn sources(count: u32) -> String {
     match count {
-        0 => "nobody online".into(),
-        1 => "1 source".into(),
-        count => format!("{count} sources"),
+        0 => tr!("nobody online"),
+        count => tr!("1 source" | "{n} sources" % count),
     }
 }
 
 /// `3 songs`
 pub fn songs(count: usize) -> String {
-    match count {
-        1 => "1 song".into(),
-        count => format!("{count} songs"),
-    }
+    tr!("1 song" | "{n} songs" % count)
 }
 
 /// The entries that hold all words, sorted.
@@ -156,30 +159,30 @@ pub fn filter_and_sort(
 
 /// Why the list is empty: a title and a sentence.
 pub fn empty_text(kind: MediaKind, online: bool, total: usize, search: &str) -> (String, String) {
-    let things = match kind {
-        MediaKind::Video => "films",
-        MediaKind::Audio | MediaKind::Sidecar => "songs",
-    };
+    let film = kind == MediaKind::Video;
     if total > 0 {
-        return (
-            format!("No {things} match “{search}”"),
-            "Try fewer or other words.".into(),
-        );
+        let title = match film {
+            true => tr!("No films match “{}”", search),
+            false => tr!("No songs match “{}”", search),
+        };
+        return (title, tr!("Try fewer or other words."));
     }
     if !online {
-        return (
-            "The tracker cannot be reached".into(),
-            "Check client.tracker in the configuration. It is tried again all the time; \
-             what you share yourself appears here meanwhile."
-                .into(),
+        let text = tr!(
+            "Check client.tracker in the configuration. It is tried again all the time; what you share yourself appears here meanwhile."
         );
+        return (tr!("The tracker cannot be reached"), text);
     }
-    (
-        format!("No {things} yet"),
-        format!(
-            "Nobody shares {things} right now. To share some of yours, open Sharing at the left."
+    match film {
+        true => (
+            tr!("No films yet"),
+            tr!("Nobody shares films right now. To share some of yours, open Sharing at the left."),
         ),
-    )
+        false => (
+            tr!("No songs yet"),
+            tr!("Nobody shares songs right now. To share some of yours, open Sharing at the left."),
+        ),
+    }
 }
 
 /// The state of one chunk.
@@ -314,19 +317,19 @@ pub fn verdict(stream: &StreamSnapshot) -> (String, bool) {
     let missing =
         |set: &RoaringBitmap| u64::from(rest.len() as u32) - set.range_cardinality(rest.clone());
     if missing(&stream.have) == 0 {
-        return ("all here".into(), false);
+        return (tr!("all here"), false);
     }
     if let Some(problem) = &stream.problem {
-        return (problem.clone(), true);
+        return (of_actors(problem), true);
     }
     let reachable = &stream.have | &stream.available;
     if missing(&reachable) > 0 {
-        return ("nobody has the rest".into(), true);
+        return (tr!("nobody has the rest"), true);
     }
     if stream.buffer < Duration::from_secs(2) {
-        return ("buffer is low".into(), true);
+        return (tr!("buffer is low"), true);
     }
-    ("plays to the end".into(), false)
+    (tr!("plays to the end"), false)
 }
 
 /// Share of the bytes that came from viewers, and the sentence about it.
@@ -345,8 +348,9 @@ pub fn split(stream: &StreamSnapshot) -> (f32, String) {
     }
     let share = viewers as f32 / total as f32;
     let percent = (share * 100.0).round() as u32;
-    let text = format!(
-        "{percent} % from viewers, {} % from the server",
+    let text = tr!(
+        "{} % from viewers, {} % from the server",
+        percent,
         100 - percent
     );
     (share, text)

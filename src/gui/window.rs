@@ -13,7 +13,7 @@ use super::ui::{
     SortColumn,
 };
 use super::view_model::{Sort, clock};
-use crate::config::{Config, Theme};
+use crate::config::Config;
 use crate::media::MediaKind;
 use crate::player::{Control, Play};
 
@@ -56,16 +56,12 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     view().borrow_mut().kind = mode;
     let shell = app.global::<ShellAdapter>();
     shell.set_video(video);
-    shell.set_theme(match config.window.theme {
-        Theme::System => 0,
-        Theme::Dark => 1,
-        Theme::Light => 2,
-    });
     app.global::<LibraryAdapter>().set_video(video);
     // Music is played in lists, a film by itself.
     app.global::<QueueAdapter>().set_shown(!video);
     app.global::<AboutAdapter>()
         .set_version(env!("CARGO_PKG_VERSION").into());
+    super::settings::introduce(&app, config);
     introduce(&app, config);
     super::artwork::attach(&app);
     attach(&app);
@@ -106,6 +102,8 @@ pub fn connect(app: &AppWindow, core: &Core) {
     view().borrow_mut().gateway = Some(core.gateway.clone());
     super::desktop::connect(app, core);
     super::groups::connect(app, core);
+    super::settings::connect(app, core);
+    super::details::connect(app, core);
     super::artwork::connect(core.artwork.clone());
     super::queue::connect(app, core);
     super::tracks::connect(app, core);
@@ -139,6 +137,17 @@ fn attach(app: &AppWindow) {
             let view = view();
             view.borrow_mut().search = text.into();
             app.global::<LibraryAdapter>().set_selected(-1);
+            super::library::show(&app, &mut view.borrow_mut());
+        }
+    });
+    let weak = app.as_weak();
+    adapter.on_filter(move |only| {
+        if let Some(app) = weak.upgrade() {
+            let view = view();
+            view.borrow_mut().only = only;
+            let adapter = app.global::<LibraryAdapter>();
+            adapter.set_only(only);
+            adapter.set_selected(-1);
             super::library::show(&app, &mut view.borrow_mut());
         }
     });

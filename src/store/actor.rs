@@ -5,6 +5,7 @@
 
 mod content;
 mod export;
+mod pin;
 mod read;
 
 use std::collections::{HashMap, VecDeque};
@@ -58,6 +59,7 @@ impl Store {
         for found in disk::scan(&root)? {
             let (file, geometry) = (found.entry.id, found.geometry);
             ledger.open(file, geometry, found.have, found.last_used);
+            ledger.pin(file, found.pinned);
             contents.insert(file, Content::cached(found.entry, geometry));
         }
         Ok(Self {
@@ -374,6 +376,7 @@ impl Handler<CachedFiles> for Store {
                 entry: entry.clone(),
                 bytes,
                 whole: self.is_complete(*file).is_some(),
+                pinned: self.ledger.is_pinned(*file),
             })
         });
         MessageResult(cached.collect())

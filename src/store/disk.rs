@@ -15,6 +15,9 @@ use crate::ids::{ChunkIndex, FileId};
 use crate::integrity::{HashTree, Node, NodeHash, verify};
 use crate::media::{FileEntry, Geometry};
 
+/// Name of the file that says that a content stays when room is short.
+const PINNED: &str = "pinned";
+
 /// Value of a `have` byte for a chunk that is held.
 const HELD: u8 = 1;
 
@@ -49,6 +52,8 @@ pub struct Found {
     pub have: RoaringBitmap,
     /// When a chunk was last written.
     pub last_used: SystemTime,
+    /// Whether it stays when room is short.
+    pub pinned: bool,
 }
 
 /// Lists the cache directory. What cannot be understood is left alone and
@@ -62,6 +67,8 @@ pub fn scan(root: &Path) -> io::Result<Vec<Found>> {
     for entry in std::fs::read_dir(root)? {
         let path = entry?.path();
         match inspect(&path) {
+            // All of it was evicted.
+            Ok(content) if content.have.is_empty() => forget(&path),
             Ok(content) => found.push(content),
             Err(error) => tracing::warn!(path = %path.display(), %error, "ignored in the cache"),
         }
@@ -88,7 +95,20 @@ fn inspect(directory: &Path) -> io::Result<Found> {
             .filter_map(held)
             .collect(),
         last_used: std::fs::metadata(have_path)?.modified()?,
+        pinned: directory.join(PINNED).exists(),
     })
+}
+
+/// Notes beside a content that it stays when room is short, or no longer; blocks.
+///
+/// # Errors
+/// As the system says; there is nothing to note it beside, too.
+pub fn pin(directory: &Path, pinned: bool) -> io::Result<()> {
+    let path = directory.join(PINNED);
+    match pinned {
+        true => std::fs::write(path, ""),
+        false => std::fs::remove_file(path),
+    }
 }
 
 /// Where a content lies below the cache's root. Only an id becomes a path,

@@ -25,8 +25,10 @@ struct Account {
     geometry: Geometry,
     have: RoaringBitmap,
     playheads: Vec<ChunkIndex>,
-    /// Nothing of it may go.
+    /// Nothing of it may go: it is being moved out of the cache.
     kept: bool,
+    /// Nothing of it may go: somebody wants it here.
+    pinned: bool,
     last_used: SystemTime,
 }
 
@@ -34,6 +36,10 @@ impl Account {
     fn bytes_of(&self, chunks: &RoaringBitmap) -> u64 {
         let len = |chunk| u64::from(self.geometry.chunk_len(ChunkIndex(chunk)));
         chunks.iter().map(len).sum()
+    }
+
+    fn may_go(&self) -> bool {
+        !self.kept && !self.pinned
     }
 
     /// Distance of a chunk to the nearest playhead.
@@ -102,7 +108,21 @@ impl Ledger {
         }
     }
 
-    /// Whether nothing of a file may go.
+    /// Nothing of a file goes for lack of room, or it may again. Says whether anything
+    /// is held of it.
+    pub fn pin(&mut self, file: FileId, pinned: bool) -> bool {
+        let account = self.accounts.get_mut(&file);
+        let held = account.filter(|account| !account.have.is_empty());
+        held.map(|account| account.pinned = pinned).is_some()
+    }
+
+    /// Whether nothing of a file goes for lack of room.
+    pub fn is_pinned(&self, file: FileId) -> bool {
+        let account = self.accounts.get(&file);
+        account.is_some_and(|account| account.pinned)
+    }
+
+    /// Whether a file is being moved out of the cache.
     pub fn is_kept(&self, file: FileId) -> bool {
         self.accounts.get(&file).is_some_and(|account| account.kept)
     }
@@ -134,6 +154,7 @@ impl Ledger {
             have,
             playheads: Vec::new(),
             kept: false,
+            pinned: false,
             last_used: at,
         };
         self.used += account.bytes_of(&account.have);
@@ -258,7 +279,7 @@ impl Ledger {
             .iter()
             .filter(|(id, account)| {
                 let unread = account.playheads.is_empty() && !account.have.is_empty();
-                unread && !account.kept && Some(**id) != for_file
+                unread && account.may_go() && Some(**id) != for_file
             })
             .min_by_key(|(_, account)| account.last_used);
         if let Some((id, account)) = unread {
@@ -268,7 +289,7 @@ impl Ledger {
         let (id, (distance, farthest)) = self
             .accounts
             .iter()
-            .filter(|(_, account)| !account.kept)
+            .filter(|(_, account)| account.may_go())
             .filter_map(|(id, account)| Some((*id, account.farthest()?)))
             .max_by_key(|(_, (distance, _))| *distance)?;
         (distance > incoming).then(|| (id, RoaringBitmap::from_iter([farthest.0])))
@@ -327,6 +348,22 @@ mod tests {
         ledger.keep(file(1), false);
         ledger.set_quota(0);
         assert_eq!(ledger.used(), 0);
+    }
+
+    #[test]
+    fn what_is_pinned_stays_until_it_no_longer_is() {
+        let mut ledger = Ledger::new(20 * CHUNK);
+        ledger.open(file(1), geometry(), (0..10).collect(), at(1));
+        ledger.open(file(2), geometry(), (0..10).collect(), at(2));
+        ledger.open(file(3), geometry(), RoaringBitmap::new(), at(3));
+        assert!(ledger.pin(file(1), true));
+        assert!(!ledger.pin(file(3), true), "nothing of it is here");
+        ledger.set_playheads(file(3), vec![ChunkIndex(0)]);
+        assert_eq!(store(&mut ledger, file(3), 0), Ok(vec![file(2)]));
+        assert_eq!(ledger.bytes(file(1)), 10 * CHUNK);
+        ledger.pin(file(1), false);
+        ledger.set_quota(0);
+        assert_eq!(ledger.bytes(file(1)), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Below it: connections, the announcer (which asks the tracker for peers and
 //! carries reports) and the store, whose events it turns into announcements.
 
+mod daily;
 mod telling;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use roaring::RoaringBitmap;
 
+pub use self::daily::Daily;
+use self::daily::NOTE_INTERVAL;
 use super::connection::{
     CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking, TellPosition,
 };
@@ -66,6 +69,8 @@ pub struct SwarmSettings {
     pub limits: LinkLimits,
     /// The upload limit in bytes a second, for the tracker to know.
     pub upload_limit: Option<u64>,
+    /// What may be uploaded a day.
+    pub daily: Daily,
 }
 
 /// The actor.
@@ -270,11 +275,13 @@ impl Actor for Swarm {
         self.store.do_send(WatchStore(ctx.address().recipient()));
         every(ctx, TICK, Self::tick);
         every(ctx, REPORT_INTERVAL, |actor, ctx| {
+            actor.count_upload();
             actor.report();
             actor.close_idle();
             let uplink = actor.uploader.send(Uplink).into_actor(actor);
             ctx.spawn(uplink.map(|uplink, actor, _| actor.uplink = uplink.unwrap_or_default()));
         });
+        ctx.run_interval(NOTE_INTERVAL, |actor, _| actor.note_upload());
         ctx.run_interval(ASK_INTERVAL, |actor, _| {
             actor
                 .joined
@@ -291,6 +298,8 @@ impl Handler<Close> for Swarm {
         for connection in self.connections.values() {
             connection.do_send(CloseConnection(ByeReason::Shutdown));
         }
+        self.count_upload();
+        self.note_upload();
         ctx.stop();
     }
 }

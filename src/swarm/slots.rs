@@ -41,6 +41,31 @@ impl Slots {
         }
     }
 
+    /// Slots there are.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// More or fewer slots from now on. Who was served last goes first.
+    pub fn set_limit(&mut self, now: Instant, limit: usize) -> Vec<Change> {
+        self.limit = limit;
+        let mut changes = Vec::new();
+        while self.served.len() > limit {
+            let Some(peer) = self.served.pop_back() else {
+                break;
+            };
+            self.waiting.push_front(peer);
+            changes.push(Change::Choke(peer));
+        }
+        while self.served.len() < limit
+            && let Some(change) = self.admit()
+        {
+            self.turned = now;
+            changes.push(change);
+        }
+        changes
+    }
+
     /// A peer wants to be served. Peers begin unchoked, so only the lack of a
     /// slot is news.
     pub fn enter(&mut self, peer: PeerId) -> Option<Change> {
@@ -60,7 +85,7 @@ impl Slots {
         self.waiting.retain(|waiting| *waiting != peer);
         let before = self.served.len();
         self.served.retain(|served| *served != peer);
-        if self.served.len() == before {
+        if self.served.len() == before || self.served.len() >= self.limit {
             return None;
         }
         self.admit()
@@ -112,5 +137,22 @@ mod tests {
         assert_eq!(turn, [Change::Choke(a), Change::Unchoke(b)]);
         assert_eq!(slots.leave(b), Some(Change::Unchoke(a)));
         assert_eq!(slots.leave(a), None);
+    }
+
+    #[test]
+    fn without_slots_nobody_is_served_and_all_are_again_when_they_come_back() {
+        let start = Instant::now();
+        let mut slots = Slots::new(2, start);
+        let [a, b, c] = [1, 2, 3].map(|id| PeerId([id; 16]));
+        slots.enter(a);
+        slots.enter(b);
+        let choked = slots.set_limit(start, 0);
+        assert_eq!(choked, [Change::Choke(b), Change::Choke(a)]);
+        assert_eq!(slots.enter(c), Some(Change::Choke(c)));
+        assert!(slots.set_limit(start, 0).is_empty());
+        assert!(slots.tick(start + TURN).is_empty());
+        assert_eq!(slots.leave(b), None);
+        let served = slots.set_limit(start, 2);
+        assert_eq!(served, [Change::Unchoke(a), Change::Unchoke(c)]);
     }
 }

@@ -14,7 +14,7 @@ use i_slint_backend_testing::{
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, PhysicalSize, SharedString};
 use swarmplay::announcer::{CatalogueSnapshot, TrackerLink};
-use swarmplay::config::{Config, Theme};
+use swarmplay::config::{Config, Language, Theme};
 use swarmplay::gui::observer::Overview;
 use swarmplay::gui::ui::AppWindow;
 use swarmplay::gui::window;
@@ -43,6 +43,8 @@ pub fn build(kind: MediaKind, theme: Theme, size: (u32, u32), scale: f32) -> App
     slint::platform::set_platform(Box::new(backend)).expect("one window a test");
     let mut config = Config::default();
     config.window.theme = theme;
+    // Whatever the machine speaks that this runs on.
+    config.window.language = Language::En;
     config.client.name = "desk".into();
     let app = window::build(&config, kind).expect("builds");
     let event = WindowEvent::ScaleFactorChanged {
@@ -186,6 +188,8 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
             upload_rate: 490_000,
             downloaded: 0,
             uploaded: 0,
+            uploaded_today: 3 << 30,
+            used_up: false,
             peers: vec![
                 peer(1, "living-room", false, "has all, near, same network"),
                 peer(2, "attic", false, "has what plays next"),

@@ -31,6 +31,8 @@ impl Swarm {
             upload_rate: sum(|peer| peer.upload_rate),
             downloaded: sum(|peer| peer.downloaded) + self.past_downloaded,
             uploaded: sum(|peer| peer.uploaded) + self.past_uploaded,
+            uploaded_today: self.settings.daily.allowance.spent(),
+            used_up: self.settings.daily.is_used_up(),
             peers,
         }
     }
@@ -78,5 +80,7 @@ impl Handler<SetLimits> for Swarm {
     fn handle(&mut self, set: SetLimits, _: &mut Context<Self>) {
         self.settings.limits.set(set.upload, set.download);
         self.uploader.do_send(SetUploadLimit(set.upload.0));
+        self.settings.daily.limit = set.upload_per_day.0;
+        self.serve_all_or_nobody();
     }
 }

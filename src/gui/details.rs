@@ -1,0 +1,272 @@
+//! All that is known of one file.
+
+use slint::ComponentHandle;
+use tr::tr;
+
+use super::apply::{View, update};
+use super::tracks::{sound_name, subtitle_name};
+use super::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
+use super::view_model as show;
+use super::window::view;
+use super::{Core, beside_the_window};
+use crate::announcer::WhoShares;
+use crate::media::FileEntry;
+use crate::player::{Enqueue, Play};
+use crate::store::Pin;
+
+/// Names of sharers that are told; of more, only how many.
+const NAMED: usize = 8;
+
+/// `1280 × 720, H.264, 23.98 pictures a second, HDR`
+fn picture(entry: &FileEntry) -> Option<String> {
+    let video = entry.facts.video.as_ref()?;
+    let mut parts = vec![
+        format!("{} × {}", video.width, video.height),
+        show::codec(&video.codec),
+    ];
+    if video.millifps > 0 {
+        let rate = (f64::from(video.millifps) / 10.0).round() / 100.0;
+        parts.push(tr!("{} pictures a second", rate));
+    }
+    if video.hdr {
+        parts.push("HDR".into());
+    }
+    if video.interlaced {
+        parts.push(tr!("interlaced"));
+    }
+    Some(parts.join(", "))
+}
+
+/// Name and value of all that is known, in the order shown.
+fn facts(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
+    let facts = &entry.facts;
+    let seconds = facts.duration().as_secs_f64();
+    let rate = match seconds > 0.0 {
+        true => show::pace((entry.size as f64 / seconds) as u64),
+        false => String::new(),
+    };
+    let sound = facts.audio.iter().enumerate();
+    let sound = sound.map(|(number, track)| sound_name(number, track));
+    let subtitles = facts.subtitles.iter().enumerate();
+    let subtitles = subtitles.map(|(number, track)| subtitle_name(number, track));
+    let number = match facts.track_number {
+        0 => String::new(),
+        number => number.to_string(),
+    };
+    let chapters = match facts.chapters.len() {
+        0 => String::new(),
+        count => count.to_string(),
+    };
+    let all = [
+        (tr!("Artist"), facts.artist.clone()),
+        (tr!("Album"), facts.album.clone()),
+        (tr!("Place on it"), number),
+        (tr!("Length"), show::clock(facts.duration())),
+        (tr!("Picture"), picture(entry).unwrap_or_default()),
+        (tr!("Sound"), sound.collect::<Vec<_>>().join("\n")),
+        (tr!("Subtitles"), subtitles.collect::<Vec<_>>().join("\n")),
+        (tr!("Chapters"), chapters),
+        (tr!("Size"), show::size(entry.size)),
+        (tr!("On average"), rate),
+        (tr!("File"), entry.name.clone()),
+        (tr!("Shared by"), sharers.to_owned()),
+    ];
+    let told = all.into_iter().filter(|(_, value)| !value.is_empty());
+    told.collect()
+}
+
+/// `anna, attic and 3 more`
+fn names(mut names: Vec<String>, sources: u32) -> String {
+    names.truncate(NAMED);
+    let more = usize::try_from(sources)
+        .unwrap_or(0)
+        .saturating_sub(names.len());
+    match (names.is_empty(), more) {
+        (true, 0) => tr!("nobody online"),
+        (true, more) => tr!("1 source" | "{n} sources" % more),
+        (false, 0) => names.join(", "),
+        (false, more) => tr!(
+            "{} and {n} more" | "{} and {n} more" % more,
+            names.join(", ")
+        ),
+    }
+}
+
+/// The sheet about an entry; `sharers` as far as known.
+fn show(app: &AppWindow, view: &mut View, entry: &FileEntry, sharers: &str) {
+    let adapter = app.global::<DetailsAdapter>();
+    adapter.set_title(entry.display_title().into());
+    adapter.set_poster(super::library::poster(entry).into());
+    let fact = |(name, value): (String, String)| Fact {
+        name: name.into(),
+        value: value.into(),
+    };
+    let rows = facts(entry, sharers).into_iter().map(fact).collect();
+    if let Some(model) = update(adapter.get_facts(), rows) {
+        adapter.set_facts(model);
+    }
+    view.detailed = Some(entry.clone());
+    refresh(app, view);
+    adapter.set_shown(true);
+}
+
+/// The same, for whoever does not hold the view.
+pub fn tell(app: &AppWindow, entry: &FileEntry, sharers: &str) {
+    show(app, &mut view().borrow_mut(), entry, sharers);
+}
+
+/// What may change while the sheet is open.
+pub(super) fn refresh(app: &AppWindow, view: &View) {
+    let Some(entry) = &view.detailed else {
+        return;
+    };
+    let adapter = app.global::<DetailsAdapter>();
+    let cached = view.overview.cached.iter().find(|c| c.entry.id == entry.id);
+    let shared = &view.overview.library.shared;
+    let own = shared.iter().any(|shared| shared.entry.id == entry.id);
+    adapter.set_playable(entry.sources > 0 || cached.is_some_and(|cached| cached.whole));
+    adapter.set_pinnable(cached.is_some() && !own);
+    adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
+}
+
+fn chosen(row: i32) -> Option<FileEntry> {
+    let view = view();
+    let view = view.borrow();
+    let row = usize::try_from(row).ok()?;
+    view.shown.get(row).cloned()
+}
+
+fn detailed() -> Option<FileEntry> {
+    view().borrow().detailed.clone()
+}
+
+/// Connects the sheet.
+pub(super) fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<DetailsAdapter>();
+    let (weak, announcer) = (app.as_weak(), core.sources.announcer.clone());
+    adapter.on_show(move |row| {
+        let (Some(app), Some(entry)) = (weak.upgrade(), chosen(row)) else {
+            return;
+        };
+        let sources = show::sources(entry.sources);
+        show(&app, &mut view().borrow_mut(), &entry, &sources);
+        let (asked, weak) = (announcer.send(WhoShares(entry.id)), app.as_weak());
+        beside_the_window(async move {
+            let sharers = asked.await.unwrap_or_default();
+            let still = detailed().is_some_and(|shown| shown.id == entry.id);
+            let (true, Some(app)) = (still, weak.upgrade()) else {
+                return;
+            };
+            if app.global::<DetailsAdapter>().get_shown() {
+                let sharers = names(sharers, entry.sources);
+                show(&app, &mut view().borrow_mut(), &entry, &sharers);
+            }
+        });
+    });
+    let (weak, player) = (app.as_weak(), core.player.clone());
+    adapter.on_play(move || {
+        let (Some(app), Some(entry)) = (weak.upgrade(), detailed()) else {
+            return;
+        };
+        let (list, index) = (vec![entry], 0);
+        player.do_send(Play { list, index });
+        let shell = app.global::<ShellAdapter>();
+        if shell.get_video() {
+            shell.set_page(Page::Playing);
+        }
+    });
+    let player = core.player.clone();
+    adapter.on_enqueue(move |next| {
+        if let Some(entry) = detailed() {
+            let entries = vec![entry];
+            player.do_send(Enqueue { entries, next });
+        }
+    });
+    let (weak, store) = (app.as_weak(), core.sources.store.clone());
+    adapter.on_pin(move |pinned| {
+        let Some(entry) = detailed() else {
+            return;
+        };
+        let file = entry.id;
+        let (asked, weak) = (store.send(Pin { file, pinned }), weak.clone());
+        beside_the_window(async move {
+            let Some(app) = weak.upgrade() else {
+                return;
+            };
+            match asked.await {
+                Ok(Ok(())) => app.global::<DetailsAdapter>().set_pinned(pinned),
+                Ok(Err(error)) => app
+                    .global::<ShellAdapter>()
+                    .set_toast(error.to_string().into()),
+                // The program ends.
+                Err(_) => {}
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::FileId;
+    use crate::media::{AudioTrack, MediaFacts, MediaKind, VideoTrack};
+
+    #[test]
+    fn only_what_is_known_is_told() {
+        let mut entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "film.mkv".into(),
+            size: 10_000_000,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 20_000),
+            sources: 1,
+        };
+        let told = |entry: &FileEntry| -> Vec<String> {
+            let facts = facts(entry, "");
+            facts
+                .into_iter()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect()
+        };
+        let least = [
+            "Length: 0:20",
+            "Size: 9.5 MiB",
+            "On average: 4.0 Mbit/s",
+            "File: film.mkv",
+        ];
+        assert_eq!(told(&entry), least);
+        entry.facts.video = Some(VideoTrack {
+            codec: "h264".into(),
+            width: 1280,
+            height: 720,
+            millifps: 23_976,
+            hdr: true,
+            ..VideoTrack::default()
+        });
+        let track = |language: &str| AudioTrack {
+            codec: "aac".into(),
+            language: language.into(),
+            channels: 2,
+        };
+        entry.facts.audio = vec![track("eng"), track("deu")];
+        let all = told(&entry);
+        assert_eq!(
+            all[1],
+            "Picture: 1280 × 720, H.264, 23.98 pictures a second, HDR"
+        );
+        assert_eq!(
+            all[2],
+            "Sound: English · AAC · stereo\nGerman · AAC · stereo"
+        );
+    }
+
+    #[test]
+    fn sharers_are_named_and_the_rest_counted() {
+        let named = |count: usize| (0..count).map(|i| format!("p{i}")).collect::<Vec<_>>();
+        assert_eq!(names(named(2), 2), "p0, p1");
+        assert_eq!(names(named(2), 5), "p0, p1 and 3 more");
+        assert_eq!(names(Vec::new(), 3), "3 sources");
+        assert_eq!(names(Vec::new(), 0), "nobody online");
+        assert!(names(named(12), 12).ends_with(" and 4 more"));
+    }
+}

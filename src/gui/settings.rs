@@ -1,0 +1,106 @@
+//! How the window looks and speaks: changed at once, and written to the user's file.
+
+use slint::ComponentHandle;
+use toml_edit::Value;
+use tr::tr;
+
+use super::Core;
+use super::language;
+use super::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
+use super::window::view;
+use crate::config::{Config, Language, Layout, Theme, edit};
+
+/// Colours, in the order offered.
+const THEMES: [(Theme, &str); 3] = [
+    (Theme::System, "system"),
+    (Theme::Dark, "dark"),
+    (Theme::Light, "light"),
+];
+
+/// Languages, in the order offered.
+const LANGUAGES: [(Language, &str); 5] = [
+    (Language::System, "system"),
+    (Language::En, "en"),
+    (Language::De, "de"),
+    (Language::Pt, "pt"),
+    (Language::Es, "es"),
+];
+
+fn place<T: PartialEq + Copy>(of: T, among: &[(T, &str)]) -> i32 {
+    let place = among.iter().position(|(one, _)| *one == of);
+    place
+        .and_then(|place| i32::try_from(place).ok())
+        .unwrap_or(0)
+}
+
+/// The window looks and speaks as the configuration says.
+pub(super) fn introduce(app: &AppWindow, config: &Config) {
+    let window = &config.window;
+    app.global::<ShellAdapter>()
+        .set_theme(place(window.theme, &THEMES));
+    app.global::<Colours>().set_motion(window.motion);
+    app.global::<LibraryAdapter>()
+        .set_grid(window.films == Layout::Pictures);
+    app.global::<SettingsAdapter>()
+        .set_language(place(window.language, &LANGUAGES));
+    language::speak(window.language);
+}
+
+/// Everything that is said is said anew.
+fn say_again(app: &AppWindow) {
+    let view = view();
+    let mut view = view.borrow_mut();
+    view.rows_of = None;
+    super::library::show(app, &mut view);
+}
+
+/// Connects what is chosen there.
+pub(super) fn connect(app: &AppWindow, core: &Core) {
+    let adapter = app.global::<SettingsAdapter>();
+    adapter.set_kept(core.file.is_some());
+    let keep = {
+        let (weak, file) = (app.as_weak(), core.file.clone());
+        move |key: &str, value: Value| {
+            let kept = file
+                .as_ref()
+                .map_or(Ok(()), |file| edit::set(file, vec![("window", key, value)]));
+            if let (Err(error), Some(app)) = (kept, weak.upgrade()) {
+                let told = tr!("It is so now, but not kept: {}", error);
+                app.global::<ShellAdapter>().set_toast(told.into());
+            }
+        }
+    };
+    let (weak, kept) = (app.as_weak(), keep.clone());
+    adapter.on_choose_theme(move |index| {
+        let chosen = usize::try_from(index).ok().and_then(|i| THEMES.get(i));
+        if let (Some(app), Some((_, name))) = (weak.upgrade(), chosen) {
+            app.global::<ShellAdapter>().set_theme(index);
+            kept("theme", (*name).into());
+        }
+    });
+    let (weak, kept) = (app.as_weak(), keep.clone());
+    adapter.on_choose_language(move |index| {
+        let chosen = usize::try_from(index).ok().and_then(|i| LANGUAGES.get(i));
+        if let (Some(app), Some((language, name))) = (weak.upgrade(), chosen) {
+            app.global::<SettingsAdapter>().set_language(index);
+            language::speak(*language);
+            say_again(&app);
+            kept("language", (*name).into());
+        }
+    });
+    let (weak, kept) = (app.as_weak(), keep.clone());
+    adapter.on_choose_motion(move |motion| {
+        if let Some(app) = weak.upgrade() {
+            app.global::<Colours>().set_motion(motion);
+            kept("motion", motion.into());
+        }
+    });
+    let weak = app.as_weak();
+    app.global::<LibraryAdapter>().on_lay_out(move |pictures| {
+        if let Some(app) = weak.upgrade() {
+            app.global::<LibraryAdapter>().set_grid(pictures);
+            let name = if pictures { "pictures" } else { "list" };
+            keep("films", name.into());
+        }
+    });
+}

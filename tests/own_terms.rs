@@ -1,0 +1,127 @@
+//! What a person says of their own machine holds: how much it gives away a day, what
+//! stays on it; and who shares what can be asked.
+
+mod common;
+
+use common::{client, eventually, fetch_whole, noise, open, run, tracker};
+use swarmplay::announcer::WhoShares;
+use swarmplay::app::Node;
+use swarmplay::config::{Config, Rate, Volume};
+use swarmplay::store::{CachedFiles, Pin, SetQuota};
+use swarmplay::swarm::{SetLimits, SwarmState};
+
+async fn uploads(node: &Node) -> (u64, bool) {
+    let state = node.sources.swarm.send(SwarmState).await.expect("swarm");
+    (state.uploaded_today, state.used_up)
+}
+
+#[test]
+fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("source"), "noise.wav", 16, 81);
+    let terms = |config: &mut Config| {
+        // So slow that there is time to notice.
+        config.limits.upload = Rate(Some(100_000));
+        config.limits.upload_per_day = Volume(Some(200_000));
+    };
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let source = client(&at("ds"), &server, "source", &[&at("source")], terms).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let fetching = {
+            let (viewer, stream) = (&viewer, &stream);
+            async move { fetch_whole(viewer, stream).await }
+        };
+        let used_up = eventually("an end of giving away", || async {
+            let (today, used_up) = uploads(&source).await;
+            used_up.then_some(today)
+        });
+        tokio::select! {
+            today = used_up => assert!(today >= 200_000, "{today}"),
+            _ = fetching => panic!("all of it was given away"),
+        }
+        source.stop().await;
+        let source = client(&at("ds"), &server, "source", &[&at("source")], terms).await;
+        let (today, _) = uploads(&source).await;
+        assert!(
+            today >= 200_000,
+            "what an earlier run gave away counts: {today}"
+        );
+        source.sources.swarm.do_send(SetLimits {
+            upload: Rate::UNLIMITED,
+            download: Rate::UNLIMITED,
+            upload_per_day: Volume::UNLIMITED,
+        });
+        assert_eq!(fetch_whole(&viewer, &stream).await, stream.entry.id);
+        viewer.stop().await;
+        source.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn what_is_pinned_stays_when_room_is_short() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "noise.wav", 4, 82);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let stream = open(&viewer, "noise.wav", 1).await;
+        let file = stream.entry.id;
+        let pin = |pinned| Pin { file, pinned };
+        fetch_whole(&viewer, &stream).await;
+        let pinned = viewer.sources.store.send(pin(true)).await.expect("store");
+        assert_eq!(pinned, Ok(()));
+        viewer.stop().await;
+
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let store = &viewer.sources.store;
+        store.send(SetQuota(0)).await.expect("store");
+        let cached = store.send(CachedFiles).await.expect("store");
+        assert!(cached[0].whole && cached[0].pinned, "{cached:?}");
+        let pinned = store.send(pin(false)).await.expect("store");
+        assert_eq!(pinned, Ok(()));
+        store.send(SetQuota(0)).await.expect("store");
+        assert!(store.send(CachedFiles).await.expect("store").is_empty());
+        let pinned = store.send(pin(true)).await.expect("store");
+        assert!(pinned.is_err(), "nothing is left to pin");
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("source"), "noise.wav", 2, 83);
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let attic = client(&at("da"), &server, "attic", &[&at("source")], |_| {}).await;
+        let cellar = client(&at("dc"), &server, "cellar", &[&at("source")], |_| {}).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let announcer = &viewer.sources.announcer;
+        let entry = eventually("both of them", || async {
+            let find = swarmplay::announcer::FindEntry("noise.wav".into());
+            let entry = announcer.send(find).await.expect("announcer")?;
+            (entry.sources == 2).then_some(entry)
+        })
+        .await;
+        for _ in 0..2 {
+            let mut names = announcer
+                .send(WhoShares(entry.id))
+                .await
+                .expect("announcer");
+            names.sort();
+            assert_eq!(names, ["attic", "cellar"]);
+        }
+        let state = viewer.sources.swarm.send(SwarmState).await.expect("swarm");
+        assert!(state.peers.is_empty(), "{:?}", state.peers);
+        for node in [viewer, attic, cellar, server] {
+            node.stop().await;
+        }
+    });
+}
