@@ -3,10 +3,12 @@
 //!
 //! * `GET|HEAD /stream/{id}[/{name}]`: the file, with all range forms. A read
 //!   waits for bytes to arrive, and tells the scheduler where it is.
+//! * `GET /door/{number}`: for decoders that wait, see [`door`].
 //! * `GET /library.json`, `/status.json`, `/playlist.m3u8`: see [`pages`].
 //!
 //! [`stream`] serves files, [`pages`] the rest.
 
+pub mod door;
 pub mod pages;
 pub mod stream;
 
@@ -18,6 +20,8 @@ use actix_rt::ArbiterHandle;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 
+pub use self::door::Door;
+use self::door::Doors;
 use crate::announcer::Announcer;
 use crate::library::Library;
 use crate::scheduler::Streams;
@@ -51,6 +55,7 @@ pub struct Sources {
 pub struct Gateway {
     /// Where it listens.
     pub address: SocketAddr,
+    doors: Doors,
     server: ServerHandle,
 }
 
@@ -63,12 +68,16 @@ impl Gateway {
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let sources = web::Data::new(sources);
+        let doors = Doors::default();
+        let behind = web::Data::new(doors.clone());
         let app = move || {
             App::new()
                 .app_data(sources.clone())
+                .app_data(behind.clone())
                 .route("/stream/{id}", web::route().to(stream::serve))
                 .route("/stream/{id}/{name}", web::route().to(stream::serve))
                 .route("/sidecar/{id}", web::route().to(stream::serve_sidecar))
+                .route("/door/{number}", web::get().to(door::knock))
                 .route("/library.json", web::get().to(pages::library))
                 .route("/status.json", web::get().to(pages::status))
                 .route("/playlist.m3u8", web::get().to(pages::playlist))
@@ -87,6 +96,7 @@ impl Gateway {
         actix_rt::spawn(server);
         Ok(Self {
             address,
+            doors,
             server: handle,
         })
     }
@@ -99,6 +109,13 @@ impl Gateway {
     /// Where a sidecar is read.
     pub fn sidecar_url(&self, id: crate::ids::FileId) -> String {
         format!("http://{}/sidecar/{id}", self.address)
+    }
+
+    /// A door, and where to knock.
+    pub fn door(&self) -> (Door, String) {
+        let door = self.doors.build();
+        let url = format!("http://{}/door/{}", self.address, door.number());
+        (door, url)
     }
 
     /// Stops serving at once.

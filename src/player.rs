@@ -10,7 +10,9 @@
 //! * [`process`]: an ffmpeg child that never outlives us.
 //! * [`cover`]: the picture embedded in a song.
 //! * [`audio`], [`video`]: the two halves of a pipeline, on threads of their own.
+//! * [`planes`]: frames on their way from ffmpeg.
 //! * [`pipeline`]: one run of both from one position, with its generation.
+//! * [`spare`]: decoders that wait, for jumps to be quick.
 //! * [`tracks`]: pure: which sound and subtitles are chosen.
 //! * [`subtitles`]: cues of a track that is text.
 //! * [`actor`] is the mailbox.
@@ -24,10 +26,12 @@ pub mod clock;
 pub mod cover;
 pub mod history;
 pub mod pipeline;
+pub mod planes;
 pub mod ppm;
 pub mod process;
 pub mod queue;
 pub mod sound;
+pub mod spare;
 pub mod state;
 pub mod subtitles;
 pub mod tracks;

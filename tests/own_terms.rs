@@ -3,10 +3,13 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use common::{client, eventually, fetch_whole, noise, open, run, tracker};
 use swarmplay::announcer::WhoShares;
 use swarmplay::app::Node;
 use swarmplay::config::{Config, Rate, Volume};
+use swarmplay::library::LibraryState;
 use swarmplay::store::{CachedFiles, Pin, SetQuota};
 use swarmplay::swarm::{SetLimits, SwarmState};
 
@@ -123,5 +126,51 @@ fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
         for node in [viewer, attic, cellar, server] {
             node.stop().await;
         }
+    });
+}
+
+#[test]
+fn new_files_are_shared_though_pictures_of_others_are_being_made() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("source"), "first.wav", 1, 84);
+    // Makes nothing before it may.
+    let script = at("ffmpeg-that-waits");
+    let gate = at("gate");
+    let text = format!(
+        "#!/bin/sh\nwhile [ ! -e '{}' ]; do sleep 0.02; done\nexec ffmpeg \"$@\"\n",
+        gate.display()
+    );
+    std::fs::write(&script, text).expect("writes");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("may run");
+    let patient = |config: &mut Config| {
+        config.library.previews = true;
+        config.player.ffmpeg = script.clone();
+    };
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let source = client(&at("ds"), &server, "source", &[&at("source")], patient).await;
+        let library = || async {
+            let state = source.sources.library.send(LibraryState).await;
+            state.expect("library")
+        };
+        eventually("a job for the first", || async {
+            library().await.making.map(drop)
+        })
+        .await;
+        noise(&at("source"), "second.wav", 1, 85);
+        eventually("the second", || async {
+            (library().await.shared.len() == 2).then_some(())
+        })
+        .await;
+        assert!(library().await.making.is_some(), "the job still runs");
+        std::fs::write(&gate, "").expect("writes");
+        eventually("all pictures", || async {
+            let state = library().await;
+            (state.making.is_none() && state.to_make == 0).then_some(())
+        })
+        .await;
+        source.stop().await;
+        server.stop().await;
     });
 }

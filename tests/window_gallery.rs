@@ -6,7 +6,7 @@ mod view;
 
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition, Rgb8Pixel, SharedPixelBuffer};
-use swarmplay::config::Theme;
+use swarmplay::config::{Language, Theme};
 use swarmplay::gui::artwork::{self, Art, Found, Pixels};
 use swarmplay::gui::ui::{
     AppWindow, LibraryAdapter, Only, Page, PlayerAdapter, SetupAdapter, Shelf, ShellAdapter,
@@ -20,7 +20,7 @@ use swarmplay::player::queue::Item;
 use swarmplay::player::{Phase, QueueSnapshot};
 use swarmplay::scheduler::StallCause;
 use swarmplay::store::CachedFile;
-use view::{build, entry, labelled, overview, playing, press, settle, snapshot};
+use view::{build, build_in, entry, labelled, overview, playing, press, settle, snapshot};
 
 /// One picture in the dark, one in the light at twice the scale.
 macro_rules! pictures {
@@ -48,6 +48,53 @@ macro_rules! pictures {
             }
         }
     )*};
+}
+
+/// One picture in German, which is longer than most, in a small window.
+macro_rules! in_german {
+    ($($name:ident: $kind:ident, $show:expr;)*) => {$(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn in_german() {
+                let size = (900, 600);
+                let app = build_in(Language::De, MediaKind::$kind, Theme::Dark, size, 1.0);
+                let show: fn(&AppWindow) = $show;
+                show(&app);
+                snapshot(&app, concat!("gallery/", stringify!($name), "-german"));
+            }
+        }
+    )*};
+}
+
+in_german! {
+    library_of_films: Video, |app| library(app, films());
+    library_of_songs: Audio, |app| listen(app, Page::Library);
+    nobody_shares: Video, |app| library(app, Vec::new());
+    what_is_shared: Video, |app| {
+        let mut news = overview(films());
+        news.library = shared();
+        apply::overview(app, news);
+        app.global::<ShellAdapter>().set_page(Page::Sharing);
+    };
+    film_that_waits: Video, |app| {
+        watch(app, Phase::Buffering);
+        let mut news = overview(films());
+        news.streams[0].stalled = Some(StallCause::SlowSource);
+        apply::overview(app, news);
+        watch(app, Phase::Buffering);
+    };
+    sheet_about_a_film: Video, |app| {
+        library(app, films());
+        about(app, films().swap_remove(3));
+    };
+    all_keys: Video, |app| {
+        library(app, films());
+        press(app, "?");
+    };
+    all_settings: Video, |app| app.global::<ShellAdapter>().set_page(Page::Settings);
+    first_questions: Video, |app| setup(app);
 }
 
 pictures! {
@@ -153,14 +200,7 @@ pictures! {
         library(app, films());
         press(app, "?");
     };
-    first_run: Video, |app| {
-        let setup = app.global::<SetupAdapter>();
-        setup.set_name("desk".into());
-        setup.set_tracker("home".into());
-        setup.set_file("/home/you/.config/swarmplay/client.toml".into());
-        setup.set_error("No tracker runs at home:7700. Is it started, and is the address right?".into());
-        app.global::<ShellAdapter>().set_page(Page::Setup);
-    };
+    first_run: Video, |app| setup(app);
     a_toast: Video, |app| {
         library(app, films());
         app.global::<ShellAdapter>().set_toast("Added to the list".into());
@@ -365,6 +405,17 @@ fn point_at_the_seek_bar(app: &AppWindow) {
             .dispatch_event(WindowEvent::PointerMoved { position });
         settle();
     }
+}
+
+/// The questions of the first run, with a tracker that does not answer.
+fn setup(app: &AppWindow) {
+    let setup = app.global::<SetupAdapter>();
+    setup.set_name("desk".into());
+    setup.set_tracker("home".into());
+    setup.set_file("/home/you/.config/swarmplay/client.toml".into());
+    setup
+        .set_error("No tracker runs at home:7700. Is it started, and is the address right?".into());
+    app.global::<ShellAdapter>().set_page(Page::Setup);
 }
 
 /// The sheet about an entry.

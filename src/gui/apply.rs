@@ -44,6 +44,8 @@ pub struct View {
     pub position: Duration,
     /// Length of what plays.
     pub duration: Duration,
+    /// Media time for which the overview is shown.
+    pub(super) shown_at: Option<Duration>,
     /// Where other players find streams.
     pub(super) gateway: Option<Gateway>,
     /// The buffer over the last minutes.
@@ -94,6 +96,7 @@ impl Default for View {
             shown: Vec::new(),
             position: Duration::ZERO,
             duration: Duration::ZERO,
+            shown_at: None,
             gateway: None,
             buffers: Buffers::default(),
             playing: None,
@@ -202,6 +205,11 @@ macro_rules! update_rows {
 pub fn overview(app: &AppWindow, overview: Overview) {
     let view = view();
     let mut view = view.borrow_mut();
+    // Most of the time nothing plays and nothing happens.
+    if view.shown_at == Some(view.position) && view.overview.is_as(&overview) {
+        return;
+    }
+    view.shown_at = Some(view.position);
     view.overview = overview;
     super::library::show(app, &mut view);
     status(app, &view.overview);
@@ -224,7 +232,7 @@ fn status(app: &AppWindow, overview: &Overview) {
     shell.set_tracker_text(text.into());
     let people = match (tracker.online, tracker.clients) {
         (false, _) => String::new(),
-        (true, clients) => tr!("1 client here" | "{n} clients here" % clients),
+        (true, clients) => tr!("1 client online" | "{n} clients online" % clients),
     };
     shell.set_people_text(people.into());
     let SwarmSnapshot {
@@ -417,6 +425,5 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         percent => format!("{}×", f64::from(percent) / 100.0),
     };
     adapter.set_speed_text(speed.into());
-    app.global::<ShellAdapter>()
-        .set_trouble(of_actors(&state.note).into());
+    app.global::<ShellAdapter>().set_trouble(state.note.into());
 }

@@ -60,7 +60,7 @@ fn facts(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
     let all = [
         (tr!("Artist"), facts.artist.clone()),
         (tr!("Album"), facts.album.clone()),
-        (tr!("Place on it"), number),
+        (tr!("Track number"), number),
         (tr!("Length"), show::clock(facts.duration())),
         (tr!("Picture"), picture(entry).unwrap_or_default()),
         (tr!("Sound"), sound.collect::<Vec<_>>().join("\n")),

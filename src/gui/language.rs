@@ -4,7 +4,10 @@
 //! are looked up in the same catalogues, `ui/lang/<language>/LC_MESSAGES/swarmplay.po`.
 //! Without one a text is English, as it stands in the source.
 
-use tr::{PoTranslator, tr};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use tr::{Translator, tr};
 
 use crate::config::Language;
 
@@ -50,23 +53,123 @@ pub fn speak(language: Language) {
     let Some((.., messages)) = known else {
         return tr::unset_translator!();
     };
-    match PoTranslator::from_vec_u8(messages.as_bytes().to_vec()) {
-        Ok(translator) => tr::set_translator!(translator),
+    match rspolib::pofile(*messages) {
+        Ok(file) => tr::set_translator!(Catalogue::of(file)),
         Err(error) => tracing::warn!(?error, code, "some texts stay English"),
     }
 }
 
-/// Sayings of other actors, several with commas between them, each one looked up by
-/// itself.
+/// Texts, and how they are said; with a number in them, of one thing and of several.
+struct Catalogue(HashMap<String, Vec<String>>);
+
+impl Catalogue {
+    fn of(file: rspolib::POFile) -> Self {
+        let said = file
+            .entries
+            .into_iter()
+            .map(|entry| match entry.msgid_plural {
+                Some(_) => (entry.msgid, entry.msgstr_plural),
+                None => (entry.msgid, entry.msgstr.into_iter().collect()),
+            });
+        Self(said.collect())
+    }
+
+    fn get(&self, text: &str, form: usize) -> Option<&str> {
+        let said = self.0.get(text)?.get(form)?;
+        (!said.is_empty()).then_some(said)
+    }
+}
+
+impl Translator for Catalogue {
+    fn translate<'a>(&'a self, text: &'a str, _: Option<&'a str>) -> Cow<'a, str> {
+        self.get(text, 0).unwrap_or(text).into()
+    }
+
+    /// All languages here tell one thing from any other number.
+    fn ntranslate<'a>(
+        &'a self,
+        number: u64,
+        one: &'a str,
+        several: &'a str,
+        _: Option<&'a str>,
+    ) -> Cow<'a, str> {
+        let (form, text) = if number == 1 { (0, one) } else { (1, several) };
+        self.get(one, form).unwrap_or(text).into()
+    }
+}
+
+/// Sayings of other actors, several with commas between them, each one in the
+/// window's language if it is known here.
 pub fn of_actors(sayings: &str) -> String {
     let said = sayings
         .split(", ")
-        .map(|saying| match saying.contains(['{', '}']) {
-            // Not one of ours: it would be taken for a place to fill in.
-            true => saying.to_owned(),
-            false => tr!(saying),
-        });
+        .map(|saying| known(saying).unwrap_or(saying.to_owned()));
     said.collect::<Vec<_>>().join(", ")
+}
+
+/// A saying of another actor in the window's language; `None` for one that is made of
+/// what happened.
+fn known(saying: &str) -> Option<String> {
+    Some(match saying {
+        // Why the tracker chose a peer.
+        "has all" => tr!("has all"),
+        "has what plays next" => tr!("has what plays next"),
+        "has a part" => tr!("has a part"),
+        "same network" => tr!("same network"),
+        "near" => tr!("near"),
+        "free uplink" => tr!("free uplink"),
+        "server" => tr!("server"),
+        "watches the same part" => tr!("watches the same part"),
+        "ahead of you" => tr!("ahead of you"),
+        "kept in reserve" => tr!("kept in reserve"),
+        // Why a player waits.
+        "nobody online has this part" => tr!("nobody online has this part"),
+        "the sources are too slow" => tr!("the sources are too slow"),
+        "the disk is full or fails" => tr!("the disk is full or fails"),
+        "your download limit" => tr!("your download limit"),
+        "this machine decodes too slowly" => tr!("this machine decodes too slowly"),
+        // Why there is no tracker.
+        "connecting" => tr!("connecting"),
+        _ => return None,
+    })
+}
+
+/// `German` for `deu` or `de`; of languages that are rare here the English name, of
+/// what is no language the code.
+pub fn name_of(code: &str) -> String {
+    let known = isolang::Language::from_639_3(code);
+    let Some(known) = known.or_else(|| isolang::Language::from_639_1(code)) else {
+        return code.to_uppercase();
+    };
+    match known.to_name() {
+        "Arabic" => tr!("Arabic"),
+        "Bulgarian" => tr!("Bulgarian"),
+        "Chinese" => tr!("Chinese"),
+        "Croatian" => tr!("Croatian"),
+        "Czech" => tr!("Czech"),
+        "Danish" => tr!("Danish"),
+        "Dutch" => tr!("Dutch"),
+        "English" => tr!("English"),
+        "Finnish" => tr!("Finnish"),
+        "French" => tr!("French"),
+        "German" => tr!("German"),
+        "Hebrew" => tr!("Hebrew"),
+        "Hindi" => tr!("Hindi"),
+        "Hungarian" => tr!("Hungarian"),
+        "Italian" => tr!("Italian"),
+        "Japanese" => tr!("Japanese"),
+        "Korean" => tr!("Korean"),
+        "Norwegian" => tr!("Norwegian"),
+        "Polish" => tr!("Polish"),
+        "Portuguese" => tr!("Portuguese"),
+        "Romanian" => tr!("Romanian"),
+        "Russian" => tr!("Russian"),
+        "Spanish" => tr!("Spanish"),
+        "Swedish" => tr!("Swedish"),
+        "Turkish" => tr!("Turkish"),
+        "Ukrainian" => tr!("Ukrainian"),
+        other => other.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,20 @@ pub struct Overview {
     pub cached: Vec<CachedFile>,
 }
 
+impl Overview {
+    /// Whether another one says the same. The catalogue, which may be long, is known by
+    /// its version.
+    pub fn is_as(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.catalogue, &other.catalogue);
+        (ours.version, &ours.tracker) == (theirs.version, &theirs.tracker)
+            && ours.entries.len() == theirs.entries.len()
+            && self.swarm == other.swarm
+            && self.streams == other.streams
+            && self.library == other.library
+            && self.cached == other.cached
+    }
+}
+
 /// The actor.
 pub struct Observer {
     sources: Sources,

@@ -1,7 +1,8 @@
 //! Where pictures and news arrive from other threads.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
@@ -13,6 +14,10 @@ use super::slot::Slot;
 use super::ui::{AppWindow, Page, ShellAdapter};
 use crate::ids::FileId;
 use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen, Seen};
+
+/// Pictures whose memory is used again: so many that the one on the screen, the one on
+/// its way there and the next are not among those that are written to.
+const REUSED: usize = 4;
 
 /// A picture in the memory that Slint draws from.
 pub struct Pixels(SharedPixelBuffer<Rgb8Pixel>);
@@ -38,8 +43,34 @@ struct Slots {
     page: Slot<Page>,
     toast: Slot<String>,
     arts: Slot<Vec<Art>>,
+    /// Pictures shown, the last one last; at most [`REUSED`], 11 MiB at 720p.
+    used: Mutex<VecDeque<SharedPixelBuffer<Rgb8Pixel>>>,
     /// The player's state, for the desktop.
     states: watch::Sender<PlayerSnapshot>,
+}
+
+impl Slots {
+    /// Memory for a picture. To make some anew costs as much as to draw it, so that of
+    /// the oldest picture is taken, if it is as large. Should that one be on the screen
+    /// still, what is written goes to a copy.
+    fn picture(&self, width: u32, height: u32) -> SharedPixelBuffer<Rgb8Pixel> {
+        let oldest = self.used.lock().ok().and_then(|mut used| {
+            let full = used.len() >= REUSED;
+            full.then(|| used.pop_front()).flatten()
+        });
+        let fits = |old: &SharedPixelBuffer<_>| (old.width(), old.height()) == (width, height);
+        let oldest = oldest.filter(fits);
+        oldest.unwrap_or_else(|| SharedPixelBuffer::new(width, height))
+    }
+
+    /// Keeps a picture that is shown, for its memory.
+    fn keep(&self, picture: SharedPixelBuffer<Rgb8Pixel>) {
+        if let Ok(mut used) = self.used.lock() {
+            used.push_back(picture);
+            let surplus = used.len().saturating_sub(REUSED);
+            used.drain(..surplus);
+        }
+    }
 }
 
 /// The window as other threads see it.
@@ -127,11 +158,12 @@ fn pixels(frame: Box<dyn Frame>) -> Option<SharedPixelBuffer<Rgb8Pixel>> {
 
 impl Screen for WindowScreen {
     fn frame(&self, width: u32, height: u32) -> Box<dyn Frame> {
-        Box::new(Pixels(SharedPixelBuffer::new(width, height)))
+        Box::new(Pixels(self.slots.picture(width, height)))
     }
 
     fn show(&self, frame: Box<dyn Frame>) {
         if let Some(frame) = pixels(frame) {
+            self.slots.keep(frame.clone());
             self.post(|slots| &slots.frame, frame, apply::picture);
         }
     }

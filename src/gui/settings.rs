@@ -50,7 +50,7 @@ pub(super) fn introduce(app: &AppWindow, config: &Config) {
 fn say_again(app: &AppWindow) {
     let view = view();
     let mut view = view.borrow_mut();
-    view.rows_of = None;
+    (view.rows_of, view.shown_at) = (None, None);
     super::library::show(app, &mut view);
 }
 
@@ -75,6 +75,8 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
         let chosen = usize::try_from(index).ok().and_then(|i| THEMES.get(i));
         if let (Some(app), Some((_, name))) = (weak.upgrade(), chosen) {
             app.global::<ShellAdapter>().set_theme(index);
+            // Charts have colours of their own.
+            view().borrow_mut().shown_at = None;
             kept("theme", (*name).into());
         }
     });

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use isolang::Language;
 use slint::{ComponentHandle, SharedString};
 use tr::tr;
 
 use super::Core;
 use super::apply::{View, update};
+use super::language::name_of;
 use super::ui::{AppWindow, ChapterMark, PlayerAdapter};
 use super::view_model::codec;
 use super::window::view;
@@ -18,21 +18,11 @@ use crate::player::{Control, PlayerSnapshot};
 /// Time after which going back goes to the beginning of a chapter, not to the one before.
 const JUST_BEGUN: Duration = Duration::from_secs(3);
 
-/// `English` for `eng` or `en`; the code itself where it is none we know.
-fn language(code: &str) -> String {
-    let known = Language::from_639_3(code).or_else(|| Language::from_639_1(code));
-    let Some(known) = known else {
-        return code.to_uppercase();
-    };
-    let name = known.to_name();
-    tr!(name)
-}
-
 /// A sound track in words: `English · AAC · 5.1`
 pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
     let name = match track.language.as_str() {
         "" | "und" => tr!("Track {}", number + 1),
-        code => language(code),
+        code => name_of(code),
     };
     let channels = match track.channels {
         1 => tr!("mono"),
@@ -48,7 +38,7 @@ pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
 pub(super) fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
     match track.language.as_str() {
         "" | "und" => tr!("Track {}", number + 1),
-        code => language(code),
+        code => name_of(code),
     }
 }
 
@@ -202,8 +192,8 @@ mod tests {
         };
         assert_eq!(sound_name(0, &track("por", 6)), "Portuguese · AAC · 5.1");
         assert_eq!(sound_name(1, &track("und", 2)), "Track 2 · AAC · stereo");
-        assert_eq!(language("de"), "German");
-        assert_eq!(language("qqq"), "QQQ");
+        assert_eq!(name_of("de"), "German");
+        assert_eq!(name_of("qqq"), "QQQ");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! Below it: the store (which serves the files) and the announcer (which tells
 //! the tracker).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +29,7 @@ use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, Wa
 use crate::wire::Publish;
 
 mod extras;
+mod skipped;
 
 use extras::Extras;
 
@@ -198,7 +199,7 @@ impl Library {
     }
 
     fn withdraw(&mut self, paths: &[PathBuf]) {
-        let mut removed = Vec::new();
+        let mut gone = Vec::new();
         for path in paths {
             let Some((_, entry)) = self.shared.remove(path) else {
                 continue;
@@ -207,12 +208,10 @@ impl Library {
                 file: entry.id,
                 path: path.clone(),
             });
-            removed.extend(self.withdraw_extras(path));
-            if !self.is_shared(entry.id) {
-                removed.push(entry.id);
-            }
+            gone.extend(self.withdraw_extras(path));
+            gone.push(entry.id);
         }
-        self.publish(Vec::new(), removed);
+        self.unpublish(gone);
     }
 
     fn is_shared(&self, file: FileId) -> bool {
@@ -220,6 +219,16 @@ impl Library {
         self.downloaded.contains_key(&file)
             || self.extras.holds(file)
             || shared.any(|(_, entry)| entry.id == file)
+    }
+
+    /// Says that files are gone, if no other path has the same.
+    fn unpublish(&self, mut gone: Vec<FileId>) {
+        let shared: HashSet<FileId> = self.shared.values().map(|(_, entry)| entry.id).collect();
+        gone.retain(|file| {
+            let kept = self.downloaded.contains_key(file) || self.extras.holds(*file);
+            !kept && !shared.contains(file)
+        });
+        self.publish(Vec::new(), gone);
     }
 
     fn publish(&self, added: Vec<FileEntry>, removed: Vec<FileId>) {
@@ -233,13 +242,17 @@ impl Library {
         }));
     }
 
-    /// Takes the next file up, if none is being looked at.
+    /// Takes the next file up, if none is being looked at. New files do not wait for the
+    /// pictures of others.
     fn next(&mut self, ctx: &mut Context<Self>) {
-        if self.paused || self.current.is_some() || self.extras.is_busy() {
+        if self.paused || self.current.is_some() {
             return;
         }
         let Some((path, stamp)) = self.queue.pop_front() else {
-            return self.make_next(ctx);
+            if !self.extras.is_busy() {
+                self.make_next(ctx);
+            }
+            return;
         };
         self.current = Some((path.clone(), stamp));
         self.begun = Instant::now();
@@ -306,34 +319,6 @@ impl Library {
         }
         self.shared.insert(path.clone(), (file.stamp, file.entry));
         self.extras.wanted(path);
-    }
-
-    fn skipped_list(&self) -> Vec<Skipped> {
-        let skipped = self.skipped.iter();
-        skipped
-            .map(|(path, (_, reason))| Skipped {
-                path: path.clone(),
-                reason: reason.clone(),
-            })
-            .collect()
-    }
-
-    /// Leaves the list for `swarmplay ls`; losing it loses nothing else.
-    fn write_skipped(&mut self) {
-        let list = self.skipped_list();
-        if self.written.as_ref() == Some(&list) {
-            return;
-        }
-        self.written = Some(list.clone());
-        let path = self.settings.data_dir.join(SKIPPED_FILE);
-        actix_rt::task::spawn_blocking(move || {
-            let written = serde_json::to_vec(&list)
-                .map_err(std::io::Error::other)
-                .and_then(|text| std::fs::write(path, text));
-            if let Err(error) = written {
-                tracing::warn!(%error, "the list of skipped files cannot be written");
-            }
-        });
     }
 
     fn hashing(&self) -> Option<Hashing> {

@@ -30,8 +30,10 @@ use crate::media::FileEntry;
 use crate::scheduler::{PlayerStarves, Streams};
 
 mod ahead;
+mod waiting;
 
 use ahead::Ahead;
+use waiting::Waiting;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
@@ -57,6 +59,7 @@ pub struct Player {
     gain: f32,
     level: f32,
     ahead: Ahead,
+    waiting: Waiting,
     note: String,
     told: PlayerSnapshot,
     told_queue: u64,
@@ -95,6 +98,7 @@ impl Player {
             gain: 0.0,
             level: 1.0,
             ahead: Ahead::default(),
+            waiting: Waiting::default(),
             note: String::new(),
             told: PlayerSnapshot::default(),
             told_queue: 0,
@@ -130,6 +134,7 @@ impl Player {
                 Effect::Stop => {
                     self.end_pipeline();
                     self.give_up_ahead();
+                    self.waiting = Waiting::default();
                     self.end_cover();
                 }
                 Effect::Pause(paused) => {
@@ -192,7 +197,11 @@ impl Player {
             self.pipeline = Some(next);
             return;
         }
-        let start = self.start_of(generation, source, paused);
+        let spare = self.waiting.take(&source);
+        let start = Start {
+            spare,
+            ..self.start_of(generation, source, paused)
+        };
         let reports = ctx.address().recipient();
         let screen = self.screen.clone();
         let started = Pipeline::start(start, self.open_output(), screen, reports);
@@ -200,7 +209,7 @@ impl Player {
         match started {
             Ok(pipeline) => self.pipeline = Some(pipeline),
             Err(why) => {
-                let report = super::state::Report::NoSound(format!("no sound: {why}"));
+                let report = super::state::Report::NoSound(tr::tr!("no sound: {}", why));
                 let effects = self.state.report(generation, report);
                 self.perform(ctx, effects);
             }
@@ -215,6 +224,7 @@ impl Player {
             gain: self.gain * self.level,
             delay: self.config.audio_delay.0,
             sound_late: self.state.tracks().sound_late,
+            spare: None,
         }
     }
 
@@ -244,7 +254,7 @@ impl Player {
         self.output.get_or_insert_with(|| {
             let (output, problem) = Output::open();
             if problem.is_some() {
-                *note = "No sound device".into();
+                *note = tr::tr!("No sound device");
             }
             output
         })
@@ -306,6 +316,7 @@ impl Player {
         self.state.at(generation, position);
         self.watch_output(ctx);
         self.look_ahead(ctx);
+        self.keep_spare();
         self.tell();
     }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rtrb::Producer;
 
-use super::pipeline::{Shared, Source, seconds};
-use super::process::{Decoder, SpawnError};
+use super::pipeline::{Shared, Source};
+use super::process::{Decoder, DecoderPipe, SpawnError};
+use super::spare::Input;
 
 /// Samples (of two floats) the ring holds: 0.5 s, so that a busy machine does
 /// not stutter, and little enough to be of no weight.
@@ -19,14 +20,14 @@ const READ: usize = 16 << 10;
 /// Bytes of one sample: two 32-bit floats.
 const SAMPLE_BYTES: usize = 8;
 
-/// Wait when the ring is full: a hundredth of it.
-const FULL_WAIT: Duration = Duration::from_millis(5);
+/// Wait when the ring is full: a twenty-fifth of it.
+const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// ffmpeg's arguments. Gaps in the file become silence, so that the count of
 /// samples is the media time.
-fn arguments(source: &Source) -> Vec<String> {
+fn arguments(source: &Source, input: &Input) -> Vec<String> {
     let text = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut arguments = text(&["-ss", &seconds(source.from), "-i", &source.url]);
+    let mut arguments = input.arguments();
     let track = format!("0:a:{}", source.audio.unwrap_or(0));
     arguments.extend(text(&["-map", &track, "-vn", "-sn", "-dn"]));
     let mut filter = "aresample=48000:async=1:first_pts=0".to_owned();
@@ -47,16 +48,28 @@ pub(super) struct Decoded {
     pub(super) complaint: Option<String>,
 }
 
-/// Decodes into the ring until the end or a stop; `first` is called when the
-/// first samples are there.
+/// A decoder that has been started, and what comes out of it.
+pub(super) type Started = (Decoder, DecoderPipe);
+
+/// Starts ffmpeg.
+pub(super) fn start(source: &Source, input: &Input) -> Result<Started, SpawnError> {
+    let arguments = arguments(source, input);
+    Decoder::spawn(&source.ffmpeg, arguments.iter().map(String::as_str))
+}
+
+/// Decodes, with what is `ready` if it is, into the ring until the end or a stop;
+/// `first` is called when the first samples are there.
 pub(super) fn decode(
     source: &Source,
+    ready: Option<Started>,
     ring: &mut Producer<f32>,
     shared: &Shared,
     first: impl FnOnce(),
 ) -> Result<Decoded, SpawnError> {
-    let arguments = arguments(source);
-    let (decoder, mut pipe) = Decoder::spawn(&source.ffmpeg, arguments.iter().map(String::as_str))?;
+    let (decoder, mut pipe) = match ready {
+        Some(started) => started,
+        None => start(source, &Input::of(source))?,
+    };
     shared.register(decoder.killer());
     let mut bytes = [0; READ];
     let (mut pending, mut samples) = (0, 0);
@@ -90,7 +103,7 @@ pub(super) fn push(ring: &mut Producer<f32>, samples: impl Iterator<Item = f32>,
     while samples.peek().is_some() && !shared.stopped() {
         let room = ring.slots() & !1;
         if room == 0 {
-            std::thread::sleep(FULL_WAIT);
+            shared.rest(FULL_WAIT);
             continue;
         }
         if let Ok(chunk) = ring.write_chunk_uninit(room) {

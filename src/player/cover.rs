@@ -38,7 +38,7 @@ pub fn read_cover(
     let (decoder, pipe) = Decoder::spawn(ffmpeg, arguments).ok()?;
     started(decoder.killer());
     let mut pipe = BufReader::new(pipe);
-    let (width, height) = ppm::read_head(&mut pipe).ok()??;
+    let (width, height) = ppm::read_head(&mut pipe, *b"P6").ok()??;
     let mut cover = screen.frame(width, height);
     pipe.read_exact(cover.bytes_mut()).ok()?;
     Some(cover)

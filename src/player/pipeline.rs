@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -16,6 +16,7 @@ use super::audio::{self, RING_FLOATS};
 use super::clock::SAMPLE_RATE;
 use super::process::Killer;
 use super::sound::{Follow, Output, RingSound, SoundControl};
+use super::spare::{Spare, Turn};
 use super::state::Report;
 use super::subtitles::{Cue, Cues};
 use super::{Screen, video};
@@ -27,6 +28,9 @@ const STARVED_SAMPLES: u64 = SAMPLE_RATE as u64 * 15 / 100;
 
 /// What is said of a file that yields nothing without a complaint.
 const NOTHING: &str = "there is nothing in it that can be shown or heard";
+
+/// Longest sleep of what has nothing to do while time stands still.
+const REST: Duration = Duration::from_millis(500);
 
 /// How often the silence feeder looks.
 const SILENCE_STEP: Duration = Duration::from_millis(5);
@@ -90,10 +94,34 @@ pub(super) struct Shared {
     /// How much later than the picture sound is to be heard, in milliseconds.
     sound_late: AtomicI32,
     killers: Mutex<Vec<Killer>>,
+    /// Rung when time goes on, or all is over.
+    awake: (Mutex<()>, Condvar),
     reports: Recipient<PipelineReport>,
 }
 
 impl Shared {
+    /// Sleeps while time stands still, until it goes on or all is over; no longer than
+    /// [`REST`]. Otherwise for `moment`.
+    pub(super) fn rest(&self, moment: Duration) {
+        if !self.sound.paused.load(Ordering::Acquire) {
+            return std::thread::sleep(moment);
+        }
+        let (lock, bell) = &self.awake;
+        let Ok(guard) = lock.lock() else {
+            return;
+        };
+        let still = |(): &mut ()| self.sound.paused.load(Ordering::Acquire) && !self.stopped();
+        // Whether it rang or not, the caller looks for itself.
+        let _ = bell.wait_timeout_while(guard, REST, still);
+    }
+
+    /// Ends all rest. What it waits for must have been noted before.
+    fn wake(&self) {
+        // Whoever is about to sleep holds this: the bell is not rung in vain.
+        drop(self.awake.0.lock());
+        self.awake.1.notify_all();
+    }
+
     /// Notes a decoder that has to end when the pipeline does.
     pub(super) fn register(&self, killer: Killer) {
         if let Ok(mut killers) = self.killers.lock() {
@@ -172,6 +200,39 @@ pub struct Start {
     pub delay: Duration,
     /// How much later than the picture sound is to be heard, in milliseconds.
     pub sound_late: i32,
+    /// Decoders that wait; used if they fit.
+    pub spare: Option<Spare>,
+}
+
+/// Has the threads of a pipeline begin: those of decoders that wait, or new ones.
+fn begin(
+    source: &Source,
+    spare: Option<Spare>,
+    samples: rtrb::Producer<f32>,
+    shared: &Arc<Shared>,
+) {
+    let turn = || Turn {
+        from: source.from,
+        shared: shared.clone(),
+    };
+    let waits = spare.as_ref().map(|spare| spare.picture.send(turn()));
+    if source.video.is_some() && !matches!(waits, Some(Ok(()))) {
+        let (source, shared) = (source.clone(), shared.clone());
+        std::thread::spawn(move || picture(&source, None, &shared));
+    }
+    let waits = spare.as_ref().and_then(|spare| spare.sound.as_ref());
+    let samples = match waits.map(|waits| (waits, turn())) {
+        Some((waits, turn)) => match waits.send((turn, samples)) {
+            Ok(()) => return,
+            Err(back) => back.0.1,
+        },
+        None => samples,
+    };
+    let (source, shared) = (source.clone(), shared.clone());
+    std::thread::spawn(move || match source.audio {
+        Some(_) => sound(&source, None, samples, &shared),
+        None => feed_silence(samples, 0, &shared),
+    });
 }
 
 impl Pipeline {
@@ -198,7 +259,7 @@ impl Pipeline {
         screen: Arc<dyn Screen>,
         reports: Recipient<PipelineReport>,
     ) -> (Self, (rtrb::Consumer<f32>, Arc<SoundControl>)) {
-        let Start { source, .. } = start;
+        let source = start.source;
         let sound = Arc::new(SoundControl::default());
         sound.paused.store(start.paused, Ordering::Release);
         sound.held.store(source.video.is_some(), Ordering::Release);
@@ -221,18 +282,12 @@ impl Pipeline {
             cues: Mutex::default(),
             sound_late: AtomicI32::new(start.sound_late),
             killers: Mutex::new(Vec::new()),
+            awake: Default::default(),
             reports,
         });
         let (from, speed) = (source.from, source.speed);
-        if source.video.is_some() {
-            spawn_picture(source.clone(), shared.clone());
-        }
-        if source.audio.is_some() {
-            spawn_sound(source, samples, shared.clone());
-        } else {
-            let shared = shared.clone();
-            std::thread::spawn(move || feed_silence(samples, 0, &shared));
-        }
+        let spare = start.spare.filter(|spare| spare.fits(&source));
+        begin(&source, spare, samples, &shared);
         let pipeline = Self {
             from,
             speed,
@@ -284,6 +339,7 @@ impl Pipeline {
     /// Holds time, or lets it go on.
     pub fn pause(&self, paused: bool) {
         self.shared.sound.paused.store(paused, Ordering::Release);
+        self.shared.wake();
     }
 
     /// Loudness, 0 to 1.
@@ -353,49 +409,53 @@ impl Drop for Pipeline {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.shared.sound.stopped.store(true, Ordering::Release);
+        self.shared.wake();
         if let Ok(killers) = self.shared.killers.lock() {
             killers.iter().for_each(Killer::kill);
         }
     }
 }
 
-fn spawn_picture(source: Source, shared: Arc<Shared>) {
-    std::thread::spawn(move || {
-        match video::run(&source, &shared) {
-            Ok(decoded) if decoded.empty => {
-                let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
-                shared.report(Report::Failed(complaint));
-            }
-            Ok(decoded) => shared.complain(decoded.complaint),
-            Err(error) => shared.report(Report::Failed(error.to_string())),
+/// Decodes and shows pictures, with a decoder that is ready if there is one.
+pub(super) fn picture(source: &Source, ready: Option<video::Started>, shared: &Arc<Shared>) {
+    match video::run(source, ready, shared) {
+        Ok(decoded) if decoded.empty => {
+            let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
+            shared.report(Report::Failed(complaint));
         }
-        shared.picture_over.store(true, Ordering::Release);
-    });
+        Ok(decoded) => shared.complain(decoded.complaint),
+        Err(error) => shared.report(Report::Failed(error.to_string())),
+    }
+    shared.picture_over.store(true, Ordering::Release);
 }
 
-fn spawn_sound(source: Source, mut samples: rtrb::Producer<f32>, shared: Arc<Shared>) {
-    std::thread::spawn(move || {
-        let alone = source.video.is_none();
-        let first = || {
-            if alone {
-                shared.report(Report::Started);
-            }
-        };
-        match audio::decode(&source, &mut samples, &shared, first) {
-            // A film whose sound is broken or short still has its pictures.
-            Ok(decoded) if !alone => {
-                shared.complain(decoded.complaint);
-                return feed_silence(samples, decoded.samples, &shared);
-            }
-            Ok(decoded) if decoded.samples == 0 => {
-                let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
-                shared.report(Report::Failed(complaint));
-            }
-            Ok(decoded) => shared.complain(decoded.complaint),
-            Err(error) => shared.report(Report::Failed(error.to_string())),
+/// Decodes sound, with a decoder that is ready if there is one.
+pub(super) fn sound(
+    source: &Source,
+    ready: Option<audio::Started>,
+    mut samples: rtrb::Producer<f32>,
+    shared: &Shared,
+) {
+    let alone = source.video.is_none();
+    let first = || {
+        if alone {
+            shared.report(Report::Started);
         }
-        shared.end_sound();
-    });
+    };
+    match audio::decode(source, ready, &mut samples, shared, first) {
+        // A film whose sound is broken or short still has its pictures.
+        Ok(decoded) if !alone => {
+            shared.complain(decoded.complaint);
+            return feed_silence(samples, decoded.samples, shared);
+        }
+        Ok(decoded) if decoded.samples == 0 => {
+            let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
+            shared.report(Report::Failed(complaint));
+        }
+        Ok(decoded) => shared.complain(decoded.complaint),
+        Err(error) => shared.report(Report::Failed(error.to_string())),
+    }
+    shared.end_sound();
 }
 
 /// Keeps the clock just ahead of the pictures where there is no sound (any
@@ -410,7 +470,7 @@ fn feed_silence(mut samples: rtrb::Producer<f32>, mut fed: u64, shared: &Shared)
         if shared.picture_over.load(Ordering::Acquire) {
             break;
         }
-        std::thread::sleep(SILENCE_STEP);
+        shared.rest(SILENCE_STEP);
     }
     shared.end_sound();
 }

@@ -1,27 +1,28 @@
-//! Pictures as ffmpeg pipes them: binary PPM, each with its size in front, so
-//! that rotation and odd sizes need no guess.
+//! Heads of pictures as ffmpeg pipes them: binary PPM and PGM, each with its size in
+//! front, so that rotation and odd sizes need no guess.
 
 use std::io::{self, BufRead, Read};
 
 /// Largest side of a picture, in pixels; bounds the memory of a frame.
 const MAX_SIDE: u32 = 8192;
 
-fn invalid(text: &'static str) -> io::Error {
+pub(super) fn invalid(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// Reads the head of the next picture: width and height. `None` at the end.
+/// Reads the head of the next picture of a kind (`P6`: colours, `P5`: grey): width and
+/// height. `None` at the end.
 ///
 /// # Errors
-/// The pipe broke, or what comes is no PPM.
-pub fn read_head(pipe: &mut impl BufRead) -> io::Result<Option<(u32, u32)>> {
+/// The pipe broke, or what comes is none of that kind.
+pub fn read_head(pipe: &mut impl BufRead, kind: [u8; 2]) -> io::Result<Option<(u32, u32)>> {
     if pipe.fill_buf()?.is_empty() {
         return Ok(None);
     }
     let mut magic = [0; 2];
     pipe.read_exact(&mut magic)?;
-    if &magic != b"P6" {
-        return Err(invalid("no PPM picture"));
+    if magic != kind {
+        return Err(invalid("another kind of picture"));
     }
     let width = read_number(pipe)?;
     let height = read_number(pipe)?;
@@ -59,11 +60,11 @@ mod tests {
     #[test]
     fn heads_follow_each_other() {
         let mut pipe: &[u8] = b"P6\n2 1\n255\nabcdefP6\n1 1\n255\nxyz";
-        assert_eq!(read_head(&mut pipe).expect("head"), Some((2, 1)));
+        assert_eq!(read_head(&mut pipe, *b"P6").expect("head"), Some((2, 1)));
         pipe = &pipe[6..];
-        assert_eq!(read_head(&mut pipe).expect("head"), Some((1, 1)));
+        assert_eq!(read_head(&mut pipe, *b"P6").expect("head"), Some((1, 1)));
         pipe = &pipe[3..];
-        assert_eq!(read_head(&mut pipe).expect("end"), None);
+        assert_eq!(read_head(&mut pipe, *b"P6").expect("end"), None);
     }
 
     #[test]
@@ -74,7 +75,10 @@ mod tests {
             "P6\n99999999999 1\n255\n",
             "P6\nx",
         ] {
-            assert!(read_head(&mut nonsense.as_bytes()).is_err(), "{nonsense}");
+            assert!(
+                read_head(&mut nonsense.as_bytes(), *b"P6").is_err(),
+                "{nonsense}"
+            );
         }
     }
 }

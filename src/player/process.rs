@@ -5,7 +5,10 @@
 
 use std::io::{BufRead, BufReader, PipeWriter};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+
+/// What a decoder writes.
+pub use std::process::ChildStdout as DecoderPipe;
 use std::sync::{Arc, Mutex};
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -58,7 +61,7 @@ impl Decoder {
     pub fn spawn<'a>(
         ffmpeg: &Path,
         arguments: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(Self, ChildStdout), SpawnError> {
+    ) -> Result<(Self, DecoderPipe), SpawnError> {
         Self::spawn_with(ffmpeg, arguments, None)
     }
 
@@ -70,7 +73,7 @@ impl Decoder {
         ffmpeg: &Path,
         arguments: impl IntoIterator<Item = &'a str>,
         third: Option<PipeWriter>,
-    ) -> Result<(Self, ChildStdout), SpawnError> {
+    ) -> Result<(Self, DecoderPipe), SpawnError> {
         let mut command = FfmpegCommand::new_with_path(ffmpeg);
         command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"]);
         command.args(arguments);
@@ -111,6 +114,12 @@ impl Decoder {
             listener: Some(listener),
         };
         Ok((decoder, stdout))
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn runs(&self) -> bool {
+        let child = self.child.lock();
+        child.is_ok_and(|mut child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// For another thread to end it.

@@ -23,8 +23,8 @@ use super::clock::SAMPLE_RATE;
 /// to click.
 const FADE: Duration = Duration::from_millis(8);
 
-/// Samples that the silent backend renders at once: 10 ms.
-const SILENT_BLOCK: usize = 480;
+/// Samples that are mixed at once: 10 ms, which is about what devices ask for.
+const BLOCK: usize = 480;
 
 /// How often the silent backend wakes.
 const SILENT_STEP: Duration = Duration::from_millis(5);
@@ -247,7 +247,11 @@ pub enum Output {
 impl Output {
     /// The system's device, or silence and the reason.
     pub fn open() -> (Self, Option<String>) {
-        match AudioManager::<CpalBackend>::new(AudioManagerSettings::default()) {
+        let settings = AudioManagerSettings {
+            internal_buffer_size: BLOCK,
+            ..AudioManagerSettings::default()
+        };
+        match AudioManager::<CpalBackend>::new(settings) {
             Ok(manager) => (Self::Device(Box::new(manager)), None),
             Err(error) => {
                 tracing::warn!(%error, "no sound device");
@@ -287,7 +291,7 @@ impl SilentOutput {
 
 fn run_silently(queue: &mpsc::Receiver<RingSound>) {
     let settings = AudioManagerSettings {
-        internal_buffer_size: SILENT_BLOCK,
+        internal_buffer_size: BLOCK,
         backend_settings: MockBackendSettings {
             sample_rate: SAMPLE_RATE,
         },
@@ -309,9 +313,9 @@ fn run_silently(queue: &mpsc::Receiver<RingSound>) {
         let due = (start.elapsed().as_secs_f64() * f64::from(SAMPLE_RATE)) as u64;
         done = done.max(due.saturating_sub(MAX_CATCH_UP));
         manager.backend_mut().on_start_processing();
-        while done + SILENT_BLOCK as u64 <= due {
+        while done + BLOCK as u64 <= due {
             manager.backend_mut().process();
-            done += SILENT_BLOCK as u64;
+            done += BLOCK as u64;
         }
     }
 }
@@ -326,7 +330,7 @@ mod tests {
         let control = Arc::new(SoundControl::default());
         control.set_gain(1.0);
         let settings = AudioManagerSettings {
-            internal_buffer_size: SILENT_BLOCK,
+            internal_buffer_size: BLOCK,
             backend_settings: MockBackendSettings {
                 sample_rate: SAMPLE_RATE,
             },

@@ -2,7 +2,7 @@
 //! threads: one reads, so that decoding runs ahead, one waits for each frame's
 //! time.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, PipeReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,12 +10,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, SAMPLE_RATE, Verdict, judge};
-use super::pipeline::{Shared, Source, Words, seconds};
-use super::process::{Decoder, SpawnError};
+use super::pipeline::{Shared, Source, Words};
+use super::planes::Planes;
+use super::process::{Decoder, DecoderPipe, SpawnError};
+use super::spare::Input;
 use super::state::Report;
-use super::{Frame, ppm, subtitles};
+use super::subtitles;
 
-/// Decoded frames that wait: a fifth of a second at 30 a second, 16 MiB at
+/// Decoded frames that wait: a fifth of a second at 30 a second, 8 MiB at
 /// 720p. Without them the pipe's 64 KiB would decode frame by frame.
 const QUEUE: usize = 6;
 
@@ -45,7 +47,12 @@ const TO_SDR: &str = "setparams=color_primaries=bt2020:colorspace=bt2020nc,zscal
 /// Longest sleep before the clock is looked at again.
 const MAX_SLEEP: Duration = Duration::from_millis(20);
 
-type Queued = Box<dyn Frame>;
+/// Bytes read ahead of a frame's head; all that follows goes where it stays.
+const HEAD: usize = 64;
+
+/// Bytes that the pipe from ffmpeg holds: the most that anybody may have, so that it
+/// does not wait for us, nor we for it, 40 times a frame.
+const PIPE: usize = 1 << 20;
 
 fn frame_rate(source: &Source) -> f64 {
     let millifps = source.video.as_ref().map_or(0, |video| video.millifps);
@@ -57,24 +64,25 @@ fn frame_rate(source: &Source) -> f64 {
 
 /// ffmpeg's arguments: square pixels, at most the largest size, a constant
 /// rate, so that the number of a frame is its time.
-fn arguments(source: &Source) -> Vec<String> {
+fn arguments(source: &Source, input: &Input) -> Vec<String> {
     let video = source.video.as_ref();
     let woven = video.is_some_and(|video| video.interlaced);
     let bright = video.is_some_and(|video| video.hdr);
     let filter = format!(
         "{}scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
-         scale='min({MAX_WIDTH},iw)':'min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease,\
+         scale='min({MAX_WIDTH},iw)':'min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease\
+         :force_divisible_by=2:out_range=tv,\
          {}fps={}:start_time=0",
         if woven { "yadif=deint=interlaced," } else { "" },
         if bright { TO_SDR } else { "" },
         frame_rate(source)
     );
     let text = |parts: &[&str]| parts.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let mut arguments = text(&["-ss", &seconds(source.from), "-i", &source.url]);
+    let mut arguments = input.arguments();
     arguments.extend(text(&[
         "-map", "0:v:0", "-an", "-sn", "-dn", "-vf", &filter,
     ]));
-    arguments.extend(text(&["-pix_fmt", "rgb24", "-c:v", "ppm"]));
+    arguments.extend(text(&["-pix_fmt", "yuv420p", "-c:v", "pgmyuv"]));
     arguments.extend(text(&["-f", "image2pipe", "pipe:1"]));
     if let Some(Words::Track(track)) = &source.subtitles {
         arguments.extend(text(&["-map", &format!("0:s:{track}"), "-c:s", "srt"]));
@@ -92,33 +100,67 @@ pub(super) struct Decoded {
     pub(super) complaint: Option<String>,
 }
 
-/// Decodes and shows until the end or a stop.
-pub(super) fn run(source: &Source, shared: &Arc<Shared>) -> Result<Decoded, SpawnError> {
-    let arguments = arguments(source);
+/// A decoder that has been started.
+pub(super) struct Started {
+    pub(super) decoder: Decoder,
+    pipe: DecoderPipe,
+    /// Subtitles, if they are of the same file.
+    cues: Option<PipeReader>,
+}
+
+/// Starts ffmpeg.
+pub(super) fn start(source: &Source, input: &Input) -> Result<Started, SpawnError> {
+    let arguments = arguments(source, input);
     let words = arguments.iter().map(String::as_str);
-    if let Some(Words::Beside(url)) = source.subtitles.clone() {
-        let (ffmpeg, shared) = (source.ffmpeg.clone(), shared.clone());
-        std::thread::spawn(move || read_beside(&ffmpeg, &url, &shared));
-    }
     let pipes = match &source.subtitles {
         Some(Words::Track(_)) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
         _ => None,
     };
     let (cues, third) = pipes.unzip();
     let (decoder, pipe) = Decoder::spawn_with(&source.ffmpeg, words, third)?;
+    Ok(Started {
+        decoder,
+        pipe,
+        cues,
+    })
+}
+
+/// Decodes, with what is `ready` if it is, and shows until the end or a stop.
+pub(super) fn run(
+    source: &Source,
+    ready: Option<Started>,
+    shared: &Arc<Shared>,
+) -> Result<Decoded, SpawnError> {
+    if let Some(Words::Beside(url)) = source.subtitles.clone() {
+        let (ffmpeg, shared) = (source.ffmpeg.clone(), shared.clone());
+        std::thread::spawn(move || read_beside(&ffmpeg, &url, &shared));
+    }
+    let started = match ready {
+        Some(started) => started,
+        None => start(source, &Input::of(source))?,
+    };
+    let Started {
+        decoder,
+        pipe,
+        cues,
+    } = started;
     shared.register(decoder.killer());
     if let Some(cues) = cues {
         let (shared, from) = (shared.clone(), source.from);
         let reader = BufReader::new(cues);
         std::thread::spawn(move || subtitles::read(reader, from, |cue| shared.cue(cue)));
     }
+    // Where there is no larger one, that of the system does.
+    let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE);
     let (frames, queue) = sync_channel(QUEUE);
+    let (back, memory) = sync_channel(QUEUE);
     let pacing = {
         let shared = shared.clone();
         let source = source.clone();
-        std::thread::spawn(move || pace(&queue, &shared, &source))
+        std::thread::spawn(move || pace(&queue, &back, &shared, &source))
     };
-    let any = read_frames(BufReader::with_capacity(1 << 20, pipe), shared, &frames);
+    let pipe = BufReader::with_capacity(HEAD, pipe);
+    let any = read_frames(pipe, shared, &frames, &memory);
     drop(frames);
     let complaint = decoder.finish();
     // The pacing thread only panics with the program.
@@ -146,19 +188,20 @@ fn read_beside(ffmpeg: &Path, url: &str, shared: &Shared) {
     }
 }
 
-/// Reads frames into the screen's memory; says if there were any.
+/// Reads frames, into memory that came back if some did; says if there were any.
 fn read_frames(
     mut pipe: BufReader<impl Read>,
     shared: &Shared,
-    frames: &SyncSender<Queued>,
+    frames: &SyncSender<Planes>,
+    memory: &Receiver<Vec<u8>>,
 ) -> bool {
     let mut any = false;
     while !shared.stopped() {
-        let Ok(Some((width, height))) = ppm::read_head(&mut pipe) else {
+        let memory = memory.try_recv().unwrap_or_default();
+        let Ok(Some(frame)) = Planes::read(&mut pipe, memory) else {
             break;
         };
-        let mut frame = shared.screen.frame(width, height);
-        if pipe.read_exact(frame.bytes_mut()).is_err() || frames.send(frame).is_err() {
+        if frames.send(frame).is_err() {
             break;
         }
         any = true;
@@ -167,15 +210,16 @@ fn read_frames(
 }
 
 /// Shows each frame at its time. The first one at once, for a seek to be seen.
-fn pace(queue: &Receiver<Queued>, shared: &Shared, source: &Source) {
+fn pace(queue: &Receiver<Planes>, back: &SyncSender<Vec<u8>>, shared: &Shared, source: &Source) {
     let rate = frame_rate(source);
+    let rows = source.video.as_ref().map_or(0, |video| video.height);
     let frame_time = Duration::from_secs_f64(1.0 / rate);
     let mut clock = Clock::new(source.from, source.speed, shared.delay, Instant::now());
     let mut number = 0_u64;
     let mut last_shown = Instant::now();
     loop {
-        let frame = match queue.recv_timeout(STARVED) {
-            Ok(frame) => frame,
+        let planes = match queue.recv_timeout(STARVED) {
+            Ok(planes) => planes,
             Err(RecvTimeoutError::Timeout) if shared.stopped() => return,
             Err(RecvTimeoutError::Timeout) => {
                 let held = shared.sound.held.swap(true, Ordering::AcqRel);
@@ -196,6 +240,11 @@ fn pace(queue: &Receiver<Queued>, shared: &Shared, source: &Source) {
             };
             shared.report(news);
         }
+        let (width, height) = planes.size();
+        let mut frame = shared.screen.frame(width, height);
+        planes.write_rgb(rows, frame.bytes_mut());
+        // The reader may have enough, or have ended.
+        let _ = back.try_send(planes.into_memory());
         let due = source.from + Duration::from_secs_f64(number as f64 / rate);
         // A decoder slower than time itself still shows a picture now and then.
         let overdue = last_shown.elapsed() > MAX_FREEZE;
@@ -245,7 +294,7 @@ fn wait_for(shared: &Shared, clock: &mut Clock, due: Duration, frame_time: Durat
             Verdict::Show => return true,
             Verdict::Drop => return false,
             Verdict::Wait(_) if shared.stopped() => return false,
-            Verdict::Wait(wait) => std::thread::sleep(wait.min(MAX_SLEEP)),
+            Verdict::Wait(wait) => shared.rest(wait.min(MAX_SLEEP)),
         }
     }
 }

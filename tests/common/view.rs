@@ -35,6 +35,17 @@ const TOLERANCE: f64 = 0.001;
 
 /// A window of `width` × `height` logical pixels.
 pub fn build(kind: MediaKind, theme: Theme, size: (u32, u32), scale: f32) -> AppWindow {
+    build_in(Language::En, kind, theme, size, scale)
+}
+
+/// The same, in another language.
+pub fn build_in(
+    language: Language,
+    kind: MediaKind,
+    theme: Theme,
+    size: (u32, u32),
+    scale: f32,
+) -> AppWindow {
     let backend = TestingBackend::new(TestingBackendOptions {
         mock_time: true,
         threading: false,
@@ -44,7 +55,7 @@ pub fn build(kind: MediaKind, theme: Theme, size: (u32, u32), scale: f32) -> App
     let mut config = Config::default();
     config.window.theme = theme;
     // Whatever the machine speaks that this runs on.
-    config.window.language = Language::En;
+    config.window.language = language;
     config.client.name = "desk".into();
     let app = window::build(&config, kind).expect("builds");
     let event = WindowEvent::ScaleFactorChanged {

@@ -290,11 +290,12 @@ impl Library {
             entry.facts.gain_cdb = entry.facts.gain_cdb.or(made.gain_cdb);
             added.push(entry.clone());
         }
-        let removed = old.map_or(Vec::new(), |old| self.forget(old));
-        self.publish(added, removed);
+        self.publish(added, Vec::new());
+        let gone = old.map_or(Vec::new(), |old| self.forget(old));
+        self.unpublish(gone);
     }
 
-    /// Takes back the sidecars of a path; tells of those that no other path has.
+    /// Takes back the sidecars of a path; tells which no other path has as its own.
     pub(super) fn withdraw_extras(&mut self, path: &Path) -> Vec<FileId> {
         let made = self.extras.take(path);
         made.map_or(Vec::new(), |made| self.forget(made))
@@ -308,9 +309,7 @@ impl Library {
                 continue;
             }
             self.store.do_send(CloseShared { file, path });
-            if !self.is_shared(file) {
-                gone.push(file);
-            }
+            gone.push(file);
         }
         gone
     }

@@ -59,7 +59,7 @@ impl State {
         let next = next.filter(|_| self.failures < self.queue.items().len());
         if let (Some(title), Some(next)) = (title, next) {
             tracing::warn!(title, why, "passed over");
-            self.passed_over = Some(format!("{title} cannot be played: {why}"));
+            self.passed_over = Some(tr::tr!("{} cannot be played: {}", title, why));
             return self.go(next);
         }
         self.phase = Phase::Failed(why);

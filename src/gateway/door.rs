@@ -1,0 +1,100 @@
+//! Doors: addresses that answer once it is decided what is behind them. A decoder can
+//! so be started, and wait, before it is known from where it is to read.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::{HttpResponse, web};
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+/// All doors that nobody has knocked at, by number.
+#[derive(Debug, Clone, Default)]
+pub struct Doors(Arc<Mutex<HashMap<u64, oneshot::Receiver<String>>>>);
+
+/// A door that is closed. When it is dropped whoever waits behind it is sent away.
+#[derive(Debug)]
+pub struct Door {
+    number: u64,
+    answer: oneshot::Sender<String>,
+}
+
+impl Door {
+    /// Its number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whoever knocks, or waits already, is answered.
+    pub fn open(self, answer: String) {
+        // Nobody may ever come, which is their affair.
+        let _ = self.answer.send(answer);
+    }
+}
+
+impl Doors {
+    /// A new door. Those that were dropped or opened without a visitor are forgotten.
+    pub fn build(&self) -> Door {
+        let (answer, answered) = oneshot::channel();
+        let number = rand::random();
+        let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doors.retain(|_, door| matches!(door.try_recv(), Err(TryRecvError::Empty)));
+        doors.insert(number, answered);
+        Door { number, answer }
+    }
+
+    fn knock(&self, number: u64) -> Option<oneshot::Receiver<String>> {
+        let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        doors.remove(&number)
+    }
+}
+
+/// `GET /door/{number}`: waits for the answer; not found if there is none.
+pub async fn knock(doors: web::Data<Doors>, number: web::Path<u64>) -> HttpResponse {
+    let answer = match doors.knock(*number) {
+        Some(answered) => answered.await.ok(),
+        None => None,
+    };
+    match answer {
+        Some(answer) => HttpResponse::Ok().content_type("text/plain").body(answer),
+        None => HttpResponse::NotFound().finish(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+
+    use super::*;
+
+    async fn visit(doors: &Doors, number: u64) -> (u16, Vec<u8>) {
+        let response = knock(web::Data::new(doors.clone()), number.into()).await;
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body()).await.expect("a body");
+        (status, body.to_vec())
+    }
+
+    #[actix_rt::test]
+    async fn a_visitor_waits_until_the_door_opens_and_is_sent_away_if_it_never_will() {
+        let doors = Doors::default();
+        let (first, second) = (doors.build(), doors.build());
+        let number = first.number();
+        let (answer, ()) = futures_util::join!(visit(&doors, number), async {
+            first.open("come in".into());
+        });
+        assert_eq!(answer, (200, b"come in".to_vec()));
+        assert_eq!(visit(&doors, number).await.0, 404, "one visitor a door");
+        let number = second.number();
+        let (answer, ()) = futures_util::join!(visit(&doors, number), async { drop(second) });
+        assert_eq!(answer.0, 404);
+        assert_eq!(visit(&doors, 5).await.0, 404, "no such door");
+    }
+
+    #[test]
+    fn doors_that_were_dropped_are_forgotten() {
+        let doors = Doors::default();
+        (0..10).for_each(|_| drop(doors.build()));
+        let kept = doors.build();
+        assert_eq!(doors.0.lock().expect("not poisoned").len(), 1);
+        drop(kept);
+    }
+}

@@ -1,0 +1,148 @@
+//! Decoders started before they are needed. To start ffmpeg takes longer than to decode
+//! the first picture; a pair that waits, loaded and without an input, makes a jump
+//! quick.
+//!
+//! An ffmpeg that waits has the same arguments as one that does not, but for its input:
+//! a list in ffconcat's format behind a [`Door`]. When it is known where to begin, the
+//! door opens and the list names the film and that place. Frames and samples come out
+//! as they would with `-ss`: the list is read with `-copyts`, and what lies between the
+//! key frame and the place has a negative time and is cut off by the filters.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use super::pipeline::{Shared, Source, Words, picture, seconds, sound};
+use super::process::Decoder;
+use super::{audio, video};
+use crate::gateway::{Door, Gateway};
+use crate::media::FileEntry;
+
+/// Containers whose time begins at 0, as that of lists does.
+const CONTAINERS: [&str; 6] = ["mp4", "m4v", "mov", "mkv", "webm", "mk3d"];
+
+/// Where ffmpeg reads from.
+#[derive(Debug, Clone)]
+pub(super) enum Input {
+    /// From a place of a file.
+    File(String, Duration),
+    /// From what a list says that is read from here.
+    List(String),
+}
+
+impl Input {
+    /// From where the source says.
+    pub fn of(source: &Source) -> Self {
+        Self::File(source.url.clone(), source.from)
+    }
+
+    /// As arguments of ffmpeg.
+    pub fn arguments(&self) -> Vec<String> {
+        let (before, url) = match self {
+            Self::File(url, from) => (vec!["-ss".into(), seconds(*from)], url),
+            Self::List(url) => {
+                let list = "-copyts -f concat -safe 0 -protocol_whitelist http,tcp";
+                (list.split(' ').map(str::to_owned).collect(), url)
+            }
+        };
+        let input = ["-i".to_owned(), url.clone()];
+        before.into_iter().chain(input).collect()
+    }
+}
+
+/// The list that names a place of a file.
+fn list(url: &str, from: Duration) -> String {
+    format!(
+        "ffconcat version 1.0\nfile '{url}'\ninpoint {}\n",
+        seconds(from)
+    )
+}
+
+/// What a decoder that waits is told when it is wanted.
+pub(super) struct Turn {
+    /// Where to begin.
+    pub from: Duration,
+    /// The pipeline it is now of.
+    pub shared: Arc<Shared>,
+}
+
+/// A pair of decoders that wait.
+pub struct Spare {
+    source: Source,
+    pub(super) picture: Sender<Turn>,
+    pub(super) sound: Option<Sender<(Turn, rtrb::Producer<f32>)>>,
+}
+
+impl Spare {
+    /// Whether a source can have one: films of containers whose time begins at 0, but
+    /// not with subtitles that come out of the same ffmpeg.
+    pub fn can_be_of(entry: &FileEntry, source: &Source) -> bool {
+        let name = entry.name.to_lowercase();
+        let extension = name.rsplit('.').next().unwrap_or_default();
+        source.video.is_some()
+            && CONTAINERS.contains(&extension)
+            && !matches!(source.subtitles, Some(Words::Track(_)))
+    }
+
+    /// Starts decoders that wait, for whatever place of the source.
+    pub fn new(source: &Source, gateway: &Gateway) -> Self {
+        let source = anywhere(source);
+        let (turn, turns) = channel::<Turn>();
+        let (door, url) = gateway.door();
+        let own = source.clone();
+        std::thread::spawn(move || {
+            let started = video::start(&own, &Input::List(url));
+            // Nobody wants it any more: it ends with this thread.
+            let Ok(Turn { from, shared }) = turns.recv() else {
+                return;
+            };
+            let source = Source { from, ..own };
+            let ready = started.ok();
+            let ready = ready.filter(|started| admit(&started.decoder, door, &source));
+            picture(&source, ready, &shared);
+        });
+        let sound = source.audio.map(|_| {
+            let (turn, turns) = channel::<(Turn, rtrb::Producer<f32>)>();
+            let (door, url) = gateway.door();
+            let own = source.clone();
+            std::thread::spawn(move || {
+                let started = audio::start(&own, &Input::List(url));
+                let Ok((Turn { from, shared }, samples)) = turns.recv() else {
+                    return;
+                };
+                let source = Source { from, ..own };
+                let ready = started.ok();
+                let ready = ready.filter(|(decoder, _)| admit(decoder, door, &source));
+                sound(&source, ready, samples, &shared);
+            });
+            turn
+        });
+        Self {
+            source,
+            picture: turn,
+            sound,
+        }
+    }
+
+    /// Whether it can decode a source.
+    pub fn fits(&self, source: &Source) -> bool {
+        self.source == anywhere(source)
+    }
+}
+
+/// The source without its place. Subtitles of their own file have a decoder of theirs.
+fn anywhere(source: &Source) -> Source {
+    Source {
+        from: Duration::ZERO,
+        ..source.clone()
+    }
+}
+
+/// Lets a decoder that waits begin; false if it has ended meanwhile.
+fn admit(decoder: &Decoder, door: Door, source: &Source) -> bool {
+    let runs = decoder.runs();
+    if runs {
+        door.open(list(&source.url, source.from));
+    }
+    runs
+}
