@@ -38,8 +38,9 @@ pub struct WantPeers {
 #[rtype(result = "()")]
 pub struct ForgetPeers(pub FileId);
 
-/// Asks for the names of those who have a file, the likeliest to serve us first.
-/// Nobody is dialled for it. Empty if the tracker does not answer in time.
+/// Asks for the names of those who have a file, the likeliest to serve us first. They
+/// are not dialled for it (but those who cannot be dialled are told of us, as always when
+/// peers are asked for). Empty if the tracker does not answer in time.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<String>")]
 pub struct WhoShares(pub FileId);

@@ -15,7 +15,7 @@
 //! * [`language`]: which language, and texts of other actors in it.
 //! * [`setup`]: the first run. [`settings`]: what is chosen later.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`], [`library`], [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`], [`details`]: news → properties.
+//! * [`apply`], [`library`] (`rows`), [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`], [`details`]: news → properties.
 
 pub mod apply;
 pub mod artwork;
@@ -30,6 +30,7 @@ pub mod library;
 pub mod media_keys;
 pub mod observer;
 pub mod queue;
+mod rows;
 pub mod screen;
 pub mod settings;
 pub mod setup;

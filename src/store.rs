@@ -56,7 +56,7 @@ pub enum StoreError {
     #[error("the file's announced size cannot be right")]
     WrongSize,
     /// All that is held is nearer to a playhead than this chunk.
-    #[error("store.quota is used up by what plays; raise it")]
+    #[error("store.quota is used up by what plays and what is pinned; raise it")]
     QuotaFull,
     /// The disk has no room.
     #[error("the disk of the data directory is full; free space or lower store.quota")]
@@ -123,7 +123,8 @@ pub struct CachedFile {
     pub pinned: bool,
 }
 
-/// What is cached of a file stays when room is short, or no longer.
+/// What is cached of a file stays when room is short, or no longer. Of what is pinned in
+/// all, only three quarters of the quota are sure to stay.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Pin {

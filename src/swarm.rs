@@ -52,8 +52,8 @@ pub struct SetLimits {
     pub upload: Rate,
     /// Download from all peers.
     pub download: Rate,
-    /// Upload to all peers in 24 hours.
-    pub upload_per_day: Volume,
+    /// Upload to all peers in 24 hours; `None` leaves that as it is.
+    pub upload_per_day: Option<Volume>,
 }
 
 /// Interest in a file begins: every peer that has some of it is reported.

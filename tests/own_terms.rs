@@ -55,7 +55,7 @@ fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
         source.sources.swarm.do_send(SetLimits {
             upload: Rate::UNLIMITED,
             download: Rate::UNLIMITED,
-            upload_per_day: Volume::UNLIMITED,
+            upload_per_day: Some(Volume::UNLIMITED),
         });
         assert_eq!(fetch_whole(&viewer, &stream).await, stream.entry.id);
         viewer.stop().await;
@@ -69,6 +69,7 @@ fn what_is_pinned_stays_when_room_is_short() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 4, 82);
+    noise(&at("server"), "other.wav", 4, 86);
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
@@ -76,15 +77,21 @@ fn what_is_pinned_stays_when_room_is_short() {
         let file = stream.entry.id;
         let pin = |pinned| Pin { file, pinned };
         fetch_whole(&viewer, &stream).await;
+        let other = open(&viewer, "other.wav", 1).await;
+        fetch_whole(&viewer, &other).await;
         let pinned = viewer.sources.store.send(pin(true)).await.expect("store");
         assert_eq!(pinned, Ok(()));
         viewer.stop().await;
 
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let store = &viewer.sources.store;
-        store.send(SetQuota(0)).await.expect("store");
+        // Room for one and a half, though the other was played last.
+        let room = stream.entry.size * 3 / 2;
+        store.send(SetQuota(room)).await.expect("store");
         let cached = store.send(CachedFiles).await.expect("store");
-        assert!(cached[0].whole && cached[0].pinned, "{cached:?}");
+        let whole = cached.iter().filter(|cached| cached.whole);
+        let whole: Vec<_> = whole.map(|w| (w.entry.id, w.pinned)).collect();
+        assert_eq!(whole, [(file, true)], "{cached:?}");
         let pinned = store.send(pin(false)).await.expect("store");
         assert_eq!(pinned, Ok(()));
         store.send(SetQuota(0)).await.expect("store");

@@ -31,9 +31,9 @@ impl Frame for Pixels {
     }
 }
 
-/// What the player told.
+/// What the player told, and how bright the first pixel of each picture was.
 #[derive(Default)]
-struct Notes(Mutex<Vec<Phase>>);
+struct Notes(Mutex<Vec<Phase>>, Mutex<Vec<u8>>);
 
 impl Notes {
     fn phases(&self) -> Vec<Phase> {
@@ -46,7 +46,10 @@ impl Screen for Notes {
         Box::new(Pixels(vec![0; (width * height * 3) as usize]))
     }
 
-    fn show(&self, _: Box<dyn Frame>) {}
+    fn show(&self, frame: Box<dyn Frame>) {
+        let pixels = frame.into_any().downcast::<Pixels>().expect("ours");
+        self.1.lock().expect("not poisoned").push(pixels.0[0]);
+    }
 
     fn show_cover(&self, _: FileId, _: Option<Box<dyn Frame>>) {}
 
@@ -88,6 +91,84 @@ async fn end(player: Addr<Player>, nodes: Vec<Node>) {
     for node in nodes {
         node.stop().await;
     }
+}
+
+/// Decoders that read from this node.
+fn decoders(node: &Node) -> usize {
+    let gateway = node.gateway.as_ref().expect("gateway").address.to_string();
+    let reads = |process: &procfs::process::Process| {
+        let words = process.cmdline().unwrap_or_default();
+        words.iter().any(|word| word.contains(&gateway))
+    };
+    let processes = procfs::process::all_processes().expect("proc").flatten();
+    processes.filter(reads).count()
+}
+
+/// A film of ten seconds, each brighter than the one before by as much; its container
+/// begins to count at 20 s.
+fn steps(path: &Path) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
+    let picture = "color=black:s=64x48:r=10:d=10,geq=lum='16+20*floor(T)':cb=128:cr=128";
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", picture])
+        .args([
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=10",
+            "-c:v",
+            "libx264",
+            "-g",
+            "20",
+        ])
+        .args(["-pix_fmt", "yuv420p", "-output_ts_offset", "20"])
+        .arg(path)
+        .status();
+    assert!(made.expect("ffmpeg runs").success());
+}
+
+#[test]
+fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    steps(&at("server/steps.mkv"));
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        open(&viewer, "steps.mkv", 1).await;
+        let (player, notes) = player(&viewer, |_| {});
+        let list = entries(&viewer).await;
+        player.do_send(Play { list, index: 0 });
+        eventually("a pair that waits beside the pair that plays", || async {
+            (decoders(&viewer) == 4).then_some(())
+        })
+        .await;
+        // Paused, what is shown is what was jumped to. The second jump comes before
+        // another pair waits.
+        player.do_send(Control::Toggle);
+        for second in [7, 3] {
+            eventually("a pause", || async {
+                state(&player).await.paused.then_some(())
+            })
+            .await;
+            notes.1.lock().expect("not poisoned").clear();
+            let to = std::time::Duration::from_millis(second * 1000 + 500);
+            player.do_send(Control::SeekTo(to));
+            let shown = eventually("a picture", || async {
+                notes.1.lock().expect("not poisoned").last().copied()
+            })
+            .await;
+            let bright = (second as f64 * 20.0 * 255.0 / 219.0).round() as u8;
+            assert!(shown.abs_diff(bright) <= 6, "{shown} for {bright}");
+        }
+        swarmplay::lifecycle::close(&player, common::PATIENCE).await;
+        eventually("an end of all decoders", || async {
+            (decoders(&viewer) == 0).then_some(())
+        })
+        .await;
+        viewer.stop().await;
+        server.stop().await;
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{PATIENCE, client, eventually, fetch_whole, noise, open, run, slow, tracker};
 use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
-use swarmplay::config::{Rate, Volume};
+use swarmplay::config::Rate;
 use swarmplay::ids::PeerId;
 use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, StreamState};
 use swarmplay::store::{CachedFiles, Forget};
@@ -353,7 +353,7 @@ fn a_limit_that_is_lifted_no_longer_holds_back_what_runs() {
         let lift = swarmplay::swarm::SetLimits {
             upload: Rate::UNLIMITED,
             download: Rate::UNLIMITED,
-            upload_per_day: Volume::UNLIMITED,
+            upload_per_day: None,
         };
         source.sources.swarm.do_send(lift);
         let fetched = tokio::time::timeout(PATIENCE, fetch_whole(&viewer, &stream)).await;

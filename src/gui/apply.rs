@@ -12,10 +12,11 @@ use tr::tr;
 use super::charts::{self, Buffers};
 use super::language::of_actors;
 use super::observer::Overview;
+use super::rows::Rows;
 use super::ui::{
-    AppWindow, ChunkState, Only, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
+    AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
-use super::view_model::{self as show, Held, Sort};
+use super::view_model::{self as show, Held, Only, Sort};
 use super::window::view;
 use crate::gateway::Gateway;
 use crate::ids::FileId;
@@ -39,11 +40,15 @@ pub struct View {
     /// Whether the other way round.
     pub descending: bool,
     /// The rows shown, in order.
-    pub shown: Vec<FileEntry>,
+    pub shown: Rc<Vec<FileEntry>>,
+    /// The same, for the window.
+    pub(super) rows: Rc<Rows>,
     /// Media time of what plays.
     pub position: Duration,
     /// Length of what plays.
     pub duration: Duration,
+    /// How the player does.
+    pub(super) player: PlayerSnapshot,
     /// Media time for which the overview is shown.
     pub(super) shown_at: Option<Duration>,
     /// Where other players find streams.
@@ -93,9 +98,11 @@ impl Default for View {
             search: String::new(),
             sort: Sort::Title,
             descending: false,
-            shown: Vec::new(),
+            shown: Rc::default(),
+            rows: Rc::default(),
             position: Duration::ZERO,
             duration: Duration::ZERO,
+            player: PlayerSnapshot::default(),
             shown_at: None,
             gateway: None,
             buffers: Buffers::default(),
@@ -205,6 +212,7 @@ macro_rules! update_rows {
 pub fn overview(app: &AppWindow, overview: Overview) {
     let view = view();
     let mut view = view.borrow_mut();
+    view.note_buffer();
     // Most of the time nothing plays and nothing happens.
     if view.shown_at == Some(view.position) && view.overview.is_as(&overview) {
         return;
@@ -216,7 +224,6 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     super::sharing::show(app, &mut view);
     super::downloads::show(app, &mut view);
     super::details::refresh(app, &view);
-    view.note_buffer();
     swarm(app, &view);
     super::artwork::when_there_is_time(app, &mut view);
 }
@@ -425,5 +432,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         percent => format!("{}×", f64::from(percent) / 100.0),
     };
     adapter.set_speed_text(speed.into());
-    app.global::<ShellAdapter>().set_trouble(state.note.into());
+    app.global::<ShellAdapter>()
+        .set_trouble(state.note.clone().into());
+    view.player = state;
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tr::tr;
 
 use super::Core;
-use super::ui::{AppWindow, Page, PlayerAdapter, ShellAdapter};
+use super::ui::{AppWindow, Page, PlayerAdapter, SharingAdapter, ShellAdapter};
 use crate::player::{Control, Phase, PlayerSnapshot};
 
 /// Players that are tried in turn.
@@ -139,7 +139,10 @@ fn connect_drop(app: &AppWindow, core: &Core) {
             return EventResult::Propagate;
         };
         match event {
-            WindowEvent::HoveredFile(_) => app.set_dropping(true),
+            WindowEvent::HoveredFile(_) => {
+                app.set_dropping(true);
+                app.global::<SharingAdapter>().set_error(Default::default());
+            }
             WindowEvent::HoveredFileCancelled => app.set_dropping(false),
             WindowEvent::DroppedFile(path) => {
                 app.set_dropping(false);

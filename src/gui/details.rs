@@ -122,11 +122,16 @@ pub(super) fn refresh(app: &AppWindow, view: &View) {
     };
     let adapter = app.global::<DetailsAdapter>();
     let cached = view.overview.cached.iter().find(|c| c.entry.id == entry.id);
-    let shared = &view.overview.library.shared;
-    let own = shared.iter().any(|shared| shared.entry.id == entry.id);
+    let own = shares(view, entry);
     adapter.set_playable(entry.sources > 0 || cached.is_some_and(|cached| cached.whole));
     adapter.set_pinnable(cached.is_some() && !own);
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
+}
+
+/// Whether this machine shares it.
+fn shares(view: &View, entry: &FileEntry) -> bool {
+    let shared = &view.overview.library.shared;
+    shared.iter().any(|shared| shared.entry.id == entry.id)
 }
 
 fn chosen(row: i32) -> Option<FileEntry> {
@@ -158,6 +163,11 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
                 return;
             };
             if app.global::<DetailsAdapter>().get_shown() {
+                let own = shares(&view().borrow(), &entry);
+                let sharers = match own {
+                    true => [vec![tr!("this machine")], sharers].concat(),
+                    false => sharers,
+                };
                 let sharers = names(sharers, entry.sources);
                 show(&app, &mut view().borrow_mut(), &entry, &sharers);
             }

@@ -1,13 +1,14 @@
 //! The library's rows: what there is, how much of it is here and how far it was played.
 
-use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-use slint::{ComponentHandle, Model};
+use slint::{ComponentHandle, Model, ModelRc};
 
 use super::apply::{View, update};
 use super::groups;
-use super::ui::{AppWindow, ContinueItem, LibraryAdapter, LibraryItem, Only};
-use super::view_model as show;
+use super::rows::{Facts, Rows};
+use super::ui::{AppWindow, ContinueItem, LibraryAdapter};
+use super::view_model::{self as show, Only};
 use crate::ids::FileId;
 use crate::media::facts::search_words;
 use crate::media::{FileEntry, MediaKind, SidecarRole};
@@ -55,7 +56,7 @@ pub fn show(app: &AppWindow, view: &mut View) {
         kept: view.kept(),
     };
     if view.rows_of.as_ref() == Some(&key) {
-        refresh(app, view);
+        refresh(view);
     } else {
         groups::show(app, view);
         rebuild(app, view);
@@ -65,7 +66,7 @@ pub fn show(app: &AppWindow, view: &mut View) {
     view.marked = streams.chain(view.current).collect();
     let total = view.overview.catalogue.entries.len();
     let online = view.overview.catalogue.tracker.online;
-    let (title, text) = show::empty_text(view.kind, online, total, &view.search);
+    let (title, text) = show::empty_text(view.kind, online, total, &view.search, view.only);
     let adapter = app.global::<LibraryAdapter>();
     adapter.set_total(i32::try_from(total).unwrap_or(i32::MAX));
     adapter.set_empty_title(title.into());
@@ -81,7 +82,7 @@ fn rebuild(app: &AppWindow, view: &mut View) {
         .and_then(|row| view.shown.get(row))
         .map(|entry| entry.id);
     let entries = &view.overview.catalogue.entries;
-    view.shown = match &view.open {
+    let mut shown = match &view.open {
         Some(group) => {
             let mut found = groups::within(entries, group);
             let words = search_words(&view.search);
@@ -95,18 +96,17 @@ fn rebuild(app: &AppWindow, view: &mut View) {
         None => show::filter_and_sort(entries, &view.search, view.sort, view.descending),
     };
     let facts = Facts::of(view);
-    let kept = |entry: &FileEntry| facts.passes(entry);
-    let kept: Vec<FileEntry> = match view.only {
-        Only::All => view.shown.clone(),
-        _ => view.shown.iter().filter(|e| kept(e)).cloned().collect(),
-    };
-    view.shown = kept;
-    let ids = view.shown.iter().map(|entry| entry.id);
+    if view.only != Only::All {
+        shown.retain(|entry| facts.passes(view.only, entry.id));
+    }
+    let ids = shown.iter().map(|entry| entry.id);
     view.places = ids.zip(0..).collect();
-    let facts = Facts::of(view);
-    let rows: Vec<LibraryItem> = view.shown.iter().map(|entry| facts.row(entry)).collect();
-    if let Some(model) = update(adapter.get_items(), rows) {
-        adapter.set_items(model);
+    view.shown = Rc::new(shown);
+    let said_anew = view.rows_of.is_none();
+    view.rows.set(view.shown.clone(), facts, said_anew);
+    let items = adapter.get_items();
+    if items.as_any().downcast_ref::<Rows>().is_none() {
+        adapter.set_items(ModelRc::from(view.rows.clone()));
     }
     // The selection stays with its file when rows move.
     let row = selected.and_then(|id| view.places.get(&id).copied());
@@ -114,89 +114,17 @@ fn rebuild(app: &AppWindow, view: &mut View) {
 }
 
 /// The rows of what is fetched, plays, played or was played lately.
-fn refresh(app: &AppWindow, view: &View) {
-    let items = app.global::<LibraryAdapter>().get_items();
-    let facts = Facts::of(view);
+fn refresh(view: &View) {
     let streams = view.overview.streams.iter().map(|stream| stream.file);
     let seen = view.seen.iter().take(RECENT).map(|(id, _)| *id);
     let marked = view.marked.iter().copied();
-    for file in streams.chain(seen).chain(view.current).chain(marked) {
-        let Some(place) = view.places.get(&file).copied() else {
-            continue;
-        };
-        let row = facts.row(&view.shown[place]);
-        if items.row_data(place).as_ref() != Some(&row) {
-            items.set_row_data(place, row);
-        }
-    }
-}
-
-/// What rows are made of beside the catalogue.
-struct Facts<'a> {
-    view: &'a View,
-    own: HashSet<FileId>,
-    cached: HashMap<FileId, f32>,
-    seen: HashMap<FileId, Seen>,
-}
-
-impl<'a> Facts<'a> {
-    fn of(view: &'a View) -> Self {
-        let shared = view.overview.library.shared.iter();
-        Self {
-            view,
-            own: shared.map(|shared| shared.entry.id).collect(),
-            cached: view.overview.cached.iter().map(held).collect(),
-            seen: view.seen.iter().copied().collect(),
-        }
-    }
-
-    /// Share of a file that is on this machine, 0 to 1.
-    fn held(&self, entry: &FileEntry) -> f32 {
-        match self.own.contains(&entry.id) {
-            true => 1.0,
-            false => match self.view.stream_of(entry.id) {
-                Some(stream) => show::held_share(Some(stream)),
-                // Fetched before, and not played now.
-                None => self.cached.get(&entry.id).copied().unwrap_or(0.0),
-            },
-        }
-    }
-
-    /// Whether it is among what is to be shown.
-    fn passes(&self, entry: &FileEntry) -> bool {
-        match self.view.only {
-            Only::All => true,
-            Only::Unseen => !self.seen.get(&entry.id).is_some_and(|seen| seen.done),
-            Only::Here => self.held(entry) >= 1.0,
-        }
-    }
-
-    fn row(&self, entry: &FileEntry) -> LibraryItem {
-        let seen = self.seen.get(&entry.id);
-        LibraryItem {
-            title: entry.display_title().into(),
-            detail: show::detail(entry).into(),
-            artist: entry.facts.artist.clone().into(),
-            album: entry.facts.album.clone().into(),
-            size: show::size(entry.size).into(),
-            duration: show::clock(entry.facts.duration()).into(),
-            sources: show::sources(entry.sources).into(),
-            poster: poster(entry).into(),
-            number: match (&self.view.open, entry.facts.track_number) {
-                (None, _) | (_, 0) => Default::default(),
-                (Some(_), number) => number.to_string().into(),
-            },
-            playable: entry.sources > 0,
-            current: self.view.current == Some(entry.id),
-            held: self.held(entry),
-            played: seen.map_or(0.0, |seen| seen.share()),
-            done: seen.is_some_and(|seen| seen.done),
-        }
-    }
+    let files = streams.chain(seen).chain(view.current).chain(marked);
+    let rows = files.filter_map(|file| view.places.get(&file).copied());
+    view.rows.refresh(Facts::of(view), rows);
 }
 
 /// How much of a fetched file is here.
-fn held(cached: &CachedFile) -> (FileId, f32) {
+pub(super) fn held(cached: &CachedFile) -> (FileId, f32) {
     let share = cached.bytes as f64 / cached.entry.size.max(1) as f64;
     (cached.entry.id, share as f32)
 }

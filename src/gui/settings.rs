@@ -48,10 +48,14 @@ pub(super) fn introduce(app: &AppWindow, config: &Config) {
 
 /// Everything that is said is said anew.
 fn say_again(app: &AppWindow) {
-    let view = view();
-    let mut view = view.borrow_mut();
-    (view.rows_of, view.shown_at) = (None, None);
-    super::library::show(app, &mut view);
+    let player = {
+        let view = view();
+        let mut view = view.borrow_mut();
+        (view.rows_of, view.shown_at) = (None, None);
+        super::library::show(app, &mut view);
+        view.player.clone()
+    };
+    super::apply::player(app, player);
 }
 
 /// Connects what is chosen there.

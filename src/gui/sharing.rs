@@ -1,5 +1,6 @@
 //! What this machine shares: news of it, and what is changed.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ fn limits(
     let limits = SetLimits {
         upload: rate(upload)?,
         download: rate(download)?,
-        upload_per_day: per_day.parse().map_err(|e: UnitError| e.to_string())?,
+        upload_per_day: Some(per_day.parse().map_err(|e: UnitError| e.to_string())?),
     };
     let quota: Size = quota
         .parse()
@@ -61,18 +62,21 @@ fn connect_limits(app: &AppWindow, core: &Core) {
     let (weak, sources, file) = (app.as_weak(), core.sources.clone(), core.file.clone());
     let adapter = app.global::<SharingAdapter>();
     // What is shown is rounded: only what was typed counts.
-    let shown = std::cell::RefCell::new(adapter.get_quota());
+    let shown = RefCell::new(adapter.get_quota());
+    let shown_daily = RefCell::new(adapter.get_per_day());
     adapter.on_set_limits(move |upload, download, per_day, text| {
         let Some(app) = weak.upgrade() else {
             return;
         };
-        let (set, quota) = match limits(&upload, &download, &per_day, &text) {
+        let (mut set, quota) = match limits(&upload, &download, &per_day, &text) {
             Ok(limits) => limits,
             Err(error) => {
                 let adapter = app.global::<SharingAdapter>();
                 return adapter.set_limits_error(error.into());
             }
         };
+        let typed_daily = shown_daily.replace(per_day.clone()) != per_day;
+        set.upload_per_day = set.upload_per_day.filter(|_| typed_daily);
         sources.swarm.do_send(set);
         let limit = set.download.0;
         sources.streams.do_send(SetDownloadLimit(limit));
@@ -84,8 +88,10 @@ fn connect_limits(app: &AppWindow, core: &Core) {
             let mut changes = vec![
                 ("limits", "upload", show::rate(set.upload).into()),
                 ("limits", "download", show::rate(set.download).into()),
-                ("limits", "upload_per_day", per_day.trim().into()),
             ];
+            if typed_daily {
+                changes.push(("limits", "upload_per_day", per_day.trim().into()));
+            }
             if typed {
                 changes.push(("store", "quota", text.as_str().into()));
             }
@@ -167,7 +173,7 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     let uploaded = show::size(swarm.uploaded_today);
     let uploaded = match swarm.used_up {
         true => tr!(
-            "Uploaded in the last 24 hours: {}, all that may be",
+            "Uploaded in the last 24 hours: {}, the limit is reached",
             uploaded
         ),
         false => tr!("Uploaded in the last 24 hours: {}", uploaded),
@@ -233,11 +239,11 @@ pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
         let kept = keep_folders(library, file).await;
         if let Some(app) = weak.upgrade() {
             let adapter = app.global::<SharingAdapter>();
-            if problem.is_none() {
-                adapter.set_path(SharedString::default());
+            // What went wrong with others that were added just now stays to be read.
+            match problem.or(kept.err()) {
+                Some(problem) => adapter.set_error(problem.into()),
+                None => adapter.set_path(SharedString::default()),
             }
-            let problem = problem.or(kept.err());
-            adapter.set_error(problem.unwrap_or_default().into());
         }
     });
 }
@@ -252,6 +258,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
     let (weak, to) = (app.as_weak(), core.clone());
     adapter.on_add(move |path| {
         if let Some(app) = weak.upgrade() {
+            app.global::<SharingAdapter>().set_error(Default::default());
             add(&app, &to, vec![path.trim().into()]);
         }
     });
@@ -264,7 +271,10 @@ pub fn connect(app: &AppWindow, core: &Core) {
                 return;
             };
             match picked {
-                Picked::Folders(folders) => add(&app, &to, folders),
+                Picked::Folders(folders) => {
+                    app.global::<SharingAdapter>().set_error(Default::default());
+                    add(&app, &to, folders);
+                }
                 Picked::Nothing => {}
                 Picked::NoDialog => {
                     let told = tr!("This desktop has no folder dialog: type the path instead");
@@ -301,6 +311,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Volume;
 
     #[test]
     fn the_pace_tells_what_is_left_of_all_files() {
@@ -323,7 +334,7 @@ mod tests {
         let (set, quota) = limits("4 Mbit/s", "unlimited", "10 GiB", "20 GiB").expect("fine");
         assert_eq!((set.upload.0, set.download.0), (Some(500_000), None));
         assert_eq!(quota, Size::gib(20));
-        assert_eq!(set.upload_per_day.0, Some(10 << 30));
+        assert_eq!(set.upload_per_day, Some(Volume(Some(10 << 30))));
         assert_eq!(show::rate(set.upload), "4 Mbit/s");
         let error = limits("much", "unlimited", "unlimited", "20 GiB").expect_err("no rate");
         assert!(error.contains("Mbit/s"), "{error}");

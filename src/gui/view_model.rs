@@ -157,9 +157,43 @@ pub fn filter_and_sort(
     found
 }
 
+/// Which of all there is are to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Only {
+    /// All.
+    #[default]
+    All,
+    /// Those that were not played to their end.
+    Unseen,
+    /// Those that are on this machine whole.
+    Here,
+}
+
 /// Why the list is empty: a title and a sentence.
-pub fn empty_text(kind: MediaKind, online: bool, total: usize, search: &str) -> (String, String) {
+pub fn empty_text(
+    kind: MediaKind,
+    online: bool,
+    total: usize,
+    search: &str,
+    only: Only,
+) -> (String, String) {
     let film = kind == MediaKind::Video;
+    match (only, film) {
+        _ if total == 0 || !search.is_empty() => {}
+        (Only::All, _) => {}
+        (Only::Unseen, true) => {
+            let text = tr!("All of them were watched to the end.");
+            return (tr!("No films left to watch"), text);
+        }
+        (Only::Unseen, false) => {
+            let text = tr!("All of them were heard to the end.");
+            return (tr!("No songs left to hear"), text);
+        }
+        (Only::Here, _) => {
+            let text = tr!("What you share, and what was fetched whole, is found here.");
+            return (tr!("Nothing is on this machine"), text);
+        }
+    }
     if total > 0 {
         let title = match film {
             true => tr!("No films match “{}”", search),

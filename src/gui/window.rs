@@ -9,10 +9,10 @@ use slint::ComponentHandle;
 use super::Core;
 use super::apply::{self, View};
 use super::ui::{
-    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
+    self, AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
     SortColumn,
 };
-use super::view_model::{Sort, clock};
+use super::view_model::{Only, Sort, clock};
 use crate::config::Config;
 use crate::media::MediaKind;
 use crate::player::{Control, Play};
@@ -126,6 +126,14 @@ fn sort_of(column: SortColumn) -> Sort {
     }
 }
 
+fn only_of(chosen: ui::Only) -> Only {
+    match chosen {
+        ui::Only::All => Only::All,
+        ui::Only::Unseen => Only::Unseen,
+        ui::Only::Here => Only::Here,
+    }
+}
+
 /// What needs no actor.
 fn attach(app: &AppWindow) {
     let player = app.global::<PlayerAdapter>();
@@ -144,7 +152,7 @@ fn attach(app: &AppWindow) {
     adapter.on_filter(move |only| {
         if let Some(app) = weak.upgrade() {
             let view = view();
-            view.borrow_mut().only = only;
+            view.borrow_mut().only = only_of(only);
             let adapter = app.global::<LibraryAdapter>();
             adapter.set_only(only);
             adapter.set_selected(-1);
@@ -168,7 +176,7 @@ fn connect_library(app: &AppWindow, core: &Core) {
     let adapter = app.global::<LibraryAdapter>();
     let (weak, player) = (app.as_weak(), core.player.clone());
     adapter.on_play(move |index| {
-        let list = view().borrow().shown.clone();
+        let list = view().borrow().shown.to_vec();
         let Some(index) = usize::try_from(index).ok().filter(|i| *i < list.len()) else {
             return;
         };

@@ -1,6 +1,7 @@
 //! The library's mailbox. Walking, probing and hashing run on the blocking
 //! pool, one job at a time, so that sharing a disk full of films leaves the
-//! machine usable. Sidecars are made when all else is done.
+//! machine usable. Sidecars are made when nothing is left to hash, one after another;
+//! what is to be hashed meanwhile does not wait for one that is being made.
 //!
 //! Below it: the store (which serves the files) and the announcer (which tells
 //! the tracker).

@@ -147,6 +147,23 @@ pub fn probe(
     }
 }
 
+/// The time of the first picture or sound as the container counts, in seconds; most
+/// begin at 0. `None` where that cannot be found out.
+pub fn probe_start(ffprobe: &Path, file: &Path, cancelled: &AtomicBool) -> Option<f64> {
+    let tool = Tool {
+        program: ffprobe,
+        limit: FACTS_LIMIT,
+        cancelled,
+    };
+    let asked = ["-show_entries", "format=start_time"];
+    let asked = asked
+        .into_iter()
+        .chain(["-print_format", "default=nw=1:nk=1"]);
+    let answer = tool.run(arguments(asked, file), |stdout| all(stdout, MAX_REPORT));
+    let text = answer.ok()?.output.flatten()?;
+    str::from_utf8(&text).ok()?.trim().parse().ok()
+}
+
 /// Finds out which bytes belong to which time. Where that fails, and for what is
 /// not read in time, the bitrate is taken to be constant.
 pub fn probe_timeline(

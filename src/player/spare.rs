@@ -8,7 +8,9 @@
 //! as they would with `-ss`: the list is read with `-copyts`, and what lies between the
 //! key frame and the place has a negative time and is cut off by the filters.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -17,8 +19,9 @@ use super::process::Decoder;
 use super::{audio, video};
 use crate::gateway::{Door, Gateway};
 use crate::media::FileEntry;
+use crate::media::probe::probe_start;
 
-/// Containers whose time begins at 0, as that of lists does.
+/// Containers that ffmpeg goes to a place of as precisely by a list as without one.
 const CONTAINERS: [&str; 6] = ["mp4", "m4v", "mov", "mkv", "webm", "mk3d"];
 
 /// Where ffmpeg reads from.
@@ -50,12 +53,16 @@ impl Input {
     }
 }
 
-/// The list that names a place of a file.
-fn list(url: &str, from: Duration) -> String {
-    format!(
-        "ffconcat version 1.0\nfile '{url}'\ninpoint {}\n",
-        seconds(from)
-    )
+/// The list that names a place of a file. It counts as the container does, whose time
+/// may begin at another `start` than 0, in seconds.
+fn list(url: &str, start: f64, from: Duration) -> String {
+    let place = start + from.as_secs_f64();
+    format!("ffconcat version 1.0\nfile '{url}'\ninpoint {place:.3}\n")
+}
+
+/// Where the container's time begins.
+fn start_of(ffprobe: &Path, source: &Source) -> Option<f64> {
+    probe_start(ffprobe, Path::new(&source.url), &AtomicBool::new(false))
 }
 
 /// What a decoder that waits is told when it is wanted.
@@ -74,8 +81,8 @@ pub struct Spare {
 }
 
 impl Spare {
-    /// Whether a source can have one: films of containers whose time begins at 0, but
-    /// not with subtitles that come out of the same ffmpeg.
+    /// Whether a source can have one: films of usual containers, but not with subtitles
+    /// that come out of the same ffmpeg.
     pub fn can_be_of(entry: &FileEntry, source: &Source) -> bool {
         let name = entry.name.to_lowercase();
         let extension = name.rsplit('.').next().unwrap_or_default();
@@ -85,34 +92,40 @@ impl Spare {
     }
 
     /// Starts decoders that wait, for whatever place of the source.
-    pub fn new(source: &Source, gateway: &Gateway) -> Self {
+    pub fn new(source: &Source, ffprobe: &Path, gateway: &Gateway) -> Self {
         let source = anywhere(source);
         let (turn, turns) = channel::<Turn>();
         let (door, url) = gateway.door();
-        let own = source.clone();
+        let (own, probe) = (source.clone(), ffprobe.to_owned());
         std::thread::spawn(move || {
             let started = video::start(&own, &Input::List(url));
+            let Some(start) = start_of(&probe, &own) else {
+                return;
+            };
             // Nobody wants it any more: it ends with this thread.
             let Ok(Turn { from, shared }) = turns.recv() else {
                 return;
             };
             let source = Source { from, ..own };
             let ready = started.ok();
-            let ready = ready.filter(|started| admit(&started.decoder, door, &source));
+            let ready = ready.filter(|started| admit(&started.decoder, door, start, &source));
             picture(&source, ready, &shared);
         });
         let sound = source.audio.map(|_| {
             let (turn, turns) = channel::<(Turn, rtrb::Producer<f32>)>();
             let (door, url) = gateway.door();
-            let own = source.clone();
+            let (own, probe) = (source.clone(), ffprobe.to_owned());
             std::thread::spawn(move || {
                 let started = audio::start(&own, &Input::List(url));
+                let Some(start) = start_of(&probe, &own) else {
+                    return;
+                };
                 let Ok((Turn { from, shared }, samples)) = turns.recv() else {
                     return;
                 };
                 let source = Source { from, ..own };
                 let ready = started.ok();
-                let ready = ready.filter(|(decoder, _)| admit(decoder, door, &source));
+                let ready = ready.filter(|(decoder, _)| admit(decoder, door, start, &source));
                 sound(&source, ready, samples, &shared);
             });
             turn
@@ -139,10 +152,25 @@ fn anywhere(source: &Source) -> Source {
 }
 
 /// Lets a decoder that waits begin; false if it has ended meanwhile.
-fn admit(decoder: &Decoder, door: Door, source: &Source) -> bool {
+fn admit(decoder: &Decoder, door: Door, start: f64, source: &Source) -> bool {
     let runs = decoder.runs();
     if runs {
-        door.open(list(&source.url, source.from));
+        door.open(list(&source.url, start, source.from));
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_counts_as_the_container_does() {
+        let place = Duration::from_millis(12_500);
+        let url = "http://127.0.0.1:1/stream/x";
+        let text = list(url, 20.0, place);
+        assert!(text.starts_with("ffconcat version 1.0\nfile 'http://"));
+        assert!(text.ends_with("inpoint 32.500\n"), "{text}");
+        assert!(list(url, -0.02, place).ends_with("inpoint 12.480\n"));
+    }
 }

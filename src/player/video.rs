@@ -71,7 +71,7 @@ fn arguments(source: &Source, input: &Input) -> Vec<String> {
     let filter = format!(
         "{}scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
          scale='min({MAX_WIDTH},iw)':'min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease\
-         :force_divisible_by=2:out_range=tv,\
+         :force_divisible_by=2:out_range=tv:out_color_matrix=bt709,\
          {}fps={}:start_time=0",
         if woven { "yadif=deint=interlaced," } else { "" },
         if bright { TO_SDR } else { "" },
@@ -135,6 +135,7 @@ pub(super) fn run(
         let (ffmpeg, shared) = (source.ffmpeg.clone(), shared.clone());
         std::thread::spawn(move || read_beside(&ffmpeg, &url, &shared));
     }
+    let waited = ready.is_some();
     let started = match ready {
         Some(started) => started,
         None => start(source, &Input::of(source))?,
@@ -165,6 +166,10 @@ pub(super) fn run(
     let complaint = decoder.finish();
     // The pacing thread only panics with the program.
     let _ = pacing.join();
+    if waited && !any && !shared.stopped() {
+        // What waited did not do: one that is started now says why.
+        return run(source, None, shared);
+    }
     Ok(Decoded {
         empty: !any,
         complaint,
@@ -212,7 +217,6 @@ fn read_frames(
 /// Shows each frame at its time. The first one at once, for a seek to be seen.
 fn pace(queue: &Receiver<Planes>, back: &SyncSender<Vec<u8>>, shared: &Shared, source: &Source) {
     let rate = frame_rate(source);
-    let rows = source.video.as_ref().map_or(0, |video| video.height);
     let frame_time = Duration::from_secs_f64(1.0 / rate);
     let mut clock = Clock::new(source.from, source.speed, shared.delay, Instant::now());
     let mut number = 0_u64;
@@ -242,7 +246,7 @@ fn pace(queue: &Receiver<Planes>, back: &SyncSender<Vec<u8>>, shared: &Shared, s
         }
         let (width, height) = planes.size();
         let mut frame = shared.screen.frame(width, height);
-        planes.write_rgb(rows, frame.bytes_mut());
+        planes.write_rgb(frame.bytes_mut());
         // The reader may have enough, or have ended.
         let _ = back.try_send(planes.into_memory());
         let due = source.from + Duration::from_secs_f64(number as f64 / rate);

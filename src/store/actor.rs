@@ -393,9 +393,16 @@ impl Handler<Forget> for Store {
         if self.ledger.is_read(file) || self.ledger.is_kept(file) {
             return false;
         }
+        self.ledger.pin(file, false);
         self.ledger.remove(file, &chunks);
         let erasures = self.evict(vec![(file, chunks)]);
-        actix_rt::task::spawn_blocking(move || erase(erasures));
+        let directory = disk::directory(&self.root, file);
+        actix_rt::task::spawn_blocking(move || {
+            erase(erasures);
+            if let Err(error) = disk::pin(&directory, false) {
+                tracing::warn!(%error, "it would be pinned if it came again");
+            }
+        });
         true
     }
 }

@@ -102,12 +102,15 @@ fn inspect(directory: &Path) -> io::Result<Found> {
 /// Notes beside a content that it stays when room is short, or no longer; blocks.
 ///
 /// # Errors
-/// As the system says; there is nothing to note it beside, too.
+/// As the system says; also if there is nothing to note it beside.
 pub fn pin(directory: &Path, pinned: bool) -> io::Result<()> {
     let path = directory.join(PINNED);
     match pinned {
         true => std::fs::write(path, ""),
-        false => std::fs::remove_file(path),
+        false => match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
     }
 }
 

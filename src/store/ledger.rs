@@ -38,10 +38,6 @@ impl Account {
         chunks.iter().map(len).sum()
     }
 
-    fn may_go(&self) -> bool {
-        !self.kept && !self.pinned
-    }
-
     /// Distance of a chunk to the nearest playhead.
     fn distance(&self, chunk: ChunkIndex) -> u32 {
         let from = |playhead: &ChunkIndex| match chunk.0.checked_sub(playhead.0) {
@@ -268,20 +264,34 @@ impl Ledger {
             .for_each(|chunk| self.add(file, ChunkIndex(chunk)));
     }
 
-    /// A batch of chunks to evict in favour of one at distance `incoming`.
+    /// Whether more is pinned than may be: three quarters of the quota, for something
+    /// else to be played at all.
+    fn too_much_is_pinned(&self) -> bool {
+        let pinned = self.accounts.values().filter(|account| account.pinned);
+        let bytes = pinned.map(|a| a.have.len() * u64::from(a.geometry.chunk_size().bytes()));
+        bytes.sum::<u64>() > self.quota / 4 * 3
+    }
+
+    /// A batch of chunks to evict in favour of one at distance `incoming`. What is pinned
+    /// goes last, and only where it is too much, or for a chunk of the same file.
     fn next_victim(
         &self,
         for_file: Option<FileId>,
         incoming: u32,
     ) -> Option<(FileId, RoaringBitmap)> {
+        let too_much = self.too_much_is_pinned();
+        let may_go = |id: &FileId, account: &Account| {
+            let own = Some(*id) == for_file;
+            !account.kept && (!account.pinned || too_much || own)
+        };
         let unread = self
             .accounts
             .iter()
             .filter(|(id, account)| {
                 let unread = account.playheads.is_empty() && !account.have.is_empty();
-                unread && account.may_go() && Some(**id) != for_file
+                unread && may_go(id, account) && Some(**id) != for_file
             })
-            .min_by_key(|(_, account)| account.last_used);
+            .min_by_key(|(_, account)| (account.pinned, account.last_used));
         if let Some((id, account)) = unread {
             let from_the_end = account.have.iter().rev().take(BATCH).collect();
             return Some((*id, from_the_end));
@@ -289,7 +299,7 @@ impl Ledger {
         let (id, (distance, farthest)) = self
             .accounts
             .iter()
-            .filter(|(_, account)| account.may_go())
+            .filter(|(id, account)| may_go(id, account))
             .filter_map(|(id, account)| Some((*id, account.farthest()?)))
             .max_by_key(|(_, (distance, _))| *distance)?;
         (distance > incoming).then(|| (id, RoaringBitmap::from_iter([farthest.0])))
@@ -364,6 +374,27 @@ mod tests {
         ledger.pin(file(1), false);
         ledger.set_quota(0);
         assert_eq!(ledger.bytes(file(1)), 0);
+    }
+
+    #[test]
+    fn what_is_pinned_does_not_keep_anything_else_from_being_played() {
+        let mut ledger = Ledger::new(20 * CHUNK);
+        ledger.open(file(1), geometry(), (0..10).collect(), at(1));
+        ledger.open(file(2), geometry(), (0..10).collect(), at(2));
+        assert!(ledger.pin(file(1), true) && ledger.pin(file(2), true));
+        ledger.open(file(3), geometry(), RoaringBitmap::new(), at(3));
+        for chunk in 0..8 {
+            ledger.set_playheads(file(3), vec![ChunkIndex(chunk)]);
+            store(&mut ledger, file(3), chunk).expect("the playhead always finds room");
+        }
+        // A pinned film that is larger than all can be watched itself, too.
+        let mut ledger = Ledger::new(10 * CHUNK);
+        ledger.open(file(1), geometry(), (0..10).collect(), at(1));
+        assert!(ledger.pin(file(1), true));
+        for chunk in 10..40 {
+            ledger.set_playheads(file(1), vec![ChunkIndex(chunk)]);
+            store(&mut ledger, file(1), chunk).expect("the playhead always finds room");
+        }
     }
 
     #[test]

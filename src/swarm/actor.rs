@@ -273,6 +273,7 @@ impl Actor for Swarm {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.store.do_send(WatchStore(ctx.address().recipient()));
+        self.count_upload();
         every(ctx, TICK, Self::tick);
         every(ctx, REPORT_INTERVAL, |actor, ctx| {
             actor.count_upload();

@@ -1,7 +1,7 @@
 //! How much may be uploaded in any 24 hours, and how much was.
 //!
 //! It is counted by the hour, so that what was uploaded comes free again an hour at a
-//! time. The count outlives the program in a small file.
+//! time, when all of that hour is a day old. The count outlives the program in a small file.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// Hours that count.
+/// Hours that count before the one that runs.
 const DAY: u64 = 24;
 
 /// Bytes uploaded, by the hour.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Hour since 1970 and bytes, the oldest first; at most [`DAY`] of them.
+    /// Hour since 1970 and bytes, the oldest first; at most [`DAY`] and the one that runs.
     hours: VecDeque<(u64, u64)>,
     /// Bytes that had been uploaded altogether when it was last counted.
     #[serde(skip)]
@@ -54,7 +54,7 @@ impl Allowance {
         self.counted = uploaded;
         let now = hour(now);
         // A clock that was put back does not make the past count longer.
-        let counts = |hour: u64| hour <= now && hour + DAY > now;
+        let counts = |hour: u64| hour <= now && hour + DAY >= now;
         self.hours.retain(|(hour, _)| counts(*hour));
         if fresh == 0 {
             return false;
@@ -88,9 +88,9 @@ mod tests {
         assert!(!allowance.count(at(101), 700));
         assert!(allowance.count(at(110), 1000));
         assert_eq!(allowance.spent(), 1000);
-        allowance.count(at(123), 1000);
-        assert_eq!(allowance.spent(), 1000);
         allowance.count(at(124), 1000);
+        assert_eq!(allowance.spent(), 1000);
+        allowance.count(at(125), 1000);
         assert_eq!(allowance.spent(), 300);
         allowance.count(at(300), 1000);
         assert_eq!(allowance.spent(), 0);

@@ -66,15 +66,15 @@ impl Slots {
         changes
     }
 
-    /// A peer wants to be served. Peers begin unchoked, so only the lack of a
-    /// slot is news.
+    /// A peer wants to be served. It hears what holds now: it may have been choked when
+    /// it wanted something before.
     pub fn enter(&mut self, peer: PeerId) -> Option<Change> {
         if self.served.contains(&peer) || self.waiting.contains(&peer) {
             return None;
         }
         if self.served.len() < self.limit {
             self.served.push_back(peer);
-            return None;
+            return Some(Change::Unchoke(peer));
         }
         self.waiting.push_back(peer);
         Some(Change::Choke(peer))
@@ -129,7 +129,7 @@ mod tests {
         let start = Instant::now();
         let mut slots = Slots::new(1, start);
         let [a, b] = [PeerId([1; 16]), PeerId([2; 16])];
-        assert_eq!(slots.enter(a), None);
+        assert_eq!(slots.enter(a), Some(Change::Unchoke(a)));
         assert_eq!(slots.enter(b), Some(Change::Choke(b)));
         assert_eq!(slots.enter(b), None);
         assert!(slots.tick(start).is_empty());
@@ -154,5 +154,8 @@ mod tests {
         assert_eq!(slots.leave(b), None);
         let served = slots.set_limit(start, 2);
         assert_eq!(served, [Change::Unchoke(a), Change::Unchoke(c)]);
+        // One that left while it was choked is not choked for ever.
+        assert_eq!(slots.leave(a), None);
+        assert_eq!(slots.enter(b), Some(Change::Unchoke(b)));
     }
 }

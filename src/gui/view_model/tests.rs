@@ -168,10 +168,19 @@ fn figures_read_well() {
 
 #[test]
 fn an_empty_list_says_why() {
-    let text = |online, total, search| empty_text(MediaKind::Audio, online, total, search).0;
+    let text =
+        |online, total, search| empty_text(MediaKind::Audio, online, total, search, Only::All).0;
     assert_eq!(text(true, 0, ""), "No songs yet");
     assert_eq!(text(false, 0, ""), "The tracker cannot be reached");
     assert_eq!(text(true, 3, "xyz"), "No songs match “xyz”");
+    let only = |only| empty_text(MediaKind::Audio, true, 5, "", only).0;
+    assert_eq!(only(Only::Unseen), "No songs left to hear");
+    assert_eq!(only(Only::Here), "Nothing is on this machine");
+    // What is searched comes first, and so does that there is nothing at all.
+    let searched = empty_text(MediaKind::Audio, true, 5, "x", Only::Here).0;
+    assert_eq!(searched, text(true, 5, "x"));
+    let nothing = empty_text(MediaKind::Audio, true, 0, "", Only::Here).0;
+    assert_eq!(nothing, text(true, 0, ""));
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Player {
         }
         let entry = self.state.entry();
         if entry.is_some_and(|entry| Spare::can_be_of(entry, source)) {
-            self.waiting.spare = Some(Spare::new(source, &self.gateway));
+            self.waiting.spare = Some(Spare::new(source, &self.config.ffprobe, &self.gateway));
         }
     }
 }

@@ -10,6 +10,7 @@ impl Handler<Pin> for Store {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
     fn handle(&mut self, Pin { file, pinned }: Pin, _: &mut Context<Self>) -> Self::Result {
+        let before = self.ledger.is_pinned(file);
         if !self.ledger.pin(file, pinned) {
             return Box::pin(actix::fut::ready(Err(StoreError::NotHeld)));
         }
@@ -18,7 +19,7 @@ impl Handler<Pin> for Store {
         Box::pin(noted.into_actor(self).map(move |noted, actor, _| {
             noted.inspect_err(|_| {
                 // It would be forgotten with the program.
-                actor.ledger.pin(file, !pinned);
+                actor.ledger.pin(file, before);
             })
         }))
     }

@@ -6,6 +6,7 @@ use actix::prelude::*;
 
 use super::Swarm;
 use crate::announcer::SendReport;
+use crate::config::Volume;
 use crate::ids::FileId;
 use crate::swarm::connection::TellPosition;
 use crate::swarm::uploader::SetUploadLimit;
@@ -46,7 +47,11 @@ impl Swarm {
         self.announcer.do_send(SendReport(Report {
             upload_rate: state.upload_rate,
             download_rate: state.download_rate,
-            uplink: self.uplink.carries.unwrap_or(0),
+            uplink: match self.settings.daily.is_used_up() {
+                // Nothing can be planned on it.
+                true => 1,
+                false => self.uplink.carries.unwrap_or(0),
+            },
             files: self.reports.iter().cloned().collect(),
             rtts: rtts.collect(),
         }));
@@ -58,7 +63,8 @@ impl Swarm {
         let Some(join) = self.joined.get(&file) else {
             return;
         };
-        place.uplink = match self.reserved.contains(&file) {
+        let gives_nothing = self.settings.daily.is_used_up();
+        place.uplink = match gives_nothing || self.reserved.contains(&file) {
             true => 0,
             false => self.uplink.share.unwrap_or(UNKNOWN_UPLINK),
         };
@@ -80,7 +86,9 @@ impl Handler<SetLimits> for Swarm {
     fn handle(&mut self, set: SetLimits, _: &mut Context<Self>) {
         self.settings.limits.set(set.upload, set.download);
         self.uploader.do_send(SetUploadLimit(set.upload.0));
-        self.settings.daily.limit = set.upload_per_day.0;
+        if let Some(Volume(limit)) = set.upload_per_day {
+            self.settings.daily.limit = limit;
+        }
         self.serve_all_or_nobody();
     }
 }
