@@ -93,9 +93,10 @@ async fn end(player: Addr<Player>, nodes: Vec<Node>) {
     }
 }
 
-/// Decoders that read from this node.
-fn decoders(node: &Node) -> usize {
-    let gateway = node.gateway.as_ref().expect("gateway").address.to_string();
+/// Processes that read from a place of this node.
+fn readers(node: &Node, place: &str) -> usize {
+    let gateway = node.gateway.as_ref().expect("gateway").address;
+    let gateway = format!("{gateway}/{place}");
     let reads = |process: &procfs::process::Process| {
         let words = process.cmdline().unwrap_or_default();
         words.iter().any(|word| word.contains(&gateway))
@@ -104,18 +105,18 @@ fn decoders(node: &Node) -> usize {
     processes.filter(reads).count()
 }
 
-/// A film of ten seconds, each brighter than the one before by as much; its container
-/// begins to count at 20 s.
+/// A film of half a minute in ten steps, each brighter than the one before by as much;
+/// its container begins to count at 20 s.
 fn steps(path: &Path) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
-    let picture = "color=black:s=64x48:r=10:d=10,geq=lum='16+20*floor(T)':cb=128:cr=128";
+    let picture = "color=black:s=64x48:r=10:d=30,geq=lum='16+20*floor(T/3)':cb=128:cr=128";
     let made = std::process::Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", picture])
         .args([
             "-f",
             "lavfi",
             "-i",
-            "sine=d=10",
+            "sine=d=30",
             "-c:v",
             "libx264",
             "-g",
@@ -139,31 +140,31 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
         let (player, notes) = player(&viewer, |_| {});
         let list = entries(&viewer).await;
         player.do_send(Play { list, index: 0 });
-        eventually("a pair that waits beside the pair that plays", || async {
-            (decoders(&viewer) == 4).then_some(())
+        eventually("a pair that waits", || async {
+            (readers(&viewer, "door") == 2).then_some(())
         })
         .await;
         // Paused, what is shown is what was jumped to. The second jump comes before
         // another pair waits.
         player.do_send(Control::Toggle);
-        for second in [7, 3] {
+        for step in [7, 3] {
             eventually("a pause", || async {
                 state(&player).await.paused.then_some(())
             })
             .await;
             notes.1.lock().expect("not poisoned").clear();
-            let to = std::time::Duration::from_millis(second * 1000 + 500);
+            let to = std::time::Duration::from_millis(step * 3000 + 1500);
             player.do_send(Control::SeekTo(to));
             let shown = eventually("a picture", || async {
                 notes.1.lock().expect("not poisoned").last().copied()
             })
             .await;
-            let bright = (second as f64 * 20.0 * 255.0 / 219.0).round() as u8;
+            let bright = (step as f64 * 20.0 * 255.0 / 219.0).round() as u8;
             assert!(shown.abs_diff(bright) <= 6, "{shown} for {bright}");
         }
         swarmplay::lifecycle::close(&player, common::PATIENCE).await;
         eventually("an end of all decoders", || async {
-            (decoders(&viewer) == 0).then_some(())
+            (readers(&viewer, "") == 0).then_some(())
         })
         .await;
         viewer.stop().await;
@@ -192,11 +193,9 @@ fn one_file_follows_another_and_the_last_one_ends() {
         .await;
         assert_eq!(state.entry.map(|entry| entry.id), Some(last));
         assert_eq!(state.position, state.duration);
-        let played = notes
-            .phases()
-            .iter()
-            .filter(|p| **p == Phase::Playing)
-            .count();
+        // A busy machine may make it wait in between.
+        let begun = |pair: &&[Phase]| **pair == [Phase::Loading, Phase::Playing];
+        let played = notes.phases().windows(2).filter(begun).count();
         assert_eq!(played, 2, "{:?}", notes.phases());
         end(player, vec![viewer, server]).await;
     });
