@@ -193,10 +193,11 @@ fn one_file_follows_another_and_the_last_one_ends() {
         .await;
         assert_eq!(state.entry.map(|entry| entry.id), Some(last));
         assert_eq!(state.position, state.duration);
-        // A busy machine may make it wait in between.
-        let begun = |pair: &&[Phase]| **pair == [Phase::Loading, Phase::Playing];
-        let played = notes.phases().windows(2).filter(begun).count();
-        assert_eq!(played, 2, "{:?}", notes.phases());
+        // A busy machine may make it wait in between, but each is loaded once and plays.
+        let phases = notes.phases();
+        let files = phases.split(|phase| *phase == Phase::Loading).skip(1);
+        let played: Vec<bool> = files.map(|of| of.contains(&Phase::Playing)).collect();
+        assert_eq!(played, [true, true], "{phases:?}");
         end(player, vec![viewer, server]).await;
     });
 }

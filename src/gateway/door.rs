@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::{HttpResponse, web};
-use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::oneshot;
 
 /// All doors that nobody has knocked at, by number.
 #[derive(Debug, Clone, Default)]
 pub struct Doors(Arc<Mutex<HashMap<u64, oneshot::Receiver<String>>>>);
 
-/// A door that is closed. When it is dropped whoever waits behind it is sent away.
+/// A door that is closed. When it is dropped whoever waits before it is sent away.
 #[derive(Debug)]
 pub struct Door {
     number: u64,
-    answer: oneshot::Sender<String>,
+    /// Taken when it is opened.
+    answer: Option<oneshot::Sender<String>>,
+    doors: Doors,
 }
 
 impl Door {
@@ -25,21 +27,32 @@ impl Door {
     }
 
     /// Whoever knocks, or waits already, is answered.
-    pub fn open(self, answer: String) {
-        // Nobody may ever come, which is their affair.
-        let _ = self.answer.send(answer);
+    pub fn open(mut self, answer: String) {
+        // Whoever waited may have gone, which is their affair.
+        let _ = self.answer.take().map(|waiting| waiting.send(answer));
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if self.answer.take().is_some() {
+            self.doors.knock(self.number);
+        }
     }
 }
 
 impl Doors {
-    /// A new door. Those that were dropped or opened without a visitor are forgotten.
+    /// A new door. It is known until somebody knocks, or it is dropped closed.
     pub fn build(&self) -> Door {
         let (answer, answered) = oneshot::channel();
         let number = rand::random();
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doors.retain(|_, door| matches!(door.try_recv(), Err(TryRecvError::Empty)));
         doors.insert(number, answered);
-        Door { number, answer }
+        Door {
+            number,
+            answer: Some(answer),
+            doors: self.clone(),
+        }
     }
 
     fn knock(&self, number: u64) -> Option<oneshot::Receiver<String>> {
@@ -87,6 +100,12 @@ mod tests {
         let (answer, ()) = futures_util::join!(visit(&doors, number), async { drop(second) });
         assert_eq!(answer.0, 404);
         assert_eq!(visit(&doors, 5).await.0, 404, "no such door");
+        // One that was opened waits for its visitor, whatever else is built.
+        let third = doors.build();
+        let number = third.number();
+        third.open("late".into());
+        drop(doors.build());
+        assert_eq!(visit(&doors, number).await, (200, b"late".to_vec()));
     }
 
     #[test]

@@ -112,10 +112,17 @@ pub(super) async fn pick_folders(title: String) -> Picked {
 }
 
 /// Whether the desktop offers dialogs, over its portal or by a program.
+#[cfg(target_os = "linux")]
 async fn has_dialogs() -> bool {
     let programs = std::env::var_os("PATH").unwrap_or_default();
     let mut programs = std::env::split_paths(&programs);
     programs.any(|folder| folder.join("zenity").is_file()) || portal().await.unwrap_or(false)
+}
+
+/// Other systems have dialogs of their own.
+#[cfg(not(target_os = "linux"))]
+async fn has_dialogs() -> bool {
+    true
 }
 
 /// Whether a portal runs, or would be started.

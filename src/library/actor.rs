@@ -224,6 +224,9 @@ impl Library {
 
     /// Says that files are gone, if no other path has the same.
     fn unpublish(&self, mut gone: Vec<FileId>) {
+        if gone.is_empty() {
+            return;
+        }
         let shared: HashSet<FileId> = self.shared.values().map(|(_, entry)| entry.id).collect();
         gone.retain(|file| {
             let kept = self.downloaded.contains_key(file) || self.extras.holds(*file);

@@ -66,6 +66,7 @@ pub(super) fn decode(
     shared: &Shared,
     first: impl FnOnce(),
 ) -> Result<Decoded, SpawnError> {
+    let waited = ready.is_some();
     let (decoder, mut pipe) = match ready {
         Some(started) => started,
         None => start(source, &Input::of(source))?,
@@ -94,7 +95,11 @@ pub(super) fn decode(
         }
     }
     let complaint = decoder.finish();
-    Ok(Decoded { samples, complaint })
+    match first {
+        // What waited did not do: one that is started now says why.
+        Some(first) if waited && !shared.stopped() => decode(source, None, ring, shared, first),
+        _ => Ok(Decoded { samples, complaint }),
+    }
 }
 
 /// Puts samples into the ring, waiting while it is full.

@@ -9,9 +9,9 @@
 //! key frame and the place has a negative time and is cut off by the filters.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::pipeline::{Shared, Source, Words, picture, seconds, sound};
@@ -94,12 +94,14 @@ impl Spare {
     /// Starts decoders that wait, for whatever place of the source.
     pub fn new(source: &Source, ffprobe: &Path, gateway: &Gateway) -> Self {
         let source = anywhere(source);
+        // Found out by whichever of the two comes to it first.
+        let begins = Arc::new(OnceLock::new());
         let (turn, turns) = channel::<Turn>();
         let (door, url) = gateway.door();
-        let (own, probe) = (source.clone(), ffprobe.to_owned());
+        let (own, probe, known) = (source.clone(), ffprobe.to_owned(), begins.clone());
         std::thread::spawn(move || {
             let started = video::start(&own, &Input::List(url));
-            let Some(start) = start_of(&probe, &own) else {
+            let Some(start) = *known.get_or_init(|| start_of(&probe, &own)) else {
                 return;
             };
             // Nobody wants it any more: it ends with this thread.
@@ -117,7 +119,7 @@ impl Spare {
             let (own, probe) = (source.clone(), ffprobe.to_owned());
             std::thread::spawn(move || {
                 let started = audio::start(&own, &Input::List(url));
-                let Some(start) = start_of(&probe, &own) else {
+                let Some(start) = *begins.get_or_init(|| start_of(&probe, &own)) else {
                     return;
                 };
                 let Ok((Turn { from, shared }, samples)) = turns.recv() else {

@@ -11,14 +11,14 @@ use crate::swarm::allowance::Allowance;
 pub(super) const NOTE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How much may be uploaded in 24 hours, what was, and where that is noted.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Daily {
     /// Bytes in 24 hours; `None` for any number.
     pub limit: Option<u64>,
     /// What was uploaded.
     pub allowance: Allowance,
-    /// Where it is noted; nowhere if `None`.
-    pub note: Option<PathBuf>,
+    /// Where it is noted.
+    pub note: PathBuf,
     /// Whether more was uploaded since.
     pub fresh: bool,
 }
@@ -29,7 +29,7 @@ impl Daily {
         Self {
             limit,
             allowance: Allowance::load(&note),
-            note: Some(note),
+            note,
             fresh: false,
         }
     }
@@ -55,11 +55,10 @@ impl Swarm {
     /// before the program ends.
     pub(super) fn note_upload(&mut self) {
         let daily = &mut self.settings.daily;
-        let Some(note) = daily.note.clone().filter(|_| daily.fresh) else {
+        if !std::mem::take(&mut daily.fresh) {
             return;
-        };
-        daily.fresh = false;
-        let allowance = daily.allowance.clone();
+        }
+        let (allowance, note) = (daily.allowance.clone(), daily.note.clone());
         actix_rt::task::spawn_blocking(move || {
             if let Err(error) = allowance.save(&note) {
                 tracing::warn!(%error, "what was uploaded today cannot be noted");
