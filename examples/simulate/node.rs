@@ -88,7 +88,7 @@ impl Node {
                     bytes,
                     deadline: now + deadline,
                 };
-                let busy = self.uploads.ask(from, upload).err();
+                let busy = self.uploads.ask(now, from, upload).err();
                 return busy.map(|wait| Say::Busy(chunk, wait));
             }
             Say::Recall(chunk) => {
@@ -149,7 +149,7 @@ impl Node {
     pub fn place(&mut self, now: Instant) -> Place {
         let uplink = match self.reserved {
             true => 0,
-            false => self.uploads.share().unwrap_or(UNKNOWN_UPLINK),
+            false => self.uploads.share(now).unwrap_or(UNKNOWN_UPLINK),
         };
         let Some(core) = &mut self.core else {
             return Place::default();

@@ -128,7 +128,6 @@ struct Handed {
 pub struct Uploads {
     tuning: UploadTuning,
     waiting: Vec<(PeerId, Upload)>,
-    waiting_bytes: u64,
     handed: Vec<Handed>,
     copies: HashMap<(FileId, ChunkIndex), u16>,
     counted: VecDeque<(FileId, ChunkIndex)>,
@@ -137,7 +136,7 @@ pub struct Uploads {
     capacity: f64,
     sample_start: Instant,
     sample_bytes: u64,
-    /// Whether something waited all through the sample.
+    /// Whether something that could be sent waited all through the sample.
     sample_full: bool,
 }
 
@@ -152,7 +151,6 @@ impl Uploads {
         Self {
             tuning,
             waiting: Vec::new(),
-            waiting_bytes: 0,
             handed: Vec::new(),
             copies: HashMap::new(),
             counted: VecDeque::new(),
@@ -168,16 +166,18 @@ impl Uploads {
     ///
     /// # Errors
     /// The time after which asking again makes sense, if the queue is too long.
-    pub fn ask(&mut self, peer: PeerId, upload: Upload) -> Result<(), Duration> {
+    pub fn ask(&mut self, now: Instant, peer: PeerId, upload: Upload) -> Result<(), Duration> {
         let own = self.waiting.iter().filter(|(id, _)| *id == peer).count();
-        let wait = self.wait_for(self.waiting_bytes + u64::from(upload.bytes));
+        let before = self.live_bytes(now);
+        // Until now there was nothing that the line could have sent.
+        self.sample_full &= before > 0;
+        let wait = self.wait_for(before + u64::from(upload.bytes));
         let crowded = own > 0 && wait > self.tuning.longest_wait;
         let flooded = !self.waiting.is_empty() && wait > self.tuning.longest_wait * 2;
         if own >= MAX_PER_PEER || crowded || flooded {
             return Err((wait / 2).clamp(MIN_BUSY, self.tuning.longest_wait));
         }
         self.waiting.push((peer, upload));
-        self.waiting_bytes += u64::from(upload.bytes);
         Ok(())
     }
 
@@ -193,9 +193,7 @@ impl Uploads {
     pub fn cancel(&mut self, peer: PeerId, file: FileId, chunk: ChunkIndex) -> Option<Upload> {
         let wanted = |(id, up): &(PeerId, Upload)| (*id, up.file, up.chunk) == (peer, file, chunk);
         let index = self.waiting.iter().position(wanted)?;
-        let (_, upload) = self.waiting.swap_remove(index);
-        self.waiting_bytes -= u64::from(upload.bytes);
-        Some(upload)
+        Some(self.waiting.swap_remove(index).1)
     }
 
     /// A peer is gone, or is no longer served. Returns what it waited for.
@@ -219,8 +217,6 @@ impl Uploads {
 
     fn retain(&mut self, keep: impl Fn(&PeerId, &Upload) -> bool) {
         self.waiting.retain(|(id, upload)| keep(id, upload));
-        let bytes = self.waiting.iter().map(|(_, up)| u64::from(up.bytes));
-        self.waiting_bytes = bytes.sum();
     }
 
     /// The request to serve now, if the line has room for it.
@@ -243,14 +239,11 @@ impl Uploads {
             let busy = self.handed.iter().filter(|h| h.peer == *peer).count();
             (upload.deadline + later, busy)
         };
-        // Who has not taken what it was handed gets no more until it has.
-        let stuck = self.handed.iter().filter(|h| self.is_stuck(now, h));
-        let stuck: Vec<PeerId> = stuck.map(|handed| handed.peer).collect();
+        let stuck = self.stuck(now);
         let waiting = self.waiting.iter().enumerate();
         let ranked = waiting.filter(|(_, (peer, _))| !stuck.contains(peer));
         let (index, _) = ranked.min_by_key(|(_, waiting)| rank(waiting))?;
         let (peer, upload) = self.waiting.swap_remove(index);
-        self.waiting_bytes -= u64::from(upload.bytes);
         self.handed.push(Handed {
             peer,
             bytes: upload.bytes.into(),
@@ -266,6 +259,26 @@ impl Uploads {
             .iter()
             .filter(|handed| !self.is_stuck(now, handed));
         fresh.map(|handed| handed.bytes).sum::<u64>() < self.room()
+    }
+
+    /// Who has not taken what it was handed: it gets no more until it has, and what it
+    /// waits for keeps nobody waiting.
+    fn stuck(&self, now: Instant) -> Vec<PeerId> {
+        let stuck = self.handed.iter().filter(|h| self.is_stuck(now, h));
+        stuck.map(|handed| handed.peer).collect()
+    }
+
+    /// What waits and could be sent.
+    fn live(&self, now: Instant) -> impl Iterator<Item = &Upload> {
+        let stuck = self.stuck(now);
+        let waiting = self.waiting.iter();
+        let live = waiting.filter(move |(peer, _)| !stuck.contains(peer));
+        live.map(|(_, upload)| upload)
+    }
+
+    /// Bytes of it.
+    fn live_bytes(&self, now: Instant) -> u64 {
+        self.live(now).map(|upload| u64::from(upload.bytes)).sum()
     }
 
     fn is_stuck(&self, now: Instant, handed: &Handed) -> bool {
@@ -321,11 +334,11 @@ impl Uploads {
         self.measure(now);
     }
 
-    /// Samples count only if something waited from their beginning to their end:
-    /// then the line was the limit, and not what peers asked for.
+    /// Samples count only if something that could be sent waited from their beginning to
+    /// their end: then the line was the limit, and not what peers asked for or took.
     fn measure(&mut self, now: Instant) {
         let length = now.saturating_duration_since(self.sample_start);
-        let waits = !self.waiting.is_empty();
+        let waits = self.live(now).next().is_some();
         self.sample_full &= waits;
         if length < SAMPLE {
             return;
@@ -357,20 +370,20 @@ impl Uploads {
     /// What decides our share of the new chunks: the uplink in bytes a second, and up
     /// to [`IDLE_SHARE`] times that while it has little to send, so that who has just
     /// come soon holds something that others want.
-    pub fn share(&self) -> Option<u64> {
+    pub fn share(&self, now: Instant) -> Option<u64> {
         let uplink = self.uplink()?;
-        let waits = self.wait_for(self.waiting_bytes);
+        let waits = self.wait_for(self.live_bytes(now));
         let idle = 1.0 - waits.min(BUSY).div_duration_f64(BUSY);
         Some((uplink as f64 * (1.0 + (IDLE_SHARE - 1) as f64 * idle)) as u64)
     }
 
     /// Time until what waits now will have been sent.
     pub fn backlog(&self, now: Instant) -> Backlog {
-        let pressing = |(_, up): &&(PeerId, Upload)| up.deadline < now + self.tuning.pressing;
-        let pressing = self.waiting.iter().filter(pressing);
-        let pressing = pressing.map(|(_, up)| u64::from(up.bytes)).sum();
+        let pressing = |up: &&Upload| up.deadline < now + self.tuning.pressing;
+        let pressing = self.live(now).filter(pressing);
+        let pressing = pressing.map(|up| u64::from(up.bytes)).sum();
         Backlog {
-            all: self.wait_for(self.waiting_bytes),
+            all: self.wait_for(self.live_bytes(now)),
             pressing: self.wait_for(pressing),
             uplink: self.uplink().unwrap_or(0),
         }

@@ -156,7 +156,7 @@ impl Handler<UploadEvent> for Uploader {
                 self.connections.insert(peer, connection);
             }
             UploadEvent::Asked(peer, upload) => {
-                if let Err(wait) = self.uploads.ask(peer, upload) {
+                if let Err(wait) = self.uploads.ask(Instant::now(), peer, upload) {
                     let reason = RejectReason::Busy(wait);
                     self.tell(peer, UploadTurn::Refuse(upload, reason));
                 }
@@ -204,7 +204,7 @@ impl Handler<Uplink> for Uploader {
     fn handle(&mut self, _: Uplink, _: &mut Context<Self>) -> Self::Result {
         UplinkState {
             carries: self.uploads.uplink(),
-            share: self.uploads.share(),
+            share: self.uploads.share(Instant::now()),
         }
     }
 }

@@ -35,7 +35,7 @@ fn the_pressing_by_deadline_the_rest_by_copies() {
     let mut uploads = Uploads::new(now, None, UploadTuning::default());
     let ask = |uploads: &mut Uploads, peer, chunk, seconds| {
         uploads
-            .ask(id(peer), upload(now, chunk, seconds))
+            .ask(now, id(peer), upload(now, chunk, seconds))
             .expect("room");
     };
     ask(&mut uploads, 1, 10, 20);
@@ -52,11 +52,13 @@ fn what_is_pressing_yields_once_others_can_pass_it_on() {
     let now = Instant::now();
     let mut uploads = Uploads::new(now, None, UploadTuning::default());
     for peer in 0..PLENTY as u8 {
-        uploads.ask(id(peer), upload(now, 10, 0)).expect("room");
+        uploads
+            .ask(now, id(peer), upload(now, 10, 0))
+            .expect("room");
         assert_eq!(order(&mut uploads, now), [10]);
     }
-    uploads.ask(id(100), upload(now, 10, 0)).expect("room");
-    uploads.ask(id(101), upload(now, 11, 3)).expect("room");
+    uploads.ask(now, id(100), upload(now, 10, 0)).expect("room");
+    uploads.ask(now, id(101), upload(now, 11, 3)).expect("room");
     assert_eq!(order(&mut uploads, now), [11, 10]);
 }
 
@@ -69,10 +71,10 @@ fn of_more_than_can_be_sent_in_time_only_what_is_late_is_privileged() {
         uploads.handed.clear();
         for chunk in 100..100 + pressing {
             uploads.count(FILE, ChunkIndex(chunk));
-            let asked = uploads.ask(id(1), upload(now + SECOND / 4, chunk, 0));
+            let asked = uploads.ask(now, id(1), upload(now + SECOND / 4, chunk, 0));
             asked.expect("room");
         }
-        let asked = uploads.ask(id(1), upload(now + SECOND / 2, 1, 0));
+        let asked = uploads.ask(now, id(1), upload(now + SECOND / 2, 1, 0));
         asked.expect("room");
         uploads.next(now).expect("waits").1.chunk.0
     };
@@ -89,18 +91,18 @@ fn the_share_of_new_chunks_follows_how_idle_the_uplink_is() {
     let (mut uploads, now) = saturated(10);
     uploads.forget(id(1));
     let uplink = uploads.uplink().expect("measured");
-    assert_eq!(uploads.share(), Some(uplink * IDLE_SHARE));
+    assert_eq!(uploads.share(now), Some(uplink * IDLE_SHARE));
     for chunk in 0..20 {
-        let asked = uploads.ask(id(1), upload(now, chunk, 9));
+        let asked = uploads.ask(now, id(1), upload(now, chunk, 9));
         asked.expect("room");
     }
-    assert_eq!(uploads.share(), Some(uplink), "more than a second waits");
+    assert_eq!(uploads.share(now), Some(uplink), "more than a second waits");
 }
 
 #[test]
 fn even_first_requests_are_refused_by_a_flooded_queue() {
     let (mut uploads, now) = saturated(10);
-    let asked = (2..200).map(|peer| uploads.ask(id(peer), upload(now, 1, 30)));
+    let asked = (2..200).map(|peer| uploads.ask(now, id(peer), upload(now, 1, 30)));
     let refused = asked.filter(Result::is_err).count();
     assert!((130..145).contains(&refused), "4 s fit, {refused} do not");
 }
@@ -110,14 +112,14 @@ fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
     let now = Instant::now();
     let mut uploads = Uploads::new(now, None, UploadTuning::default());
     for chunk in 0..4 {
-        let asked = uploads.ask(id(1), upload(now, chunk, 9));
+        let asked = uploads.ask(now, id(1), upload(now, chunk, 9));
         asked.expect("room");
     }
     assert!(uploads.next(now).is_some() && uploads.next(now).is_some());
     assert_eq!(uploads.next(now), None, "two are on their way");
     let later = now + MAX_STUCK;
     assert_eq!(uploads.next(later), None, "it does not take what it has");
-    let asked = uploads.ask(id(2), upload(now, 0, 9));
+    let asked = uploads.ask(later, id(2), upload(now, 0, 9));
     asked.expect("room");
     let next = uploads.next(later).map(|(peer, _)| peer);
     assert_eq!(next, Some(id(2)), "others do not wait for it");
@@ -134,7 +136,7 @@ fn saturated(seconds: u64) -> (Uploads, Instant) {
     while now < start + Duration::from_secs(seconds) {
         while uploads.waiting.len() < 4 {
             chunk += 1;
-            let asked = uploads.ask(id(1), upload(now, chunk, 9));
+            let asked = uploads.ask(now, id(1), upload(now, chunk, 9));
             asked.expect("room");
         }
         let (peer, _) = uploads.next(now).expect("waits");
@@ -149,14 +151,50 @@ fn the_uplink_is_measured_and_a_long_queue_refuses() {
     let (mut uploads, now) = saturated(10);
     let uplink = uploads.uplink().expect("measured");
     assert!((900_000..1_100_000).contains(&uplink), "{uplink}");
-    let asked = (100..200).map(|chunk| uploads.ask(id(2), upload(now, chunk, 30)));
+    let asked = (100..200).map(|chunk| uploads.ask(now, id(2), upload(now, chunk, 30)));
     let refused = asked.filter(Result::is_err).count();
     assert!((70..80).contains(&refused), "2 s fit, {refused} do not");
     assert!(
-        uploads.ask(id(3), upload(now, 1, 30)).is_ok(),
+        uploads.ask(now, id(3), upload(now, 1, 30)).is_ok(),
         "a first one"
     );
     assert!(uploads.cancel(id(3), FILE, ChunkIndex(1)).is_some());
     assert_eq!(uploads.cancel(id(3), FILE, ChunkIndex(1)), None);
     assert_eq!(uploads.forget(id(2)).len(), 100 - refused);
+}
+
+#[test]
+fn what_a_peer_that_does_not_read_waits_for_says_nothing_of_the_line() {
+    let (mut uploads, now) = saturated(10);
+    let measured = uploads.uplink();
+    uploads.forget(id(1));
+    for chunk in 0..MAX_PER_PEER as u32 {
+        // The line is full of requests of a peer that takes nothing.
+        let _ = uploads.ask(now, id(2), upload(now, chunk, 1));
+    }
+    assert!(uploads.next(now).is_some() && uploads.backlog(now).all > SECOND);
+    let mut now = now + MAX_STUCK;
+    assert_eq!(uploads.backlog(now).all, Duration::ZERO);
+    assert_eq!(
+        uploads.share(now),
+        measured.map(|uplink| uplink * IDLE_SHARE)
+    );
+    now += SECOND * 20;
+    let mut served = 0;
+    while served < 30 {
+        for chunk in served..served + 4 {
+            uploads
+                .ask(now, id(3), upload(now, 1000 + chunk, 9))
+                .expect("it is as if nothing waited");
+        }
+        while let Some((peer, _)) = uploads.next(now) {
+            assert_eq!(peer, id(3));
+            now += Duration::from_secs_f64(f64::from(CHUNK) / 1e6);
+            uploads.finished(now, peer, CHUNK.into());
+            served += 1;
+        }
+    }
+    let uplink = uploads.uplink().expect("measured");
+    let before = measured.expect("measured");
+    assert!(uplink >= before / 10 * 9, "{uplink} instead of {before}");
 }
