@@ -14,7 +14,9 @@ pub mod sidecar;
 pub mod timeline;
 pub mod tool;
 
-pub use facts::{AudioTrack, Chapter, FileEntry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
+pub use facts::{
+    AudioTrack, Chapter, ColourMatrix, FileEntry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
+};
 pub use geometry::{ChunkSize, Geometry};
 pub use probe::{ProbeError, probe, probe_timeline};
 pub use sidecar::{Sidecar, SidecarRole};

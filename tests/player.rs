@@ -31,9 +31,9 @@ impl Frame for Pixels {
     }
 }
 
-/// What the player told, and how bright the first pixel of each picture was.
+/// What the player told, and the first pixel of each picture.
 #[derive(Default)]
-struct Notes(Mutex<Vec<Phase>>, Mutex<Vec<u8>>);
+struct Notes(Mutex<Vec<Phase>>, Mutex<Vec<[u8; 3]>>);
 
 impl Notes {
     fn phases(&self) -> Vec<Phase> {
@@ -48,7 +48,8 @@ impl Screen for Notes {
 
     fn show(&self, frame: Box<dyn Frame>) {
         let pixels = frame.into_any().downcast::<Pixels>().expect("ours");
-        self.1.lock().expect("not poisoned").push(pixels.0[0]);
+        let pixel = pixels.0.first_chunk().expect("a pixel");
+        self.1.lock().expect("not poisoned").push(*pixel);
     }
 
     fn show_cover(&self, _: FileId, _: Option<Box<dyn Frame>>) {}
@@ -155,7 +156,7 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
             notes.1.lock().expect("not poisoned").clear();
             let to = std::time::Duration::from_millis(step * 3000 + 1500);
             player.do_send(Control::SeekTo(to));
-            let shown = eventually("a picture", || async {
+            let [shown, ..] = eventually("a picture", || async {
                 notes.1.lock().expect("not poisoned").last().copied()
             })
             .await;
@@ -167,6 +168,74 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
             (readers(&viewer, "") == 0).then_some(())
         })
         .await;
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+/// A second of red; how its colours are coded, and what it says of that.
+fn red(path: &Path, size: &str, matrix: &str, says: &[&str]) {
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
+    let picture = format!(
+        "color=red:s={size}:r=10:d=1,format=rgb24,scale=out_color_matrix={matrix},format=yuv420p"
+    );
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &picture])
+        .args(["-f", "lavfi", "-i", "sine=d=1", "-c:v", "libx264"])
+        .args(["-pix_fmt", "yuv420p", "-preset", "ultrafast"])
+        .args(says)
+        .arg(path)
+        .status();
+    assert!(made.expect("ffmpeg runs").success());
+}
+
+#[test]
+fn red_is_red_however_a_film_codes_it() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let films = [
+        ("hd.mkv", "1280x720", "bt709", &[][..]),
+        ("sd.mkv", "64x48", "bt601", &[]),
+        (
+            "small but as hd.mkv",
+            "64x48",
+            "bt709",
+            &["-colorspace", "bt709"],
+        ),
+        (
+            "large but as sd.mkv",
+            "1280x720",
+            "bt601",
+            &["-colorspace", "smpte170m"],
+        ),
+    ];
+    for (name, size, matrix, says) in films {
+        red(&at("server").join(name), size, matrix, says);
+    }
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let count = films.len();
+        eventually("all films", || async {
+            (entries(&viewer).await.len() == count).then_some(())
+        })
+        .await;
+        for entry in entries(&viewer).await {
+            let (player, notes) = player(&viewer, |_| {});
+            let name = entry.name.clone();
+            player.do_send(Play {
+                list: vec![entry],
+                index: 0,
+            });
+            let shown = eventually("a picture", || async {
+                notes.1.lock().expect("not poisoned").first().copied()
+            })
+            .await;
+            let off = shown.into_iter().zip([255, 0, 0_u8]);
+            let off = off.map(|(is, should)| is.abs_diff(should)).max();
+            assert!(off <= Some(6), "{name}: {shown:?}");
+            swarmplay::lifecycle::close(&player, common::PATIENCE).await;
+        }
         viewer.stop().await;
         server.stop().await;
     });

@@ -56,7 +56,7 @@ fn every_file_opens_with_what_it_is_about_and_is_no_longer_than_it_may_be() {
 }
 
 /// Who may name what: a word, and where it may stand.
-const BORDERS: [(&str, &[&str]); 6] = [
+const BORDERS: [(&str, &[&str]); 7] = [
     // One place sees the types that prost generates.
     (
         "prost::",
@@ -66,8 +66,16 @@ const BORDERS: [(&str, &[&str]); 6] = [
     ("tokio::net", &["src/wire/link.rs", "src/app/listener.rs"]),
     // One place sees the window.
     ("slint::", &["src/gui.rs", "src/gui"]),
-    // One place starts the sound.
-    ("kira::", &["src/player/sound.rs"]),
+    // Sound, where it goes, and the device below.
+    (
+        "kira::",
+        &[
+            "src/player/sound.rs",
+            "src/player/output.rs",
+            "src/player/device.rs",
+        ],
+    ),
+    ("cpal::", &["src/player/device.rs"]),
     // One place starts ffmpeg to play, one runs it and ffprobe to look at files.
     (
         "std::process::",

@@ -54,6 +54,38 @@ pub struct VideoTrack {
     /// Whether it is made for screens that are brighter than most (PQ or HLG).
     #[serde(default)]
     pub hdr: bool,
+    /// How its colours are coded, as it says itself.
+    #[serde(default)]
+    pub matrix: ColourMatrix,
+}
+
+impl VideoTrack {
+    /// How its colours are coded; what does not say is taken for what is usual for its
+    /// size, as other players do.
+    pub fn usual_matrix(&self) -> ColourMatrix {
+        match self.matrix {
+            ColourMatrix::Unknown if self.width >= 1280 || self.height > 576 => ColourMatrix::Bt709,
+            ColourMatrix::Unknown => ColourMatrix::Bt601,
+            matrix => matrix,
+        }
+    }
+}
+
+/// How luma and chroma make colours (ITU-T H.273, MatrixCoefficients).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColourMatrix {
+    /// The file does not say.
+    #[default]
+    Unknown,
+    /// Television before HD.
+    Bt601,
+    /// HD.
+    Bt709,
+    /// Wide colours, not of constant luminance.
+    Bt2020,
+    /// Another, or red, green and blue.
+    Other,
 }
 
 /// One sound track.

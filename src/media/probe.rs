@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::timeline::{Timeline, TimelineBuilder};
 use super::tool::{Tool, all, lines};
-use super::{AudioTrack, Chapter, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
+use super::{AudioTrack, Chapter, ColourMatrix, MediaFacts, MediaKind, SubtitleTrack, VideoTrack};
 
 /// Longest tag kept, in characters: a title, not a book.
 const MAX_TAG_CHARS: usize = 200;
@@ -96,6 +96,10 @@ struct Stream {
     field_order: String,
     #[serde(default)]
     color_transfer: String,
+    #[serde(default)]
+    color_space: String,
+    #[serde(default)]
+    pix_fmt: String,
     duration: Option<String>,
     #[serde(default)]
     disposition: HashMap<String, i32>,
@@ -106,6 +110,21 @@ struct Stream {
 impl Stream {
     fn is_cover(&self) -> bool {
         self.disposition.get("attached_pic") == Some(&1)
+    }
+
+    fn matrix(&self) -> ColourMatrix {
+        match self.color_space.as_str() {
+            "bt470bg" | "smpte170m" => ColourMatrix::Bt601,
+            "bt709" => ColourMatrix::Bt709,
+            "bt2020nc" => ColourMatrix::Bt2020,
+            "" | "unknown" | "reserved" if !self.is_rgb() => ColourMatrix::Unknown,
+            _ => ColourMatrix::Other,
+        }
+    }
+
+    fn is_rgb(&self) -> bool {
+        let rgb = ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8"];
+        rgb.iter().any(|format| self.pix_fmt.starts_with(format))
     }
 
     fn language(&self) -> String {
@@ -233,6 +252,7 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         millifps: millifps(&stream.avg_frame_rate),
         interlaced: ["tt", "bb", "tb", "bt"].contains(&stream.field_order.as_str()),
         hdr: ["smpte2084", "arib-std-b67"].contains(&stream.color_transfer.as_str()),
+        matrix: stream.matrix(),
     });
     let audio: Vec<AudioTrack> = of_type("audio")
         .map(|stream| AudioTrack {
@@ -366,6 +386,30 @@ mod tests {
         let endless =
             from_json(r#"{"streams":[{"codec_type":"audio"}],"format":{"duration":"nan"}}"#);
         assert!(matches!(endless, Err(ProbeError::NoDuration)));
+    }
+
+    #[test]
+    fn colours_are_coded_as_the_file_says() {
+        let matrix = |says: &str, width: u32| {
+            let json = format!(
+                r#"{{"streams":[{{"codec_type":"video","width":{width},"height":400,{says}}}],
+                    "format":{{"duration":"9"}}}}"#
+            );
+            let video = from_json(&json).expect("media").video.expect("a film");
+            (video.matrix, video.usual_matrix())
+        };
+        use ColourMatrix::{Bt601, Bt709, Bt2020, Other, Unknown};
+        let silent = r#""pix_fmt":"yuv420p""#;
+        assert_eq!(matrix(silent, 720), (Unknown, Bt601));
+        assert_eq!(matrix(silent, 1280), (Unknown, Bt709));
+        assert_eq!(matrix(r#""color_space":"bt709""#, 720), (Bt709, Bt709));
+        assert_eq!(matrix(r#""color_space":"smpte170m""#, 1920), (Bt601, Bt601));
+        assert_eq!(
+            matrix(r#""color_space":"bt2020nc""#, 1920),
+            (Bt2020, Bt2020)
+        );
+        assert_eq!(matrix(r#""color_space":"ycgco""#, 1920), (Other, Other));
+        assert_eq!(matrix(r#""pix_fmt":"gbrp""#, 1920), (Other, Other));
     }
 
     #[test]

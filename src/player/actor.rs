@@ -5,7 +5,7 @@
 //! each change.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use rand::SeedableRng;
@@ -15,7 +15,6 @@ use super::cover::read_cover;
 use super::history::{History, HistoryFile};
 use super::pipeline::{Pipeline, PipelineReport, Source, Start, Words};
 use super::process::Killer;
-use super::sound::Output;
 use super::state::{Effect, State};
 use super::video::later;
 use super::{
@@ -30,17 +29,15 @@ use crate::media::FileEntry;
 use crate::scheduler::{PlayerStarves, Streams};
 
 mod ahead;
+mod hearing;
 mod waiting;
 
 use ahead::Ahead;
+use hearing::Hearing;
 use waiting::Waiting;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
-
-/// A sound output that asks for nothing for this long is dead. Opening one may
-/// take a second.
-const DEAD_OUTPUT: Duration = Duration::from_secs(4);
 
 /// How often it is kept how far something was played.
 const KEEP: Duration = Duration::from_secs(3);
@@ -53,7 +50,7 @@ pub struct Player {
     /// They find out why nothing comes, and fetch what comes next.
     streams: Addr<Streams>,
     state: State,
-    output: Option<Output>,
+    hearing: Hearing,
     pipeline: Option<Pipeline>,
     /// Loudness as chosen, and what makes the present song as loud as others.
     gain: f32,
@@ -66,8 +63,6 @@ pub struct Player {
     history: Option<Arc<HistoryFile>>,
     past_frames: (u64, u64),
     cover: Option<Killer>,
-    /// Heartbeats of the output, and when they last changed.
-    heartbeats: (u64, Instant),
 }
 
 impl Player {
@@ -93,7 +88,7 @@ impl Player {
             config,
             gateway,
             screen,
-            output: None,
+            hearing: Hearing::default(),
             pipeline: None,
             gain: 0.0,
             level: 1.0,
@@ -104,7 +99,6 @@ impl Player {
             told_queue: 0,
             past_frames: (0, 0),
             cover: None,
-            heartbeats: (0, Instant::now()),
         }
     }
 
@@ -138,6 +132,10 @@ impl Player {
                     self.end_cover();
                 }
                 Effect::Pause(paused) => {
+                    // The device first: its opening is not part of the film.
+                    if !paused {
+                        self.listen(ctx);
+                    }
                     let next = self.ahead.pipeline();
                     for pipeline in self.pipeline.iter().chain(next) {
                         pipeline.pause(paused);
@@ -193,9 +191,8 @@ impl Player {
         if let Some(next) = self.ahead.take(generation, &source, before) {
             next.pause(paused);
             next.set_gain(self.gain * self.level);
-            self.heartbeats.1 = Instant::now();
             self.pipeline = Some(next);
-            return;
+            return self.listen(ctx);
         }
         let spare = self.waiting.take(&source);
         let start = Start {
@@ -204,10 +201,13 @@ impl Player {
         };
         let reports = ctx.address().recipient();
         let screen = self.screen.clone();
-        let started = Pipeline::start(start, self.open_output(), screen, reports);
-        self.heartbeats.1 = Instant::now();
-        match started {
-            Ok(pipeline) => self.pipeline = Some(pipeline),
+        // The decoders load while the device is opened.
+        let (mut pipeline, sound) = Pipeline::prepare(start, screen, reports);
+        match self.play(sound) {
+            Ok(followers) => {
+                pipeline.leads(followers);
+                self.pipeline = Some(pipeline);
+            }
             Err(why) => {
                 let report = super::state::Report::NoSound(tr::tr!("no sound: {}", why));
                 let effects = self.state.report(generation, report);
@@ -248,18 +248,6 @@ impl Player {
         }
     }
 
-    /// The sound output, opened at first use.
-    fn open_output(&mut self) -> &mut Output {
-        let note = &mut self.note;
-        self.output.get_or_insert_with(|| {
-            let (output, problem) = Output::open();
-            if problem.is_some() {
-                *note = tr::tr!("No sound device");
-            }
-            output
-        })
-    }
-
     /// Reads a song's cover beside the playing, on the blocking pool.
     fn fetch_cover(&mut self, ctx: &mut Context<Self>, entry: &FileEntry) {
         self.end_cover();
@@ -285,25 +273,8 @@ impl Player {
         }
     }
 
-    /// A sound device that no longer asks for samples is gone: another one, or
-    /// silence, takes over where it was.
-    fn watch_output(&mut self, ctx: &mut Context<Self>) {
-        let Some(pipeline) = &self.pipeline else {
-            return;
-        };
-        let now = Instant::now();
-        if pipeline.heartbeats() != self.heartbeats.0 {
-            self.heartbeats = (pipeline.heartbeats(), now);
-        } else if now.saturating_duration_since(self.heartbeats.1) > DEAD_OUTPUT {
-            tracing::warn!("the sound device is gone");
-            self.heartbeats.1 = now;
-            self.output = None;
-            let effects = self.state.restart();
-            self.perform(ctx, effects);
-        }
-    }
-
     fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.let_rest();
         let Some(pipeline) = &mut self.pipeline else {
             return;
         };
@@ -483,7 +454,7 @@ impl Handler<Close> for Player {
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         self.pipeline = None;
         self.end_cover();
-        self.output = None;
+        self.hearing = Hearing::default();
         self.keep_history(true);
         ctx.stop();
     }

@@ -15,7 +15,7 @@ use actix::prelude::*;
 use super::audio::{self, RING_FLOATS};
 use super::clock::SAMPLE_RATE;
 use super::process::Killer;
-use super::sound::{Follow, Output, RingSound, SoundControl};
+use super::sound::{Follow, SoundControl};
 use super::spare::{Spare, Turn};
 use super::state::Report;
 use super::subtitles::{Cue, Cues};
@@ -178,7 +178,7 @@ impl Shared {
 pub struct Pipeline {
     from: Duration,
     /// What is to be heard behind its last sample.
-    follow: Option<rtrb::Producer<Follow>>,
+    follow: Option<Followers>,
     speed: f64,
     shared: Arc<Shared>,
     starving: bool,
@@ -235,37 +235,35 @@ fn begin(
     });
 }
 
-impl Pipeline {
-    /// Starts the decoders. Says why there can be no sound, if so.
-    ///
-    /// # Errors
-    /// The sound output refuses.
-    pub fn start(
-        start: Start,
-        output: &mut Output,
-        screen: Arc<dyn Screen>,
-        reports: Recipient<PipelineReport>,
-    ) -> Result<Self, String> {
-        let (mut pipeline, (ring, control)) = Self::prepare(start, screen, reports);
-        let (sound, followers) = RingSound::new(ring, control);
-        output.play(sound)?;
-        pipeline.follow = Some(followers);
-        Ok(pipeline)
-    }
+/// What a pipeline lets be heard.
+pub struct Heard {
+    /// Samples, two floats each, at 48 kHz.
+    pub ring: rtrb::Consumer<f32>,
+    /// How they are played.
+    pub control: Arc<SoundControl>,
+}
 
-    /// Starts the decoders; what they yield is heard when it follows what plays.
-    fn prepare(
+/// Takes what is to be heard right behind a pipeline.
+pub type Followers = rtrb::Producer<Follow>;
+
+impl Pipeline {
+    /// Starts the decoders. What they let be heard is played by an output, or follows
+    /// what plays.
+    pub fn prepare(
         start: Start,
         screen: Arc<dyn Screen>,
         reports: Recipient<PipelineReport>,
-    ) -> (Self, (rtrb::Consumer<f32>, Arc<SoundControl>)) {
+    ) -> (Self, Heard) {
         let source = start.source;
         let sound = Arc::new(SoundControl::default());
         sound.paused.store(start.paused, Ordering::Release);
         sound.held.store(source.video.is_some(), Ordering::Release);
         sound.set_gain(start.gain);
         let (samples, ring) = rtrb::RingBuffer::new(RING_FLOATS);
-        let heard = (ring, sound.clone());
+        let heard = Heard {
+            ring,
+            control: sound.clone(),
+        };
         let shared = Arc::new(Shared {
             generation: AtomicU64::new(start.generation.0),
             screen,
@@ -312,10 +310,15 @@ impl Pipeline {
             generation: Generation::default(),
             ..start
         };
-        let (next, (ring, control)) = Self::prepare(start, screen, reports);
+        let (next, Heard { ring, control }) = Self::prepare(start, screen, reports);
         let place = self.follow.as_mut()?;
         place.push(Follow::new(ring, control)).ok()?;
         Some(next)
+    }
+
+    /// It is heard; what comes through `followers` right behind it.
+    pub fn leads(&mut self, followers: Followers) {
+        self.follow = Some(followers);
     }
 
     /// What was to follow is heard now, in place of what `before` played.

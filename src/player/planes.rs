@@ -7,9 +7,9 @@ use std::io::{self, BufRead};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
 
 use super::ppm::{invalid, read_head};
+use crate::media::ColourMatrix;
 
-/// One frame: even sides, chroma of half the resolution, studio range, the colours of
-/// ITU-R BT.709.
+/// One frame: even sides, chroma of half the resolution, studio range.
 #[derive(Debug)]
 pub struct Planes {
     width: u32,
@@ -47,11 +47,12 @@ impl Planes {
         (self.width, self.height)
     }
 
-    /// Writes red, green and blue, three bytes a pixel.
+    /// Writes red, green and blue, three bytes a pixel. What ffmpeg converted itself has
+    /// the colours of BT.709.
     ///
     /// # Panics
     /// `rgb` is too short for it.
-    pub fn write_rgb(&self, rgb: &mut [u8]) {
+    pub fn write_rgb(&self, rgb: &mut [u8], matrix: ColourMatrix) {
         let (width, half) = (self.width, self.width as usize / 2);
         let chroma = width as usize * self.height as usize;
         let planes = YuvPlanarImage {
@@ -64,13 +65,14 @@ impl Planes {
             width,
             height: self.height,
         };
-        let written = yuv420_to_rgb(
-            &planes,
-            rgb,
-            width * 3,
-            YuvRange::Limited,
-            YuvStandardMatrix::Bt709,
-        );
+        let matrix = match matrix {
+            ColourMatrix::Bt601 => YuvStandardMatrix::Bt601,
+            ColourMatrix::Bt2020 => YuvStandardMatrix::Bt2020,
+            ColourMatrix::Bt709 | ColourMatrix::Other | ColourMatrix::Unknown => {
+                YuvStandardMatrix::Bt709
+            }
+        };
+        let written = yuv420_to_rgb(&planes, rgb, width * 3, YuvRange::Limited, matrix);
         written.expect("all planes are as large as they must be");
     }
 
@@ -91,13 +93,13 @@ mod tests {
         frame
     }
 
-    fn colour(frame: &[u8]) -> [u8; 3] {
+    fn colour(frame: &[u8], matrix: ColourMatrix) -> [u8; 3] {
         let mut pipe = frame;
         let planes = Planes::read(&mut pipe, Vec::new())
             .expect("a frame")
             .expect("one");
         let mut rgb = [0; 12];
-        planes.write_rgb(&mut rgb);
+        planes.write_rgb(&mut rgb, matrix);
         let [first, second, third, ..] = rgb;
         assert!(rgb.chunks(3).all(|pixel| pixel == [first, second, third]));
         [first, second, third]
@@ -110,10 +112,17 @@ mod tests {
 
     #[test]
     fn colours_are_those_of_the_standard() {
-        assert!(near(colour(&frame(16, 128, 128)), [0, 0, 0]));
-        assert!(near(colour(&frame(235, 128, 128)), [255, 255, 255]));
-        // Pure red.
-        assert!(near(colour(&frame(63, 102, 240)), [255, 0, 0]));
+        let red = [
+            (ColourMatrix::Bt601, frame(81, 90, 240)),
+            (ColourMatrix::Bt709, frame(63, 102, 240)),
+            (ColourMatrix::Bt2020, frame(74, 97, 240)),
+        ];
+        for (matrix, red) in red {
+            let is = |frame: &[u8], expected| near(colour(frame, matrix), expected);
+            assert!(is(&frame(16, 128, 128), [0, 0, 0]), "{matrix:?}");
+            assert!(is(&frame(235, 128, 128), [255, 255, 255]), "{matrix:?}");
+            assert!(is(&red, [255, 0, 0]), "{matrix:?}");
+        }
     }
 
     #[test]
@@ -128,7 +137,7 @@ mod tests {
             .expect("a frame")
             .expect("two");
         let mut rgb = [0; 12];
-        second.write_rgb(&mut rgb);
+        second.write_rgb(&mut rgb, ColourMatrix::Bt709);
         assert!(rgb.iter().all(|byte| *byte > 250));
         let end = Planes::read(&mut pipe, Vec::new()).expect("no more");
         assert!(end.is_none());

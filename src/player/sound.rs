@@ -1,20 +1,14 @@
 //! Sound through kira: a ring of samples that the audio thread empties without
 //! ever locking, and the count of what it played, which is the clock.
-//!
-//! Where there is no sound device, kira's mock backend is driven by a thread of
-//! our own in real time: nothing is heard and time passes all the same.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kira::backend::cpal::CpalBackend;
-use kira::backend::mock::{MockBackend, MockBackendSettings};
+use kira::Frame;
 use kira::info::Info;
 use kira::sound::{Sound, SoundData};
-use kira::{AudioManager, AudioManagerSettings, Frame};
 use rtrb::{Consumer, Producer};
 
 use super::clock::SAMPLE_RATE;
@@ -22,16 +16,6 @@ use super::clock::SAMPLE_RATE;
 /// Time of a fade at pause, seek and gaps: too short to notice, long enough not
 /// to click.
 const FADE: Duration = Duration::from_millis(8);
-
-/// Samples that are mixed at once: 10 ms, which is about what devices ask for.
-const BLOCK: usize = 480;
-
-/// How often the silent backend wakes.
-const SILENT_STEP: Duration = Duration::from_millis(5);
-
-/// The silent backend does not catch up with more than this, after the machine
-/// slept.
-const MAX_CATCH_UP: u64 = SAMPLE_RATE as u64 / 2;
 
 /// What is shared with the audio thread: latest value wins, nothing locks.
 #[derive(Debug, Default)]
@@ -236,93 +220,13 @@ impl Sound for RingSound {
     }
 }
 
-/// Where sound goes.
-pub enum Output {
-    /// The system's device.
-    Device(Box<AudioManager<CpalBackend>>),
-    /// Nowhere, in real time.
-    Silent(SilentOutput),
-}
-
-impl Output {
-    /// The system's device, or silence and the reason.
-    pub fn open() -> (Self, Option<String>) {
-        let settings = AudioManagerSettings {
-            internal_buffer_size: BLOCK,
-            ..AudioManagerSettings::default()
-        };
-        match AudioManager::<CpalBackend>::new(settings) {
-            Ok(manager) => (Self::Device(Box::new(manager)), None),
-            Err(error) => {
-                tracing::warn!(%error, "no sound device");
-                (Self::Silent(SilentOutput::start()), Some(error.to_string()))
-            }
-        }
-    }
-
-    /// Plays a pipeline's sound beside whatever still fades out. Says why not,
-    /// if it cannot.
-    pub fn play(&mut self, sound: RingSound) -> Result<(), String> {
-        match self {
-            Self::Device(manager) => manager.play(sound).map_err(|error| error.to_string()),
-            Self::Silent(silent) => silent.play(sound),
-        }
-    }
-}
-
-/// The mock backend on a thread of its own.
-pub struct SilentOutput {
-    sounds: mpsc::Sender<RingSound>,
-}
-
-impl SilentOutput {
-    /// The thread ends when this is dropped.
-    fn start() -> Self {
-        let (sounds, queue) = mpsc::channel();
-        std::thread::spawn(move || run_silently(&queue));
-        Self { sounds }
-    }
-
-    fn play(&self, sound: RingSound) -> Result<(), String> {
-        let sent = self.sounds.send(sound);
-        sent.map_err(|_| "the silent output has ended".to_owned())
-    }
-}
-
-fn run_silently(queue: &mpsc::Receiver<RingSound>) {
-    let settings = AudioManagerSettings {
-        internal_buffer_size: BLOCK,
-        backend_settings: MockBackendSettings {
-            sample_rate: SAMPLE_RATE,
-        },
-        ..AudioManagerSettings::default()
-    };
-    let Ok(mut manager) = AudioManager::<MockBackend>::new(settings) else {
-        return;
-    };
-    let (start, mut done) = (Instant::now(), 0);
-    loop {
-        match queue.recv_timeout(SILENT_STEP) {
-            Ok(sound) => {
-                // More sounds than kira holds: this one stays silent, as all do.
-                let _ = manager.play(sound);
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
-        }
-        let due = (start.elapsed().as_secs_f64() * f64::from(SAMPLE_RATE)) as u64;
-        done = done.max(due.saturating_sub(MAX_CATCH_UP));
-        manager.backend_mut().on_start_processing();
-        while done + BLOCK as u64 <= due {
-            manager.backend_mut().process();
-            done += BLOCK as u64;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use kira::backend::mock::{MockBackend, MockBackendSettings};
+    use kira::{AudioManager, AudioManagerSettings};
+
     use super::*;
+    use crate::player::output::BLOCK;
 
     #[test]
     fn samples_are_counted_and_what_is_missing_too() {

@@ -16,6 +16,7 @@ use super::process::{Decoder, DecoderPipe, SpawnError};
 use super::spare::Input;
 use super::state::Report;
 use super::subtitles;
+use crate::media::ColourMatrix;
 
 /// Decoded frames that wait: a fifth of a second at 30 a second, 8 MiB at
 /// 720p. Without them the pipe's 64 KiB would decode frame by frame.
@@ -62,16 +63,30 @@ fn frame_rate(source: &Source) -> f64 {
     }
 }
 
+/// How the colours of its frames are coded.
+fn colours(source: &Source) -> ColourMatrix {
+    match &source.video {
+        Some(video) if !video.hdr => video.usual_matrix(),
+        _ => ColourMatrix::Bt709,
+    }
+}
+
 /// ffmpeg's arguments: square pixels, at most the largest size, a constant
-/// rate, so that the number of a frame is its time.
+/// rate, so that the number of a frame is its time. What lies before the place, back to
+/// the key frame, is decoded only.
 fn arguments(source: &Source, input: &Input) -> Vec<String> {
     let video = source.video.as_ref();
     let woven = video.is_some_and(|video| video.interlaced);
     let bright = video.is_some_and(|video| video.hdr);
+    // The screen knows the others.
+    let converted = match colours(source) {
+        ColourMatrix::Other => ":out_color_matrix=bt709",
+        _ => "",
+    };
     let filter = format!(
-        "{}scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
+        "trim=start=0,{}scale='if(gt(sar,0),iw*sar,iw)':ih,setsar=1,\
          scale='min({MAX_WIDTH},iw)':'min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease\
-         :force_divisible_by=2:out_range=tv:out_color_matrix=bt709,\
+         :force_divisible_by=2:out_range=tv{converted},\
          {}fps={}:start_time=0",
         if woven { "yadif=deint=interlaced," } else { "" },
         if bright { TO_SDR } else { "" },
@@ -216,7 +231,7 @@ fn read_frames(
 
 /// Shows each frame at its time. The first one at once, for a seek to be seen.
 fn pace(queue: &Receiver<Planes>, back: &SyncSender<Vec<u8>>, shared: &Shared, source: &Source) {
-    let rate = frame_rate(source);
+    let (rate, matrix) = (frame_rate(source), colours(source));
     let frame_time = Duration::from_secs_f64(1.0 / rate);
     let mut clock = Clock::new(source.from, source.speed, shared.delay, Instant::now());
     let mut number = 0_u64;
@@ -246,7 +261,7 @@ fn pace(queue: &Receiver<Planes>, back: &SyncSender<Vec<u8>>, shared: &Shared, s
         }
         let (width, height) = planes.size();
         let mut frame = shared.screen.frame(width, height);
-        planes.write_rgb(frame.bytes_mut());
+        planes.write_rgb(frame.bytes_mut(), matrix);
         // The reader may have enough, or have ended.
         let _ = back.try_send(planes.into_memory());
         let due = source.from + Duration::from_secs_f64(number as f64 / rate);

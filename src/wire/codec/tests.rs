@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::{
-    AudioTrack, Chapter, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, Sidecar,
-    SidecarRole, SubtitleTrack, Timeline, VideoTrack,
+    AudioTrack, Chapter, ChunkSize, ColourMatrix, FileEntry, Geometry, MediaFacts, MediaKind,
+    Sidecar, SidecarRole, SubtitleTrack, Timeline, VideoTrack,
 };
 use crate::wire::{
     ByeReason, CatalogueDelta, Hello, MAX_ENTRIES, MAX_REMOVED, PathReason, PeerEntry, Publish,
@@ -118,6 +118,7 @@ fn wordy_film() -> FileEntry {
                 millifps: u32::MAX,
                 interlaced: true,
                 hdr: true,
+                matrix: ColourMatrix::Other,
             }),
             audio: vec![audio; 100],
             subtitles: vec![subtitles; 100],

@@ -6,7 +6,8 @@ mod timeline;
 use super::super::proto;
 use super::super::{MAX_TEXT, file_id, id_bytes, text};
 use crate::media::{
-    AudioTrack, Chapter, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, ColourMatrix, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack,
+    VideoTrack,
 };
 use crate::wire::WireError;
 
@@ -36,6 +37,26 @@ pub(super) fn kind_to_proto(kind: Option<MediaKind>) -> proto::MediaKind {
     }
 }
 
+fn matrix_to_proto(matrix: ColourMatrix) -> proto::ColourMatrix {
+    match matrix {
+        ColourMatrix::Unknown => proto::ColourMatrix::Unknown,
+        ColourMatrix::Bt601 => proto::ColourMatrix::Bt601,
+        ColourMatrix::Bt709 => proto::ColourMatrix::Bt709,
+        ColourMatrix::Bt2020 => proto::ColourMatrix::Bt2020,
+        ColourMatrix::Other => proto::ColourMatrix::Other,
+    }
+}
+
+fn matrix_from_proto(matrix: proto::ColourMatrix) -> ColourMatrix {
+    match matrix {
+        proto::ColourMatrix::Unknown => ColourMatrix::Unknown,
+        proto::ColourMatrix::Bt601 => ColourMatrix::Bt601,
+        proto::ColourMatrix::Bt709 => ColourMatrix::Bt709,
+        proto::ColourMatrix::Bt2020 => ColourMatrix::Bt2020,
+        proto::ColourMatrix::Other => ColourMatrix::Other,
+    }
+}
+
 pub(super) fn kind_from_proto(kind: proto::MediaKind) -> Option<MediaKind> {
     match kind {
         proto::MediaKind::Unspecified => None,
@@ -61,6 +82,7 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
             millifps: video.millifps,
             interlaced: video.interlaced,
             hdr: video.hdr,
+            matrix: matrix_to_proto(video.matrix).into(),
         }),
         audio: facts
             .audio
@@ -143,6 +165,7 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
         millifps: video.millifps,
         interlaced: video.interlaced,
         hdr: video.hdr,
+        matrix: matrix_from_proto(video.matrix()),
     });
     let chapters = entry.chapters.iter().take(MAX_CHAPTERS);
     let chapters = chapters.map(|chapter| Chapter {

@@ -1,0 +1,113 @@
+//! The sound output of the player: opened at first use, closed while there is nothing to
+//! hear, and replaced when it is gone.
+
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use super::Player;
+use crate::player::Phase;
+use crate::player::output::Output;
+use crate::player::pipeline::{Followers, Heard};
+use crate::player::sound::RingSound;
+
+/// A sound output that asks for nothing for this long is dead. Opening one may
+/// take a second.
+const DEAD: Duration = Duration::from_secs(4);
+
+/// Nothing to hear for this long: the output rests. Long enough for a short pause to end
+/// without a delay.
+const REST_AFTER: Duration = Duration::from_secs(5);
+
+/// The output, and how it fares.
+#[derive(Default)]
+pub(super) struct Hearing {
+    output: Option<Output>,
+    /// Times it asked for samples, and when that last changed.
+    heartbeats: Option<(u64, Instant)>,
+    quiet_since: Option<Instant>,
+}
+
+impl Player {
+    /// Plays what a pipeline lets be heard; through what is returned that of the next.
+    ///
+    /// # Errors
+    /// The output refuses; why.
+    pub(super) fn play(&mut self, heard: Heard) -> Result<Followers, String> {
+        let (sound, followers) = RingSound::new(heard.ring, heard.control);
+        let note = &mut self.note;
+        let hearing = &mut self.hearing;
+        hearing.heartbeats = None;
+        hearing.quiet_since = None;
+        // What rested and cannot go on is gone.
+        let output = hearing.output.take();
+        let output = output.and_then(|mut output| output.wake().is_ok().then_some(output));
+        let output = output.unwrap_or_else(|| {
+            let (output, problem) = Output::open();
+            if problem.is_some() {
+                *note = tr::tr!("No sound device");
+            }
+            output
+        });
+        hearing.output.insert(output).play(sound)?;
+        Ok(followers)
+    }
+
+    /// What plays is to be heard: wakes an output that rests.
+    pub(super) fn listen(&mut self, ctx: &mut Context<Self>) {
+        let hearing = &mut self.hearing;
+        hearing.heartbeats = None;
+        hearing.quiet_since = None;
+        let woken = hearing.output.as_mut().map_or(Ok(()), Output::wake);
+        if let Err(error) = woken {
+            tracing::warn!(error, "the sound device is gone");
+            self.replace_output(ctx);
+        }
+    }
+
+    /// Lets the output rest when there has been nothing to hear for a while.
+    pub(super) fn let_rest(&mut self) {
+        let quiet = match self.state.phase() {
+            Phase::Stopped | Phase::Paused | Phase::Ended | Phase::Failed(_) => true,
+            Phase::Loading | Phase::Playing | Phase::Buffering => false,
+        };
+        let hearing = &mut self.hearing;
+        let Some(output) = hearing.output.as_mut().filter(|_| quiet) else {
+            hearing.quiet_since = None;
+            return;
+        };
+        let since = *hearing.quiet_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > REST_AFTER && !output.rests() {
+            output.rest();
+        }
+    }
+
+    /// A sound device that no longer asks for samples is gone: another one, or
+    /// silence, takes over where it was.
+    pub(super) fn watch_output(&mut self, ctx: &mut Context<Self>) {
+        let Some(pipeline) = &self.pipeline else {
+            return;
+        };
+        let hearing = &mut self.hearing;
+        if hearing.output.as_mut().is_none_or(Output::rests) {
+            hearing.heartbeats = None;
+            return;
+        }
+        let (beats, now) = (pipeline.heartbeats(), Instant::now());
+        match hearing.heartbeats {
+            Some((before, at)) if before == beats => {
+                if now.saturating_duration_since(at) > DEAD {
+                    tracing::warn!("the sound device is gone");
+                    self.replace_output(ctx);
+                }
+            }
+            _ => hearing.heartbeats = Some((beats, now)),
+        }
+    }
+
+    fn replace_output(&mut self, ctx: &mut Context<Self>) {
+        self.hearing = Hearing::default();
+        let effects = self.state.restart();
+        self.perform(ctx, effects);
+    }
+}
