@@ -341,13 +341,27 @@ fn a_peer_that_never_reads_takes_little_memory_and_keeps_nobody_waiting() {
                 .await
                 .expect("heard");
         }
+        let handed = || async {
+            let state = server.sources.swarm.send(SwarmState).await.expect("swarm");
+            let to_deaf = state.peers.iter().find(|peer| peer.name == "hostile");
+            to_deaf.map(|peer| peer.uploaded)
+        };
+        // All its buffers are full: nothing has moved for a while.
+        let last = std::cell::Cell::new((0, std::time::Instant::now()));
+        eventually("a peer that takes nothing", || async {
+            let now = handed().await?;
+            if now != last.get().0 {
+                last.set((now, std::time::Instant::now()));
+            }
+            let (bytes, since) = last.get();
+            (bytes > 0 && since.elapsed() > Duration::from_secs(3)).then_some(())
+        })
+        .await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let stream = open(&viewer, "noise.wav", 1).await;
         let id = fetch_whole(&viewer, &stream).await;
         assert_eq!(id, stream.entry.id, "served all the same");
-        let state = server.sources.swarm.send(SwarmState).await.expect("swarm");
-        let to_deaf = state.peers.iter().find(|peer| peer.name == "hostile");
-        let handed = to_deaf.expect("still connected").uploaded;
+        let handed = handed().await.expect("still connected");
         let asked = u64::from(ASKED * entry.chunk_size);
         assert!(handed > 0 && handed < asked / 4, "{handed} of {asked}");
         viewer.stop().await;
