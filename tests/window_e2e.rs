@@ -1,5 +1,7 @@
 //! The real program in a real window, as a person would use it.
 
+#[path = "common/saver.rs"]
+mod saver;
 #[path = "common/sound.rs"]
 mod sound;
 #[path = "common/stage.rs"]
@@ -8,12 +10,14 @@ mod stage;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use saver::Saver;
 use sound::{place, source};
 use stage::{Stage, wait_for};
 
 #[test]
 fn a_film_plays_seeks_and_sounds_and_the_window_closes() {
     let mut stage = Stage::set_up();
+    let saver = Saver::on(&stage.bus);
     let client = stage.open_window("video");
     stage.key("Down");
     stage.key("Return");
@@ -39,6 +43,17 @@ fn a_film_plays_seeks_and_sounds_and_the_window_closes() {
     let (at, likeness) = place(&heard, &source("Harbour at Dawn.mp4"));
     assert!(likeness > 0.8, "likeness {likeness} at {at}");
     assert!((at - before.0).abs() < 3.0, "heard {at}, seen {}", before.0);
+
+    // The screen stays on while it plays, and only then.
+    wait_for("a screen that stays on", || {
+        (saver.told() == 1).then_some(())
+    });
+    stage.playerctl(&["pause"]);
+    wait_for("a screen that may go dark", || {
+        (saver.told() == 0).then_some(())
+    });
+    stage.playerctl(&["play"]);
+    wait_for("it to stay on again", || (saver.told() == 1).then_some(()));
 
     // It came from both peers and the server.
     let everybody = ["attic", "living-room", "server"].map(String::from);

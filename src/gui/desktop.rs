@@ -31,25 +31,37 @@ pub async fn keep_awake(mut states: watch::Receiver<PlayerSnapshot>) {
     let mut awake = None;
     loop {
         let wanted = watched(&states.borrow_and_update());
-        if !wanted {
-            awake = None;
-        } else if awake.is_none() {
-            // It waits for an answer of the desktop.
-            let asked = actix_rt::task::spawn_blocking(|| {
-                let mut asking = keepawake::Builder::default();
-                asking.display(true).idle(true).sleep(true);
-                asking.reason(tr!("A film plays")).app_name("Swarmplay");
-                asking.app_reverse_domain("io.github.swarmplay").create()
+        if wanted == awake.is_none() {
+            // The desktop takes its time, and may be gone when it is let go. While a film
+            // goes on it is not asked again, whatever the answer.
+            let before = awake.take();
+            let turned = actix_rt::task::spawn_blocking(move || {
+                drop(before);
+                wanted.then(ask_to_stay_awake)
             });
-            // While it goes on it is not asked again, whatever the answer.
-            awake = Some(asked.await.map(|asked| {
-                asked.inspect_err(|error| tracing::debug!(%error, "the screen may go dark"))
-            }));
+            // Letting go came to nothing: there was nothing to let go of.
+            awake = turned.await.unwrap_or_default();
         }
         if states.changed().await.is_err() {
             return;
         }
     }
+}
+
+/// Asks for the screen and for the machine one by one: each may be had without the other.
+fn ask_to_stay_awake() -> Vec<keepawake::KeepAwake> {
+    let asked = [(true, false), (false, true)].map(|(display, idle)| {
+        let mut asking = keepawake::Builder::default();
+        asking.display(display).idle(idle).sleep(false);
+        asking.reason(tr!("A film plays")).app_name("Swarmplay");
+        asking.app_reverse_domain("io.github.swarmplay").create()
+    });
+    let heard = asked.into_iter().filter_map(|asked| {
+        asked
+            .inspect_err(|error| tracing::debug!(%error, "the screen may go dark"))
+            .ok()
+    });
+    heard.collect()
 }
 
 /// Connects what leads out of the window.

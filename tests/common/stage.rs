@@ -52,7 +52,7 @@ pub struct Stage {
     tracker: String,
     gateway: String,
     /// Address of a session bus of its own.
-    bus: String,
+    pub bus: String,
 }
 
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
