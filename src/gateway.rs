@@ -19,11 +19,13 @@ use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use self::door::Door;
 use self::door::Doors;
 use crate::announcer::Announcer;
 use crate::library::Library;
+use crate::media::FileEntry;
 use crate::scheduler::Streams;
 use crate::store::Store;
 use crate::swarm::Swarm;
@@ -104,6 +106,12 @@ impl Gateway {
     /// Address of a file for players.
     pub fn url(&self, id: crate::ids::FileId) -> String {
         format!("http://{}/stream/{id}", self.address)
+    }
+
+    /// The same for people: other players show its name.
+    pub fn named_url(&self, entry: &FileEntry) -> String {
+        let name = utf8_percent_encode(&entry.name, NON_ALPHANUMERIC);
+        format!("{}/{name}", self.url(entry.id))
     }
 
     /// Where a sidecar is read.

@@ -198,6 +198,12 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
         assert!(body.starts_with(&[0xff, 0xd8]), "a JPEG");
         let (head, _) = ask(http, &format!("GET /sidecar/{id} HTTP/1.1")).await;
         assert!(head.contains("200 ok"), "{head}");
+        let (_, status) = ask(http, "GET /status.json HTTP/1.1").await;
+        let status = String::from_utf8(status).expect("text");
+        assert!(
+            status.contains("streams") && !status.contains(&id.to_string()),
+            "{status}"
+        );
         let find = swarmplay::announcer::FindEntry("Harbour.mp4".into());
         let film = viewer
             .sources
@@ -205,7 +211,16 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
             .send(find)
             .await
             .expect("announcer");
-        let film = film.expect("it is there").id;
+        let entry = film.expect("it is there");
+        let address = viewer.gateway.as_ref().expect("gateway").named_url(&entry);
+        assert!(address.ends_with("/Harbour%2Emp4"), "{address}");
+        let path = address
+            .split_once(&http.to_string())
+            .expect("its address")
+            .1;
+        let (head, _) = ask(http, &format!("HEAD {path} HTTP/1.1")).await;
+        assert!(head.contains("200 ok"), "{head}");
+        let film = entry.id;
         let (head, _) = ask(http, &format!("GET /sidecar/{film} HTTP/1.1")).await;
         assert!(head.contains("404"), "a film is no sidecar: {head}");
         let Sources {

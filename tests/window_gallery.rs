@@ -305,7 +305,10 @@ fn landscape(number: u8, width: u32, height: u32) -> SharedPixelBuffer<Rgb8Pixel
         let hill = |base: f32, size: f32, wave: f32| {
             y > base + size * (x * wave + turn).sin() + size * 0.5 * (x * wave * 2.3 + turn).cos()
         };
-        let sun = ((x - 0.3 - 0.05 * turn).powi(2) * 3.2 + (y - 0.3).powi(2)).sqrt() < 0.13;
+        let sun = ((x - 0.3 - 0.05 * turn).powi(2) * (width as f32 / height as f32).powi(2)
+            + (y - 0.3).powi(2))
+        .sqrt()
+            < 0.13;
         let depth = match (hill(0.78, 0.06, 5.0), hill(0.62, 0.09, 3.0), sun) {
             (true, ..) => 0.16,
             (_, true, _) => 0.36,

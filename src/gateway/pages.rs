@@ -1,6 +1,6 @@
 //! What can be played, and how the swarm does, as JSON and as a playlist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use std::fmt::Write;
 
@@ -132,7 +132,15 @@ async fn gather(sources: &Sources) -> Result<Status, HttpResponse> {
         .send(CatalogueState)
         .await
         .map_err(closing)?;
-    let streams = sources.streams.send(StreamsState).await.map_err(closing)?;
+    let mut streams = sources.streams.send(StreamsState).await.map_err(closing)?;
+    // Pictures beside the films are nothing that anybody watches.
+    let beside: HashSet<FileId> = catalogue
+        .entries
+        .iter()
+        .flat_map(|entry| &entry.facts.sidecars)
+        .map(|sidecar| sidecar.id)
+        .collect();
+    streams.retain(|stream| !beside.contains(&stream.file));
     Ok(Status {
         name: sources.name.clone(),
         tracker: catalogue.tracker,

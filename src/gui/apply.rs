@@ -295,7 +295,10 @@ fn swarm(app: &AppWindow, view: &View) {
     let (verdict, at_risk) = show::verdict(stream);
     adapter.set_verdict(verdict.into());
     adapter.set_at_risk(at_risk);
-    let buffer = tr!("buffer {} s", stream.buffer.as_secs());
+    let buffer = match stream.buffer.as_secs() {
+        seconds @ 0..120 => tr!("buffer {} s", seconds),
+        seconds => tr!("buffer {} min", seconds / 60),
+    };
     adapter.set_buffer_text(buffer.clone().into());
     let (from_viewers, split) = show::split(stream);
     adapter.set_from_viewers(from_viewers);

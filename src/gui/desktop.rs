@@ -123,6 +123,23 @@ pub(super) async fn pick_folders(title: String) -> Picked {
     }
 }
 
+/// The same for one folder.
+pub(super) async fn pick_folder(title: String) -> Picked {
+    if !has_dialogs().await {
+        return Picked::NoDialog;
+    }
+    let dialog = rfd::AsyncFileDialog::new().set_title(title);
+    match dialog.pick_folder().await {
+        Some(folder) => Picked::Folders(vec![folder.path().to_owned()]),
+        None => Picked::Nothing,
+    }
+}
+
+/// What is said where there is no dialog.
+pub(super) fn no_dialog() -> String {
+    tr!("This desktop has no folder dialog: type the path instead")
+}
+
 /// Whether the desktop offers dialogs, over its portal or by a program.
 #[cfg(target_os = "linux")]
 async fn has_dialogs() -> bool {

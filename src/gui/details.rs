@@ -17,7 +17,7 @@ use crate::store::Pin;
 /// Names of sharers that are told; of more, only how many.
 const NAMED: usize = 8;
 
-/// `1280 × 720, H.264, 23.98 pictures a second, HDR`
+/// `1280 × 720, H.264, 23.98 fps, HDR`
 fn picture(entry: &FileEntry) -> Option<String> {
     let video = entry.facts.video.as_ref()?;
     let mut parts = vec![
@@ -26,7 +26,7 @@ fn picture(entry: &FileEntry) -> Option<String> {
     ];
     if video.millifps > 0 {
         let rate = (f64::from(video.millifps) / 10.0).round() / 100.0;
-        parts.push(tr!("{} pictures a second", rate));
+        parts.push(tr!("{} fps", rate));
     }
     if video.hdr {
         parts.push("HDR".into());
@@ -67,7 +67,7 @@ fn facts(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
         (tr!("Subtitles"), subtitles.collect::<Vec<_>>().join("\n")),
         (tr!("Chapters"), chapters),
         (tr!("Size"), show::size(entry.size)),
-        (tr!("On average"), rate),
+        (tr!("Bit rate"), rate),
         (tr!("File"), entry.name.clone()),
         (tr!("Shared by"), sharers.to_owned()),
     ];
@@ -241,7 +241,7 @@ mod tests {
         let least = [
             "Length: 0:20",
             "Size: 9.5 MiB",
-            "On average: 4.0 Mbit/s",
+            "Bit rate: 4.0 Mbit/s",
             "File: film.mkv",
         ];
         assert_eq!(told(&entry), least);
@@ -260,10 +260,7 @@ mod tests {
         };
         entry.facts.audio = vec![track("eng"), track("deu")];
         let all = told(&entry);
-        assert_eq!(
-            all[1],
-            "Picture: 1280 × 720, H.264, 23.98 pictures a second, HDR"
-        );
+        assert_eq!(all[1], "Picture: 1280 × 720, H.264, 23.98 fps, HDR");
         assert_eq!(
             all[2],
             "Sound: English · AAC · stereo\nGerman · AAC · stereo"

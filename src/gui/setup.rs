@@ -7,6 +7,7 @@ use toml_edit::Value;
 use tr::tr;
 
 use super::beside_the_window;
+use super::desktop::{Picked, no_dialog, pick_folder};
 use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
 use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
@@ -116,6 +117,29 @@ fn write(first: &FirstRun, answers: &Answers) -> Result<Config, String> {
     config::load(Some(&first.path), &first.sets).map_err(|error| error.to_string())
 }
 
+/// Lets the folder be picked in the desktop's dialog.
+fn connect_picking(app: &AppWindow) {
+    let weak = app.as_weak();
+    app.global::<SetupAdapter>().on_pick(move || {
+        let weak = weak.clone();
+        beside_the_window(async move {
+            let picked = pick_folder(tr!("Folder to share")).await;
+            let Some(app) = weak.upgrade() else {
+                return;
+            };
+            let adapter = app.global::<SetupAdapter>();
+            match picked {
+                Picked::Folders(folders) => {
+                    let folder = folders.first().map(|folder| folder.display().to_string());
+                    adapter.set_folder(folder.unwrap_or_default().into());
+                }
+                Picked::Nothing => {}
+                Picked::NoDialog => adapter.set_error(no_dialog().into()),
+            }
+        });
+    });
+}
+
 /// Shows the questions; `begin` gets the configuration once the answers hold. What it
 /// refuses is shown, too.
 pub fn show(
@@ -128,6 +152,7 @@ pub fn show(
     adapter.set_name(config.client_name().into());
     adapter.set_file(first.path.display().to_string().into());
     app.global::<ShellAdapter>().set_page(Page::Setup);
+    connect_picking(app);
     let weak = app.as_weak();
     let begin = std::rc::Rc::new(begin);
     adapter.on_submit(move || {

@@ -9,7 +9,7 @@ use slint::{ComponentHandle, SharedString};
 use tr::tr;
 
 use super::apply::{View, update};
-use super::desktop::{Picked, pick_folders};
+use super::desktop::{Picked, no_dialog, pick_folders};
 use super::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
 use super::window::view;
@@ -277,8 +277,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
                 }
                 Picked::Nothing => {}
                 Picked::NoDialog => {
-                    let told = tr!("This desktop has no folder dialog: type the path instead");
-                    app.global::<ShellAdapter>().set_toast(told.into());
+                    app.global::<ShellAdapter>().set_toast(no_dialog().into());
                 }
             }
         });

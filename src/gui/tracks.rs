@@ -81,7 +81,7 @@ pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
         adapter.set_chapters(model);
     }
     let address = view.gateway.as_ref().zip(view.playing.as_ref());
-    let address = address.map(|(gateway, entry)| gateway.url(entry.id));
+    let address = address.map(|(gateway, entry)| gateway.named_url(entry));
     adapter.set_address(address.unwrap_or_default().into());
     super::artwork::beside_the_film(app, view);
 }

@@ -203,7 +203,7 @@ pub fn empty_text(
     }
     if !online {
         let text = tr!(
-            "Check client.tracker in the configuration. It is tried again all the time; what you share yourself appears here meanwhile."
+            "Is the group's server running, and is the address at the bottom left right? Swarmplay keeps trying. The address is client.tracker in the configuration file; what you share yourself appears here meanwhile."
         );
         return (tr!("The tracker cannot be reached"), text);
     }

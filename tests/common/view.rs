@@ -169,7 +169,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
         geometry,
         have: (0..260).chain(580..600).collect(),
         in_flight: (260..300).collect(),
-        available: (0..470).chain(500..600).collect(),
+        available: (0..600).collect(),
         read: true,
         position: ChunkIndex(180),
         buffer: Duration::from_secs(19),
