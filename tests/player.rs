@@ -272,6 +272,36 @@ fn one_file_follows_another_and_the_last_one_ends() {
 }
 
 #[test]
+fn a_film_ends_however_late_its_sound_is_heard() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    red(&at("server/sound.mkv"), "64x48", "bt601", &[]);
+    red(&at("server/silent.mkv"), "64x48", "bt601", &["-an"]);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        eventually("both films", || async {
+            (entries(&viewer).await.len() == 2).then_some(())
+        })
+        .await;
+        let (player, _) = player(&viewer, |config| {
+            config.audio_delay.0 = std::time::Duration::from_millis(300);
+        });
+        let list = entries(&viewer).await;
+        let last = list[1].id;
+        player.do_send(Play { list, index: 0 });
+        player.do_send(Control::SoundBy(-200));
+        let state = eventually("the end", || async {
+            let state = state(&player).await;
+            (state.phase == Phase::Ended).then_some(state)
+        })
+        .await;
+        assert_eq!(state.entry.map(|entry| entry.id), Some(last));
+        end(player, vec![viewer, server]).await;
+    });
+}
+
+#[test]
 fn late_bytes_make_it_wait_and_go_on_by_itself() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);

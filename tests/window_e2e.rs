@@ -123,6 +123,13 @@ fn a_song_sounds_and_seeks_and_the_window_closes() {
         third < second - 5.0 && third < 6.0 + clicked.elapsed().as_secs_f64(),
         "at {third}"
     );
+    // The device goes, and comes back.
+    stage.stop_sound();
+    wait_for("it to be missed", || {
+        stage.says("no sound device").then_some(())
+    });
+    stage.start_sound();
+    heard(&stage);
     // The song's cover is on the screen.
     stage.point(500, 300);
     let pixels = stage.screenshot();

@@ -2,10 +2,11 @@
 //! An open device asks for samples all the time, which keeps a machine awake on which a
 //! film is paused.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{BufferSize, Stream, StreamConfig, SupportedBufferSize};
+use cpal::{BufferSize, ErrorKind, Stream, StreamConfig, SupportedBufferSize};
 use kira::backend::{Backend, Renderer};
 
 /// Samples the device asks for at once where it may be told: 21 ms at 48 kHz, two of
@@ -42,6 +43,8 @@ pub struct Device {
     shelf: Shelf,
     stream: Option<Stream>,
     sample_rate: u32,
+    /// The stream says that its device is gone.
+    lost: Arc<AtomicBool>,
     /// What was opened last: to ask a device what it can do takes longer than to open it.
     known: Option<Known>,
 }
@@ -55,6 +58,11 @@ impl Device {
     /// Whether it is closed.
     pub fn rests(&self) -> bool {
         self.stream.is_none()
+    }
+
+    /// Whether it was open and went away.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Opens the device that is the default one now, if it rests; takes 10 to 100 ms.
@@ -78,7 +86,7 @@ impl Device {
     fn open(&mut self, known: Known) -> Result<(), cpal::Error> {
         let Known { device, config } = &known;
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut renderer = shelf.take().ok_or(cpal::ErrorKind::DeviceBusy)?;
+        let mut renderer = shelf.take().ok_or(ErrorKind::DeviceBusy)?;
         drop(shelf);
         if config.sample_rate != self.sample_rate {
             self.sample_rate = config.sample_rate;
@@ -89,10 +97,17 @@ impl Device {
             shelf: self.shelf.clone(),
         };
         let channels = config.channels;
+        let lost = Arc::new(AtomicBool::new(false));
+        self.lost = lost.clone();
         let stream = device.build_output_stream(
             *config,
             move |out: &mut [f32], _| lent.render(out, channels),
-            |error| tracing::debug!(%error, "the sound device"),
+            move |error| {
+                tracing::debug!(%error, "the sound device");
+                if ends(error.kind()) {
+                    lost.store(true, Ordering::Release);
+                }
+            },
             None,
         )?;
         stream.play()?;
@@ -113,6 +128,7 @@ impl Backend for Device {
             shelf: Shelf::default(),
             stream: None,
             sample_rate,
+            lost: Arc::default(),
             known: Some(known),
         };
         Ok((device, sample_rate))
@@ -126,6 +142,14 @@ impl Backend for Device {
     }
 }
 
+/// Whether a stream is of no use after such an error.
+fn ends(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated
+    )
+}
+
 /// A device, and what is asked of it.
 struct Known {
     device: cpal::Device,
@@ -137,7 +161,7 @@ impl Known {
     fn ask() -> Result<Self, cpal::Error> {
         let device = cpal::default_host()
             .default_output_device()
-            .ok_or(cpal::ErrorKind::DeviceNotAvailable)?;
+            .ok_or(ErrorKind::DeviceNotAvailable)?;
         let supported = device.default_output_config()?;
         let mut config = supported.config();
         if let SupportedBufferSize::Range { min, max } = supported.buffer_size()

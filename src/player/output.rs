@@ -76,6 +76,14 @@ impl Output {
         }
     }
 
+    /// Whether the device is gone.
+    pub fn is_lost(&mut self) -> bool {
+        match self {
+            Self::Device(manager) => manager.backend_mut().is_lost(),
+            Self::Silent(_) => false,
+        }
+    }
+
     /// Goes on, if it rests.
     ///
     /// # Errors

@@ -231,7 +231,7 @@ fn begin(
     let (source, shared) = (source.clone(), shared.clone());
     std::thread::spawn(move || match source.audio {
         Some(_) => sound(&source, None, samples, &shared),
-        None => feed_silence(samples, 0, &shared),
+        None => feed_silence(samples, 0, source.speed, &shared),
     });
 }
 
@@ -449,7 +449,7 @@ pub(super) fn sound(
         // A film whose sound is broken or short still has its pictures.
         Ok(decoded) if !alone => {
             shared.complain(decoded.complaint);
-            return feed_silence(samples, decoded.samples, shared);
+            return feed_silence(samples, decoded.samples, source.speed, shared);
         }
         Ok(decoded) if decoded.samples == 0 => {
             let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
@@ -463,9 +463,12 @@ pub(super) fn sound(
 
 /// Keeps the clock just ahead of the pictures where there is no sound (any
 /// more), from the sample numbered `fed` on.
-fn feed_silence(mut samples: rtrb::Producer<f32>, mut fed: u64, shared: &Shared) {
+fn feed_silence(mut samples: rtrb::Producer<f32>, mut fed: u64, speed: f64, shared: &Shared) {
     while !shared.stopped() {
-        let allowed = shared.silence_until.load(Ordering::Acquire);
+        // Pictures that are shown later than their sound is counted need it all the same.
+        let late = shared.delay.as_secs_f64() - f64::from(shared.sound_late().min(0)) / 1e3 / speed;
+        let late = (late * f64::from(SAMPLE_RATE)) as u64;
+        let allowed = shared.silence_until.load(Ordering::Acquire) + late;
         let missing = allowed.saturating_sub(fed) as usize;
         let silence = std::iter::repeat_n(0.0, missing * 2);
         audio::push(&mut samples, silence, shared);

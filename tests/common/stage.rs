@@ -51,6 +51,8 @@ pub struct Stage {
     display: String,
     tracker: String,
     gateway: String,
+    /// The sound server among the children.
+    sound: usize,
     /// Address of a session bus of its own.
     pub bus: String,
 }
@@ -109,7 +111,37 @@ impl Stage {
                 .env("DISPLAY", &display)
                 .env("HOME", dir.path()),
         );
-        let socket = dir.path().join("sound.socket");
+        std::fs::write(
+            dir.path().join(".asoundrc"),
+            "pcm.!default { type pulse }\n",
+        )
+        .expect("writes");
+        let mut stage = Self {
+            children,
+            dir,
+            display,
+            tracker: String::new(),
+            gateway: free_address(),
+            sound: 0,
+            bus: String::new(),
+        };
+        stage.start_sound();
+        stage.start_bus();
+        let folders = format!("library.folders={}", media().display());
+        stage.tracker = stage.serve(
+            "tracker",
+            &["tracker.listen=127.0.0.1:0", "client.name=server", &folders],
+        );
+        for name in ["living-room", "attic"] {
+            stage.serve("peer", &[&format!("client.name={name}"), &folders]);
+        }
+        stage
+    }
+
+    /// A sound server with a sink that goes nowhere.
+    pub fn start_sound(&mut self) {
+        let dir = self.dir.path();
+        let socket = dir.join("sound.socket");
         let native = format!(
             "--load=module-native-protocol-unix auth-anonymous=1 socket={}",
             socket.display()
@@ -125,34 +157,25 @@ impl Stage {
             &native,
             "--load=module-null-sink sink_name=nul rate=48000 channels=2",
         ]);
-        pulse
-            .env("HOME", dir.path())
-            .env("XDG_RUNTIME_DIR", dir.path());
-        children.spawn(&mut pulse);
+        pulse.env("HOME", dir).env("XDG_RUNTIME_DIR", dir);
+        self.children.spawn(&mut pulse);
+        self.sound = self.children.0.len() - 1;
         wait_for("the sound server", || socket.exists().then_some(()));
-        std::fs::write(
-            dir.path().join(".asoundrc"),
-            "pcm.!default { type pulse }\n",
-        )
-        .expect("writes");
-        let mut stage = Self {
-            children,
-            dir,
-            display,
-            tracker: String::new(),
-            gateway: free_address(),
-            bus: String::new(),
-        };
-        stage.start_bus();
-        let folders = format!("library.folders={}", media().display());
-        stage.tracker = stage.serve(
-            "tracker",
-            &["tracker.listen=127.0.0.1:0", "client.name=server", &folders],
-        );
-        for name in ["living-room", "attic"] {
-            stage.serve("peer", &[&format!("client.name={name}"), &folders]);
-        }
-        stage
+    }
+
+    /// Whether the window's program has said this in its log.
+    pub fn says(&self, words: &str) -> bool {
+        let log = std::fs::read_to_string(self.dir.path().join("client.log"));
+        log.is_ok_and(|log| log.contains(words))
+    }
+
+    /// The sound device is unplugged, as it were.
+    pub fn stop_sound(&mut self) {
+        let server = &mut self.children.0[self.sound];
+        server.kill().expect("it runs");
+        server.wait().expect("it ends");
+        // Else it would be taken for that of the next one.
+        let _ = std::fs::remove_file(self.dir.path().join("sound.socket"));
     }
 
     /// A bus like that of a desktop.

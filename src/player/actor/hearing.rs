@@ -19,13 +19,35 @@ const DEAD: Duration = Duration::from_secs(4);
 /// without a delay.
 const REST_AFTER: Duration = Duration::from_secs(5);
 
+/// Where there was no device, one is looked for again after this time; each time later,
+/// up to the second.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const LOOK_AT_LEAST: Duration = Duration::from_secs(60);
+
 /// The output, and how it fares.
 #[derive(Default)]
 pub(super) struct Hearing {
     output: Option<Output>,
+    /// When no device was found, and how long it is not looked again.
+    missed: Option<(Instant, Duration)>,
     /// Times it asked for samples, and when that last changed.
     heartbeats: Option<(u64, Instant)>,
     quiet_since: Option<Instant>,
+}
+
+impl Hearing {
+    /// Whether there was no device, a while ago.
+    fn may_look(&self) -> bool {
+        let missed = self.missed;
+        missed.is_some_and(|(at, patience)| at.elapsed() > patience)
+    }
+
+    /// One was looked for, and there was none if there is a `problem`.
+    fn looked(&mut self, problem: Option<&String>) {
+        let patience = self.missed.map_or(LOOK_AGAIN, |(_, before)| before * 2);
+        let missed = (Instant::now(), patience.min(LOOK_AT_LEAST));
+        self.missed = problem.map(|_| missed);
+    }
 }
 
 impl Player {
@@ -39,14 +61,16 @@ impl Player {
         let hearing = &mut self.hearing;
         hearing.heartbeats = None;
         hearing.quiet_since = None;
-        // What rested and cannot go on is gone.
-        let output = hearing.output.take();
+        // What rested and cannot go on is gone. In place of none there may be one now.
+        let output = hearing.output.take().filter(|_| !hearing.may_look());
         let output = output.and_then(|mut output| output.wake().is_ok().then_some(output));
         let output = output.unwrap_or_else(|| {
             let (output, problem) = Output::open();
-            if problem.is_some() {
-                *note = tr::tr!("No sound device");
-            }
+            hearing.looked(problem.as_ref());
+            *note = match problem {
+                Some(_) => tr::tr!("No sound device"),
+                None => String::new(),
+            };
             output
         });
         hearing.output.insert(output).play(sound)?;
@@ -93,6 +117,13 @@ impl Player {
             hearing.heartbeats = None;
             return;
         }
+        if hearing.output.as_mut().is_some_and(Output::is_lost) {
+            tracing::warn!("the sound device is gone");
+            return self.replace_output(ctx);
+        }
+        if hearing.may_look() {
+            return self.look_for_device(ctx);
+        }
         let (beats, now) = (pipeline.heartbeats(), Instant::now());
         match hearing.heartbeats {
             Some((before, at)) if before == beats => {
@@ -102,6 +133,18 @@ impl Player {
                 }
             }
             _ => hearing.heartbeats = Some((beats, now)),
+        }
+    }
+
+    /// What plays without a device is heard over one that has come (back).
+    fn look_for_device(&mut self, ctx: &mut Context<Self>) {
+        let (output, problem) = Output::open();
+        self.hearing.looked(problem.as_ref());
+        if problem.is_none() {
+            self.note = String::new();
+            self.hearing.output = Some(output);
+            let effects = self.state.restart();
+            self.perform(ctx, effects);
         }
     }
 
