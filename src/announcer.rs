@@ -76,6 +76,9 @@ pub struct CatalogueSnapshot {
     pub tracker: TrackerLink,
 }
 
+/// The problem of a link that was not tried to its end yet.
+pub const CONNECTING: &str = "connecting";
+
 /// The link to the tracker.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct TrackerLink {
@@ -87,6 +90,8 @@ pub struct TrackerLink {
     pub clients: u32,
     /// Why it does not stand, in plain words.
     pub problem: String,
+    /// Whether the catalogue has come, since the program began.
+    pub listed: bool,
 }
 
 /// Where the peers go that the tracker names.

@@ -10,7 +10,9 @@ use i_slint_backend_testing::ElementHandle;
 use slint::ComponentHandle;
 use slint::platform::Key;
 use swarmplay::config::Theme;
-use swarmplay::gui::ui::{AppWindow, LibraryAdapter, QueueAdapter};
+use swarmplay::gui::ui::{
+    AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
+};
 use swarmplay::gui::{apply, queue};
 use swarmplay::media::MediaKind;
 use swarmplay::player::queue::Item;
@@ -106,4 +108,29 @@ fn a_question_mark_lists_the_keys() {
     press(&app, Key::Escape);
     let sheet = ElementHandle::find_by_accessible_label(&app, "Keys").count();
     assert_eq!(sheet, 0);
+}
+
+#[test]
+fn the_keyboard_is_never_lost_on_its_way_through_the_window() {
+    let app = music();
+    app.global::<ShellAdapter>().set_page(Page::Playing);
+    settle();
+    let heard = Rc::new(RefCell::new(0));
+    let count = heard.clone();
+    app.global::<PlayerAdapter>()
+        .on_toggle_mute(move || *count.borrow_mut() += 1);
+    // Through all that can have it, and round again.
+    for step in 1..=60 {
+        press(&app, Key::Tab);
+        press(&app, "m");
+        assert_eq!(*heard.borrow(), step, "after {step} steps");
+    }
+    // A row that goes does not take it along.
+    let mut less = upcoming();
+    less.upcoming.pop();
+    less.count -= 1;
+    queue::show(&app, less);
+    settle();
+    press(&app, "m");
+    assert_eq!(*heard.borrow(), 61);
 }

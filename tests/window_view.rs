@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use i_slint_backend_testing::ElementHandle;
-use slint::ComponentHandle;
-use slint::platform::Key;
+use slint::platform::{Key, PointerEventButton, WindowEvent};
+use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::Theme;
 use swarmplay::gui::apply;
 use swarmplay::gui::ui::{
@@ -256,6 +256,45 @@ fn the_seek_bar_can_be_set_and_the_selection_stays_with_its_file() {
     more.push(entry(2, MediaKind::Video, "A first one", "", ""));
     apply::overview(&app, overview(more));
     assert_eq!(library.get_selected(), 2);
+}
+
+#[test]
+fn the_seek_bar_takes_a_drag_wherever_it_ends() {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    apply::overview(&app, overview(films()));
+    apply::player(&app, playing(films().remove(1)));
+    app.global::<ShellAdapter>().set_page(Page::Playing);
+    settle();
+    let asked = record(&app);
+    let bar = labelled(&app, "Seek");
+    let (from, size) = (bar.absolute_position(), bar.size());
+    let half = from.x + size.width / 2.0;
+    let middle = from.y + size.height / 2.0;
+    for (to, down) in [(half, 60.0), (from.x - 40.0, 0.0)] {
+        let window = app.window();
+        let at = |x: f32, y: f32| LogicalPosition::new(x, y);
+        let button = PointerEventButton::Left;
+        for event in [
+            WindowEvent::PointerMoved {
+                position: at(half - 100.0, middle),
+            },
+            WindowEvent::PointerPressed {
+                position: at(half - 100.0, middle),
+                button,
+            },
+            WindowEvent::PointerMoved {
+                position: at(to, middle - down),
+            },
+            WindowEvent::PointerReleased {
+                position: at(to, middle - down),
+                button,
+            },
+        ] {
+            window.dispatch_event(event);
+            settle();
+        }
+    }
+    assert_eq!(*asked.borrow(), ["seek 0.50", "seek 0.00"]);
 }
 
 #[test]

@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 use super::catalogue::Catalogue;
 use super::{
-    CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter, PublishFiles,
-    SendPeersTo, SendReport, TrackerLink, WantPeers, WhoShares,
+    CONNECTING, CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter,
+    PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers, WhoShares,
 };
 use crate::ids::{ChunkIndex, FileId};
 use crate::lifecycle::Close;
@@ -91,7 +91,7 @@ impl Announcer {
     pub fn new(settings: AnnouncerSettings) -> Self {
         let link = TrackerLink {
             address: settings.tracker.clone(),
-            problem: "connecting".into(),
+            problem: CONNECTING.into(),
             ..TrackerLink::default()
         };
         Self {
@@ -134,6 +134,7 @@ impl Announcer {
             clients: welcome.clients,
             problem: String::new(),
             address: self.settings.tracker.clone(),
+            listed: self.link.listed,
         };
         let life = self.life;
         ctx.add_stream(
@@ -269,6 +270,7 @@ impl Announcer {
         match message {
             Message::CatalogueDelta(delta) => {
                 self.link.clients = delta.clients;
+                self.link.listed |= !delta.more;
                 self.catalogue.apply(delta);
             }
             Message::PeerList { file, peers } => self.answered(file, peers),

@@ -179,6 +179,9 @@ impl View {
     }
 }
 
+/// Rows that come or go at once, up to which a model is not made anew.
+const FEW: usize = 64;
+
 /// Replaces a model's rows where they differ, so that scrolling and focus stay.
 pub(super) fn update<T: Clone + PartialEq + 'static>(
     model: ModelRc<T>,
@@ -187,9 +190,20 @@ pub(super) fn update<T: Clone + PartialEq + 'static>(
     let Some(known) = model.as_any().downcast_ref::<VecModel<T>>() else {
         return Some(ModelRc::from(Rc::new(VecModel::from(rows))));
     };
-    if known.row_count() != rows.len() {
+    let (old, new) = (known.row_count(), rows.len());
+    if old.abs_diff(new) > FEW {
         known.set_vec(rows);
         return None;
+    }
+    // What comes or goes in one place leaves all others, and who has the keyboard.
+    let kept = known.iter().zip(&rows).take_while(|(old, new)| old == *new);
+    let place = kept.count();
+    for _ in new..old {
+        known.remove(place);
+    }
+    let come = rows.iter().enumerate().skip(place);
+    for (index, row) in come.take(new.saturating_sub(old)) {
+        known.insert(index, row.clone());
     }
     for (index, row) in rows.into_iter().enumerate() {
         if known.row_data(index).as_ref() != Some(&row) {
@@ -292,7 +306,13 @@ fn swarm(app: &AppWindow, view: &View) {
     };
     let timeline = view.timeline(stream);
     let stream = &show::from_playhead(stream, &timeline, view.position);
-    let (verdict, at_risk) = show::verdict(stream);
+    let length = view.playing.as_ref().map(|entry| entry.facts.duration());
+    let length = length.unwrap_or_default();
+    let rest = show::Rest {
+        rate: view.overview.swarm.download_rate,
+        left: length.saturating_sub(view.position),
+    };
+    let (verdict, at_risk) = show::verdict(stream, rest);
     adapter.set_verdict(verdict.into());
     adapter.set_at_risk(at_risk);
     let buffer = match stream.buffer.as_secs() {
@@ -373,7 +393,16 @@ fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> Stri
         (Phase::Loading, None) if unshared => {
             tr!("Nobody online has this. It starts when somebody does")
         }
-        (Phase::Buffering, Some(cause)) => tr!("Waiting: {}", of_actors(cause.text())),
+        (Phase::Buffering, Some(cause)) => {
+            let remedy = match cause {
+                StallCause::NoSource => tr!("it goes on when somebody comes who has it"),
+                StallCause::SlowSource => tr!("all who have it are asked"),
+                StallCause::Disk => tr!("it goes on when there is space"),
+                StallCause::OwnLimit => tr!("it can be raised under Sharing"),
+                StallCause::Decoder => tr!("fewer programs at once, or mpv or VLC, may help"),
+            };
+            tr!("Waiting: {}; {}", of_actors(cause.text()), remedy)
+        }
         (Phase::Buffering, None) => tr!("Waiting for data"),
         _ => tr!("Loading"),
     }

@@ -7,8 +7,9 @@ use tr::tr;
 
 use super::Core;
 use super::apply::{View, update};
+use super::rows::Facts;
 use super::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
-use super::view_model::songs;
+use super::view_model::{Only, songs};
 use super::window::view;
 use crate::ids::FileId;
 use crate::media::facts::search_words;
@@ -62,10 +63,14 @@ fn key(kind: Kind, entry: &FileEntry) -> &str {
 }
 
 /// The groups of what holds all words, by name; those without one last.
-pub fn all(entries: &[FileEntry], kind: Kind, search: &str) -> Vec<Group> {
+pub fn all<'a>(
+    entries: impl IntoIterator<Item = &'a FileEntry>,
+    kind: Kind,
+    search: &str,
+) -> Vec<Group> {
     let words = search_words(search);
     let mut groups: BTreeMap<(bool, String), Vec<&FileEntry>> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| entry.matches(&words)) {
+    for entry in entries.into_iter().filter(|entry| entry.matches(&words)) {
         let name = key(kind, entry).to_lowercase();
         let songs = groups.entry((name.is_empty(), name)).or_default();
         songs.push(entry);
@@ -110,7 +115,14 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     let entries = &view.overview.catalogue.entries;
     view.groups = match (view.shelf, &view.open) {
         (Kind::Files, _) | (_, Some(_)) => Vec::new(),
-        (kind, None) => all(entries, kind, &view.search),
+        (kind, None) => {
+            let facts = (view.only != Only::All).then(|| Facts::of(view));
+            let passes = |entry: &&FileEntry| {
+                let facts = facts.as_ref();
+                facts.is_none_or(|facts| facts.passes(view.only, entry.id))
+            };
+            all(entries.iter().filter(passes), kind, &view.search)
+        }
     };
     let row = |group: &Group| GroupItem {
         title: group.title().into(),

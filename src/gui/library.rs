@@ -65,8 +65,8 @@ pub fn show(app: &AppWindow, view: &mut View) {
     let streams = view.overview.streams.iter().map(|stream| stream.file);
     view.marked = streams.chain(view.current).collect();
     let total = view.overview.catalogue.entries.len();
-    let online = view.overview.catalogue.tracker.online;
-    let (title, text) = show::empty_text(view.kind, online, total, &view.search, view.only);
+    let link = &view.overview.catalogue.tracker;
+    let (title, text) = show::empty_text(view.kind, link, total, &view.search, view.only);
     let adapter = app.global::<LibraryAdapter>();
     adapter.set_total(i32::try_from(total).unwrap_or(i32::MAX));
     adapter.set_empty_title(title.into());

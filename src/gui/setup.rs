@@ -13,6 +13,7 @@ use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
 use crate::config::{self, Config, edit};
 use crate::ids::PeerId;
+use crate::library::actor::expand_home;
 use crate::wire::{AGENT, Hello, PROTOCOL_VERSION, WireError};
 
 /// The port of a tracker whose address names none.
@@ -59,16 +60,23 @@ impl Answers {
                 return Err(tr!("{} is no address: write it as host:port.", tracker));
             }
         };
-        if !folder.is_empty() && !PathBuf::from(folder).exists() {
-            return Err(tr!(
-                "There is no folder {}. It can also be added later.",
-                folder
-            ));
-        }
+        // From where the program is started next time is another matter.
+        let whole = std::path::absolute(expand_home(folder.into()));
+        let whole = whole.ok().filter(|whole| whole.exists());
+        let folder = match (folder, whole) {
+            ("", _) => String::new(),
+            (_, Some(whole)) => whole.display().to_string(),
+            (folder, None) => {
+                return Err(tr!(
+                    "There is no folder {}. It can also be added later.",
+                    folder
+                ));
+            }
+        };
         Ok(Self {
             name: name.to_owned(),
             tracker,
-            folder: folder.to_owned(),
+            folder,
         })
     }
 }

@@ -7,6 +7,7 @@ use roaring::RoaringBitmap;
 use tr::tr;
 
 use super::language::of_actors;
+use crate::announcer::{CONNECTING, TrackerLink};
 use crate::config::Rate;
 use crate::ids::ChunkIndex;
 pub use crate::media::facts::clock;
@@ -172,7 +173,7 @@ pub enum Only {
 /// Why the list is empty: a title and a sentence.
 pub fn empty_text(
     kind: MediaKind,
-    online: bool,
+    link: &TrackerLink,
     total: usize,
     search: &str,
     only: Only,
@@ -201,7 +202,10 @@ pub fn empty_text(
         };
         return (title, tr!("Try fewer or other words."));
     }
-    if !online {
+    if !link.listed && (link.online || link.problem == CONNECTING) {
+        return (tr!("One moment"), tr!("Asking the tracker what there is."));
+    }
+    if !link.online {
         let text = tr!(
             "Is the group's server running, and is the address at the bottom left right? Swarmplay keeps trying. The address is client.tracker in the configuration file; what you share yourself appears here meanwhile."
         );
@@ -344,8 +348,29 @@ pub fn stall_cause(stream: &StreamSnapshot) -> Option<StallCause> {
     })
 }
 
+/// A buffer of so much is enough for now: what comes slowly comes so because nothing
+/// more is asked for.
+const ENOUGH: Duration = Duration::from_secs(20);
+
+/// Bytes that are missing from the playhead on, and the time until the last is needed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rest {
+    /// Bytes a second that come in.
+    pub rate: u64,
+    /// Time that is left to play.
+    pub left: Duration,
+}
+
+impl Rest {
+    /// Bytes a second that `missing` bytes have to come at, if they come too slowly.
+    fn wanted(self, missing: u64) -> Option<u64> {
+        let wanted = missing as f64 / self.left.as_secs_f64().max(1.0);
+        (wanted > self.rate as f64 * 1.1).then_some(wanted as u64)
+    }
+}
+
 /// Whether the film will play to the end, in words; true if at risk.
-pub fn verdict(stream: &StreamSnapshot) -> (String, bool) {
+pub fn verdict(stream: &StreamSnapshot, rest_of: Rest) -> (String, bool) {
     let chunks = stream.geometry.chunk_count();
     let rest = stream.position.0..chunks;
     let missing =
@@ -362,6 +387,13 @@ pub fn verdict(stream: &StreamSnapshot) -> (String, bool) {
     }
     if stream.buffer < Duration::from_secs(2) {
         return (tr!("buffer is low"), true);
+    }
+    let bytes = missing(&stream.have) * u64::from(stream.geometry.chunk_size().bytes());
+    if stream.buffer < ENOUGH
+        && let Some(wanted) = rest_of.wanted(bytes)
+    {
+        let (comes, wanted) = (megabits(rest_of.rate), megabits(wanted));
+        return (tr!("comes at {} of {} Mbit/s", comes, wanted), true);
     }
     (tr!("plays to the end"), false)
 }

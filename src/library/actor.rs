@@ -346,7 +346,7 @@ impl Library {
 }
 
 /// `~/Films` as a shell would take it.
-fn expand_home(path: PathBuf) -> PathBuf {
+pub fn expand_home(path: PathBuf) -> PathBuf {
     match (path.strip_prefix("~"), dirs::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path,

@@ -119,6 +119,8 @@ impl Player {
                         self.past_frames = (0, 0);
                         self.fetch_cover(ctx, &entry);
                     }
+                    // What was fetched for later must not come in the way of this.
+                    self.keep_ahead(entry.id);
                     self.level = self.level_of(&entry);
                     let mut source = self.source(&entry, from, speed);
                     source.audio = source.audio.map(|_| audio);

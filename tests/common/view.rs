@@ -192,6 +192,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
                 online: true,
                 clients: 14,
                 problem: String::new(),
+                listed: true,
             },
         },
         swarm: SwarmSnapshot {

@@ -89,6 +89,12 @@ fn all_four_states_are_told_apart() {
 
 #[test]
 fn the_verdict_names_the_risk() {
+    let rest = |rate| Rest {
+        rate,
+        left: Duration::from_secs(100),
+    };
+    let fast = rest(10_000_000);
+    let verdict = |stream: &StreamSnapshot| verdict(stream, fast);
     assert_eq!(verdict(&stream(0..100, 0..0)), ("all here".into(), false));
     assert_eq!(verdict(&stream(0..50, 0..100)).0, "plays to the end");
     assert_eq!(
@@ -100,6 +106,15 @@ fn the_verdict_names_the_risk() {
     assert!(verdict(&low).1);
     low.problem = Some("the disk is full".into());
     assert_eq!(verdict(&low).0, "the disk is full");
+    let mut coming = stream(0..10, 0..100);
+    coming.buffer = Duration::from_secs(10);
+    let bytes = 90 * u64::from(coming.geometry.chunk_size().bytes());
+    let at = |rate| super::verdict(&coming, rest(rate));
+    assert_eq!(at(bytes / 100), ("plays to the end".into(), false));
+    assert!(at(bytes / 200).1 && at(bytes / 200).0.starts_with("comes at "));
+    let mut much = coming.clone();
+    much.buffer = Duration::from_secs(60);
+    assert!(!super::verdict(&much, rest(0)).1, "no more is asked for");
 }
 
 #[test]
@@ -168,18 +183,32 @@ fn figures_read_well() {
 
 #[test]
 fn an_empty_list_says_why() {
-    let text =
-        |online, total, search| empty_text(MediaKind::Audio, online, total, search, Only::All).0;
+    let link = |online, listed, problem: &str| TrackerLink {
+        online,
+        listed,
+        problem: problem.into(),
+        ..TrackerLink::default()
+    };
+    let up = link(true, true, "");
+    let text = |online, total, search| {
+        let link = link(online, true, "");
+        empty_text(MediaKind::Audio, &link, total, search, Only::All).0
+    };
+    let nothing = |link| empty_text(MediaKind::Audio, &link, 0, "", Only::All).0;
+    assert_eq!(nothing(link(false, false, CONNECTING)), "One moment");
+    assert_eq!(nothing(link(true, false, "")), "One moment");
+    let refused = link(false, false, "connection refused");
+    assert_eq!(nothing(refused), "The tracker cannot be reached");
     assert_eq!(text(true, 0, ""), "No songs yet");
     assert_eq!(text(false, 0, ""), "The tracker cannot be reached");
     assert_eq!(text(true, 3, "xyz"), "No songs match “xyz”");
-    let only = |only| empty_text(MediaKind::Audio, true, 5, "", only).0;
+    let only = |only| empty_text(MediaKind::Audio, &up, 5, "", only).0;
     assert_eq!(only(Only::Unseen), "No songs left to hear");
     assert_eq!(only(Only::Here), "Nothing is on this machine");
     // What is searched comes first, and so does that there is nothing at all.
-    let searched = empty_text(MediaKind::Audio, true, 5, "x", Only::Here).0;
+    let searched = empty_text(MediaKind::Audio, &up, 5, "x", Only::Here).0;
     assert_eq!(searched, text(true, 5, "x"));
-    let nothing = empty_text(MediaKind::Audio, true, 0, "", Only::Here).0;
+    let nothing = empty_text(MediaKind::Audio, &up, 0, "", Only::Here).0;
     assert_eq!(nothing, text(true, 0, ""));
 }
 

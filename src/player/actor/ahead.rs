@@ -77,6 +77,13 @@ impl Player {
         }
     }
 
+    /// A file begins: only that is fetched any more.
+    pub(super) fn keep_ahead(&mut self, file: FileId) {
+        if self.ahead.fetched.is_some_and(|fetched| fetched != file) {
+            self.fetch_ahead(None);
+        }
+    }
+
     /// Nothing comes next any more.
     pub(super) fn give_up_ahead(&mut self) {
         self.fetch_ahead(None);
