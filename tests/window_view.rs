@@ -9,15 +9,15 @@ use std::rc::Rc;
 
 use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
-use slint::{ComponentHandle, LogicalPosition};
+use slint::{ComponentHandle, LogicalPosition, Model};
 use swarmplay::config::Theme;
 use swarmplay::gui::apply;
 use swarmplay::gui::ui::{
-    AppWindow, LibraryAdapter, Page, PlayerAdapter, SharingAdapter, ShellAdapter,
+    AppWindow, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter, ShellAdapter,
 };
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
-use swarmplay::media::MediaKind;
-use swarmplay::player::Phase;
+use swarmplay::media::{FileEntry, MediaKind};
+use swarmplay::player::{Phase, Seen};
 use view::{build, entry, films, labelled, overview, playing, press, settle, snapshot, songs};
 
 #[test]
@@ -295,6 +295,34 @@ fn the_seek_bar_takes_a_drag_wherever_it_ends() {
         }
     }
     assert_eq!(*asked.borrow(), ["seek 0.50", "seek 0.00"]);
+}
+
+#[test]
+fn what_was_played_is_listed_the_latest_first() {
+    let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
+    apply::overview(&app, overview(songs()));
+    let seen = |entry: &FileEntry, done| {
+        let seen = Seen {
+            position_ms: 1000,
+            duration_ms: entry.facts.duration_ms,
+            done,
+            order: 1,
+        };
+        (entry.id, seen)
+    };
+    let (first, last) = (songs().remove(0), songs().remove(2));
+    apply::history(&app, vec![seen(&last, true), seen(&first, false)]);
+    let library = app.global::<LibraryAdapter>();
+    library.invoke_filter(Only::Lately);
+    settle();
+    let titles: Vec<String> = library
+        .get_items()
+        .iter()
+        .map(|item| item.title.into())
+        .collect();
+    assert_eq!(titles, [last.display_title(), first.display_title()]);
+    apply::history(&app, Vec::new());
+    labelled(&app, "Nothing played yet");
 }
 
 #[test]

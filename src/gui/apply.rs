@@ -63,6 +63,9 @@ pub struct View {
     pub(super) shelf: super::groups::Kind,
     /// Which of all there is are shown.
     pub(super) only: Only,
+    /// What the shared files that are listed were: how many cannot be, how many are, and
+    /// their bytes.
+    pub(super) files_of: Option<((usize, usize), u64)>,
     /// What the sheet with all details is about.
     pub(super) detailed: Option<FileEntry>,
     /// The album or artist that is open.
@@ -110,6 +113,7 @@ impl Default for View {
             storyboard_wanted: false,
             shelf: Default::default(),
             only: Only::All,
+            files_of: None,
             detailed: None,
             open: None,
             groups: Vec::new(),
@@ -171,7 +175,14 @@ impl View {
             Only::All => 0,
             Only::Unseen => self.seen.iter().filter(|(_, seen)| seen.done).count(),
             Only::Here => self.overview.cached.iter().filter(|c| c.whole).count(),
+            Only::Lately => self.seen.len(),
         }
+    }
+
+    /// What was played last, while it matters.
+    pub(super) fn last(&self) -> Option<FileId> {
+        let lately = self.only == Only::Lately;
+        self.seen.first().map(|(file, _)| *file).filter(|_| lately)
     }
 
     fn current_stream(&self) -> Option<&StreamSnapshot> {

@@ -6,10 +6,12 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use super::apply::{View, update};
+use super::sharing::keep_folders;
 use super::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
 use super::window::view;
 use super::{Core, beside_the_window};
+use crate::library::{AddError, AddFolder, Library};
 use crate::media::{FileEntry, MediaKind};
 use crate::store::{CachedFile, Export, Forget, Pin};
 
@@ -125,7 +127,8 @@ pub fn connect(app: &AppWindow, core: &Core) {
             }
         });
     });
-    let store = core.sources.store.clone();
+    let (store, library) = (core.sources.store.clone(), core.sources.library.clone());
+    let file_of_settings = core.file.clone();
     adapter.on_save(move |index| {
         let Some(cached) = chosen(index) else {
             return;
@@ -140,15 +143,32 @@ pub fn connect(app: &AppWindow, core: &Core) {
             file,
             path: path.clone(),
         });
-        let say = say.clone();
+        let (say, library, file) = (say.clone(), library.clone(), file_of_settings.clone());
         beside_the_window(async move {
             say(match saved.await {
-                Ok(Ok(())) => tr!("Kept as {}", path.display()),
+                Ok(Ok(())) => match share_from_now_on(path.clone(), library, file).await {
+                    Ok(()) => tr!("Kept as {}, and shared from there", path.display()),
+                    Err(problem) => problem,
+                },
                 Ok(Err(error)) => tr!("It cannot be kept as {}: {}", path.display(), error),
                 Err(error) => error.to_string(),
             });
         });
     });
+}
+
+/// What was fetched and is now a file of its own is here after the next start, too.
+async fn share_from_now_on(
+    path: PathBuf,
+    library: actix::Addr<Library>,
+    file: Option<PathBuf>,
+) -> Result<(), String> {
+    match library.send(AddFolder(path.clone())).await {
+        // In a folder that is shared already.
+        Ok(Ok(()) | Err(AddError::Known(_))) => keep_folders(library, file).await,
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct Group {
     kind: Kind,
     /// As the tags say; empty for what has none.
     name: String,
+    /// Whose album it is, where the tags say so: of one name there may be several.
+    of: String,
     /// Artist of an album, and how many songs there are.
     pub detail: String,
     /// Whose picture stands for it.
@@ -51,14 +53,17 @@ impl Group {
     }
 
     fn holds(&self, entry: &FileEntry) -> bool {
-        key(self.kind, entry).to_lowercase() == self.name.to_lowercase()
+        let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+        let (name, of) = key(self.kind, entry);
+        same(name, &self.name) && same(of, &self.of)
     }
 }
 
-fn key(kind: Kind, entry: &FileEntry) -> &str {
+/// The name of a group, and whose it is.
+fn key(kind: Kind, entry: &FileEntry) -> (&str, &str) {
     match kind {
-        Kind::Artists => &entry.facts.artist,
-        Kind::Albums | Kind::Files => &entry.facts.album,
+        Kind::Artists => (&entry.facts.artist, ""),
+        Kind::Albums | Kind::Files => (&entry.facts.album, &entry.facts.album_artist),
     }
 }
 
@@ -69,17 +74,20 @@ pub fn all<'a>(
     search: &str,
 ) -> Vec<Group> {
     let words = search_words(search);
-    let mut groups: BTreeMap<(bool, String), Vec<&FileEntry>> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, String, String), Vec<&FileEntry>> = BTreeMap::new();
     for entry in entries.into_iter().filter(|entry| entry.matches(&words)) {
-        let name = key(kind, entry).to_lowercase();
-        let songs = groups.entry((name.is_empty(), name)).or_default();
+        let (name, of) = key(kind, entry);
+        let (name, of) = (name.to_lowercase(), of.to_lowercase());
+        let songs = groups.entry((name.is_empty(), name, of)).or_default();
         songs.push(entry);
     }
     let group = |entries: Vec<&FileEntry>| {
         let artists: BTreeSet<&str> = entries.iter().map(|e| e.facts.artist.as_str()).collect();
         let albums: BTreeSet<&str> = entries.iter().map(|e| e.facts.album.as_str()).collect();
+        let (name, whose) = key(kind, entries[0]);
         let of = match (kind, artists.len(), albums.len()) {
             (Kind::Artists, _, albums) => tr!("1 album" | "{n} albums" % albums),
+            _ if !whose.is_empty() => whose.to_owned(),
             (_, 1, _) => artists.first().copied().unwrap_or_default().to_owned(),
             _ => tr!("Various artists"),
         };
@@ -90,7 +98,8 @@ pub fn all<'a>(
             .filter_map(|e| e.facts.sidecar(SidecarRole::Poster));
         Group {
             kind,
-            name: key(kind, entries[0]).to_owned(),
+            name: name.to_owned(),
+            of: whose.to_owned(),
             detail: parts.join(" · "),
             poster: posters.next().map(|poster| poster.id),
         }
@@ -104,7 +113,12 @@ pub fn within(entries: &[FileEntry], group: &Group) -> Vec<FileEntry> {
     found.sort_by_cached_key(|entry| {
         let title = entry.display_title().to_lowercase();
         let facts = &entry.facts;
-        (facts.album.to_lowercase(), facts.track_number, title)
+        let place = (facts.disc_number, facts.track_number);
+        let album = (
+            facts.album.to_lowercase(),
+            facts.album_artist.to_lowercase(),
+        );
+        (album, place, title)
     });
     found
 }
@@ -265,5 +279,26 @@ mod tests {
         let titles = within(&songs(), &albums[1]);
         let titles: Vec<_> = titles.iter().map(FileEntry::display_title).collect();
         assert_eq!(titles, ["b", "a"], "track 2, track 10");
+    }
+
+    #[test]
+    fn albums_of_one_name_stay_apart_and_discs_follow_each_other() {
+        let on = |id, disc, number, whose: &str| {
+            let mut song = song(id, "x", "Them", "Best", number);
+            (song.facts.disc_number, song.facts.album_artist) = (disc, whose.into());
+            song
+        };
+        let songs = [
+            on(1, 2, 1, "Them"),
+            on(2, 1, 2, "Them"),
+            on(3, 1, 1, "them"),
+            on(4, 0, 1, "Us"),
+        ];
+        let albums = all(&songs, Kind::Albums, "");
+        let details: Vec<&str> = albums.iter().map(|album| album.detail.as_str()).collect();
+        assert_eq!(details, ["Them · 3 songs", "Us · 1 song"]);
+        let order = within(&songs, &albums[0]);
+        let ids: Vec<u8> = order.iter().map(|song| song.id.0[0]).collect();
+        assert_eq!(ids, [3, 2, 1]);
     }
 }

@@ -1,5 +1,6 @@
 //! The library's rows: what there is, how much of it is here and how far it was played.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use slint::{ComponentHandle, Model, ModelRc};
@@ -36,6 +37,7 @@ pub(super) struct Key {
     only: Only,
     /// Files that count as played or as here, while that matters.
     kept: usize,
+    last: Option<FileId>,
 }
 
 /// The library's rows, and what to go on with. Rows are made anew only when others are
@@ -54,6 +56,7 @@ pub fn show(app: &AppWindow, view: &mut View) {
         open: view.open.clone(),
         only: view.only,
         kept: view.kept(),
+        last: view.last(),
     };
     if view.rows_of.as_ref() == Some(&key) {
         refresh(view);
@@ -98,6 +101,12 @@ fn rebuild(app: &AppWindow, view: &mut View) {
     let facts = Facts::of(view);
     if view.only != Only::All {
         shown.retain(|entry| facts.passes(view.only, entry.id));
+    }
+    // The latest first, unless another order is asked for.
+    if (view.only, view.sort, view.descending) == (Only::Lately, show::Sort::Title, false) {
+        let seen = view.seen.iter().map(|(file, _)| *file);
+        let place: HashMap<FileId, usize> = seen.zip(0..).collect();
+        shown.sort_by_key(|entry| place.get(&entry.id).copied());
     }
     let ids = shown.iter().map(|entry| entry.id);
     view.places = ids.zip(0..).collect();

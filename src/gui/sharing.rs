@@ -137,6 +137,9 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     if let Some(model) = update(adapter.get_folders(), folders.collect()) {
         adapter.set_folders(model);
     }
+    let counted = (library.skipped.len(), library.shared.len());
+    let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
+    let key = Some((counted, bytes));
     let skipped = library.skipped.iter().map(|skipped| SharedRow {
         name: name_of(&skipped.path).into(),
         detail: skipped.reason.clone().into(),
@@ -147,10 +150,12 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
         detail: show::size(shared.entry.size).into(),
         problem: false,
     });
-    if let Some(model) = update(adapter.get_files(), skipped.chain(shared).collect()) {
-        adapter.set_files(model);
+    if view.files_of != key {
+        if let Some(model) = update(adapter.get_files(), skipped.chain(shared).collect()) {
+            adapter.set_files(model);
+        }
+        view.files_of = key;
     }
-    let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
     let summary = match library.shared.len() {
         0 => tr!("Nothing is shared yet"),
         count => tr!("1 file, {}" | "{n} files, {}" % count, show::size(bytes)),
@@ -206,7 +211,10 @@ fn name_of(path: &std::path::Path) -> String {
 }
 
 /// Writes the shared folders to the user's file, as they are now.
-async fn keep_folders(library: Addr<Library>, file: Option<PathBuf>) -> Result<(), String> {
+pub(super) async fn keep_folders(
+    library: Addr<Library>,
+    file: Option<PathBuf>,
+) -> Result<(), String> {
     let Some(file) = file else {
         return Ok(());
     };

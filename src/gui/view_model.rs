@@ -168,6 +168,8 @@ pub enum Only {
     Unseen,
     /// Those that are on this machine whole.
     Here,
+    /// Those that were played, the last one first.
+    Lately,
 }
 
 /// Why the list is empty: a title and a sentence.
@@ -189,6 +191,10 @@ pub fn empty_text(
         (Only::Unseen, false) => {
             let text = tr!("All of them were heard to the end.");
             return (tr!("No songs left to hear"), text);
+        }
+        (Only::Lately, _) => {
+            let text = tr!("What you play is found here, the latest first.");
+            return (tr!("Nothing played yet"), text);
         }
         (Only::Here, _) => {
             let text = tr!("What you share, and what was fetched whole, is found here.");

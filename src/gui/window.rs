@@ -131,6 +131,7 @@ fn only_of(chosen: ui::Only) -> Only {
         ui::Only::All => Only::All,
         ui::Only::Unseen => Only::Unseen,
         ui::Only::Here => Only::Here,
+        ui::Only::Lately => Only::Lately,
     }
 }
 

@@ -71,6 +71,7 @@ pub struct Library {
     /// When the present file was begun.
     begun: Instant,
     paused: bool,
+    paused_at: Option<Instant>,
     extras: Extras,
     progress: Arc<Progress>,
     walking: bool,
@@ -100,6 +101,7 @@ impl Library {
             current: None,
             begun: Instant::now(),
             paused: false,
+            paused_at: None,
             extras: Extras::default(),
             progress: Arc::new(Progress::default()),
             walking: false,
@@ -328,7 +330,9 @@ impl Library {
     fn hashing(&self) -> Option<Hashing> {
         let (path, stamp) = self.current.as_ref()?;
         let done = self.progress.done.load(Ordering::Relaxed);
-        let seconds = self.begun.elapsed().as_secs_f64().max(0.1);
+        let until = self.paused_at.unwrap_or_else(Instant::now);
+        let worked = until.saturating_duration_since(self.begun);
+        let seconds = worked.as_secs_f64().max(0.1);
         Some(Hashing {
             path: path.clone(),
             done,
@@ -417,7 +421,17 @@ impl Handler<Pause> for Library {
     type Result = ();
 
     fn handle(&mut self, Pause(paused): Pause, ctx: &mut Context<Self>) {
-        self.paused = paused;
+        let before = std::mem::replace(&mut self.paused, paused);
+        self.progress.paused.store(paused, Ordering::Relaxed);
+        match (before, paused) {
+            (false, true) => self.paused_at = Some(Instant::now()),
+            // The pace is that of the time it was worked.
+            (true, false) => {
+                let rested = self.paused_at.take();
+                self.begun += rested.map_or(Duration::ZERO, |since| since.elapsed());
+            }
+            _ => {}
+        }
         self.next(ctx);
     }
 }

@@ -4,11 +4,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::index::{FACTS_VERSION, Index, IndexError, Record, Verdict};
 use super::scan::Stamp;
 use crate::integrity::{HashTree, Hasher};
 use crate::media::{ChunkSize, FileEntry, Geometry, MediaFacts, ProbeError, probe, probe_timeline};
+
+/// How often it is looked whether a pause is over.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Progress and cancellation, shared with the thread that hashes.
 #[derive(Debug, Default)]
@@ -17,6 +21,8 @@ pub struct Progress {
     pub done: AtomicU64,
     /// Set to give up.
     pub cancelled: AtomicBool,
+    /// Set to wait where it is.
+    pub paused: AtomicBool,
 }
 
 /// What came of a file.
@@ -239,6 +245,10 @@ fn hash(
     let mut hasher = Hasher::new(geometry);
     let mut buffer = vec![0; geometry.chunk_size().bytes() as usize];
     for chunk in geometry.chunks() {
+        while progress.paused.load(Ordering::Relaxed) && !progress.cancelled.load(Ordering::Relaxed)
+        {
+            std::thread::sleep(LOOK);
+        }
         if progress.cancelled.load(Ordering::Relaxed) {
             return Ok(None);
         }

@@ -141,6 +141,12 @@ pub struct MediaFacts {
     /// Place on the album, from the tags; 0 if it has none.
     #[serde(default)]
     pub track_number: u32,
+    /// Which disc of the album, from the tags; 0 if they do not say.
+    #[serde(default)]
+    pub disc_number: u32,
+    /// Whose album it is, from the tags, or empty.
+    #[serde(default)]
+    pub album_artist: String,
     /// Chapters, in order; none if the file has fewer than two.
     #[serde(default)]
     pub chapters: Vec<Chapter>,
@@ -171,6 +177,8 @@ impl MediaFacts {
             album: String::new(),
             has_cover: false,
             track_number: 0,
+            disc_number: 0,
+            album_artist: String::new(),
             chapters: Vec::new(),
             gain_cdb: None,
             sidecars: Vec::new(),

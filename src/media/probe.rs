@@ -294,6 +294,8 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         album: tagged("album"),
         has_cover: of_type("video").any(Stream::is_cover),
         track_number: place_on_album(&tagged("track")),
+        disc_number: place_on_album(&tagged("disc")),
+        album_artist: tagged("album_artist"),
         chapters: chapters(&report.chapters),
         gain_cdb: decibels(&tagged("replaygain_track_gain")),
         sidecars: Vec::new(),
@@ -366,12 +368,13 @@ mod tests {
                 {"codec_type":"audio","codec_name":"mp3","channels":2},
                 {"codec_type":"video","codec_name":"mjpeg","width":500,"height":500,
                  "disposition":{"attached_pic":1}}],
-               "format":{"duration":"3.5","tags":{"TITLE":"Song","artist":"Them"}}}"#,
+               "format":{"duration":"3.5","tags":{"TITLE":"Song","artist":"Them","disc":"2/3","album_artist":"All"}}}"#,
         )
         .expect("media");
         assert_eq!(facts.kind, MediaKind::Audio);
         assert!(facts.has_cover && facts.video.is_none());
         assert_eq!((facts.title.as_str(), facts.duration_ms), ("Song", 3500));
+        assert_eq!((facts.album_artist.as_str(), facts.disc_number), ("All", 2));
     }
 
     #[test]

@@ -61,6 +61,8 @@ fn film() -> FileEntry {
         facts: MediaFacts {
             title: "Film".into(),
             track_number: 3,
+            disc_number: 2,
+            album_artist: "All of them".into(),
             chapters: vec![chapter(0, "Begin"), chapter(30_000, "")],
             gain_cdb: Some(-652),
             sidecars: vec![
@@ -126,6 +128,8 @@ fn wordy_film() -> FileEntry {
             sidecars: vec![sidecar; 100],
             gain_cdb: Some(-5000),
             track_number: u32::MAX,
+            disc_number: u32::MAX,
+            album_artist: long(),
             timeline: timeline.expect("allowed").into(),
             ..MediaFacts::new(MediaKind::Video, duration_ms)
         },

@@ -106,6 +106,8 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
         gain_cdb: facts.gain_cdb,
         sidecars: sidecar::to_proto(&facts.sidecars),
         track_number: facts.track_number,
+        disc_number: facts.disc_number,
+        album_artist: text(facts.album_artist.clone(), MAX_TEXT),
     }
 }
 
@@ -189,6 +191,8 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
             has_cover: entry.has_cover,
             timeline: timeline::from_proto(entry)?.into(),
             track_number: entry.track_number,
+            disc_number: entry.disc_number,
+            album_artist: tag(&entry.album_artist),
             chapters: chapters.collect(),
             gain_cdb: entry.gain_cdb.map(|gain| gain.clamp(-MAX_GAIN, MAX_GAIN)),
             sidecars: sidecar::from_proto(&entry.sidecars, kind)?,
