@@ -106,6 +106,16 @@ pub struct SetDownloadLimit(pub Option<u64>);
 #[rtype(result = "()")]
 pub struct FetchAhead(pub Option<(FileId, u64)>);
 
+/// Fetches all of a file though nobody reads it, after all that plays; or gives that up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Download {
+    /// Content id.
+    pub file: FileId,
+    /// Whether it is wanted.
+    pub wanted: bool,
+}
+
 /// A player has nothing to show though time should pass; if what it needs is here, that
 /// is a stall of its decoder.
 #[derive(Debug, Clone, Copy, Message)]

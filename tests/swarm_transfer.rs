@@ -12,7 +12,9 @@ use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
 use swarmplay::config::Rate;
 use swarmplay::ids::PeerId;
-use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, StreamState};
+use swarmplay::scheduler::{
+    AwaitChunk, CloseReader, Download, FetchAhead, OpenReader, StreamState,
+};
 use swarmplay::store::{CachedFiles, Forget};
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
@@ -425,6 +427,36 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
             let cached = cached.expect("store").into_iter();
             let mut whole = cached.filter(|cached| cached.whole);
             whole.any(|cached| cached.entry.id == next.id).then_some(())
+        })
+        .await;
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "wanted.wav", 4, 81);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let find = || swarmplay::announcer::FindEntry("wanted.wav".into());
+        let file = eventually("the entry", || async {
+            let found = viewer.sources.announcer.send(find()).await;
+            found.expect("announcer").map(|entry| entry.id)
+        })
+        .await;
+        let streams = &viewer.sources.streams;
+        // Given up and asked for again.
+        for wanted in [true, false, true] {
+            streams.do_send(Download { file, wanted });
+        }
+        eventually("all of it", || async {
+            let cached = viewer.sources.store.send(CachedFiles).await;
+            let mut cached = cached.expect("store").into_iter();
+            cached.any(|cached| cached.whole).then_some(())
         })
         .await;
         viewer.stop().await;

@@ -12,7 +12,8 @@ use super::{Core, beside_the_window};
 use crate::announcer::WhoShares;
 use crate::media::FileEntry;
 use crate::player::{Enqueue, Play};
-use crate::store::Pin;
+use crate::scheduler::Download;
+use crate::store::{Pin, StoreState};
 
 /// Names of sharers that are told; of more, only how many.
 const NAMED: usize = 8;
@@ -126,6 +127,9 @@ pub(super) fn refresh(app: &AppWindow, view: &View) {
     adapter.set_playable(entry.sources > 0 || cached.is_some_and(|cached| cached.whole));
     adapter.set_pinnable(cached.is_some() && !own);
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
+    let whole = cached.is_some_and(|cached| cached.whole);
+    adapter.set_fetchable(!own && !whole);
+    adapter.set_fetching(view.fetching.contains(&entry.id));
 }
 
 /// Whether this machine shares it.
@@ -191,6 +195,42 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
             let entries = vec![entry];
             player.do_send(Enqueue { entries, next });
         }
+    });
+    let (weak, sources) = (app.as_weak(), core.sources.clone());
+    adapter.on_fetch(move |wanted| {
+        let Some(entry) = detailed() else {
+            return;
+        };
+        let (weak, streams) = (weak.clone(), sources.streams.clone());
+        let room = sources.store.send(StoreState);
+        beside_the_window(async move {
+            let Some(app) = weak.upgrade() else {
+                return;
+            };
+            let (file, title) = (entry.id, entry.display_title());
+            let fits = room.await.is_ok_and(|store| entry.size <= store.quota);
+            let said = match (wanted, fits) {
+                (true, false) => {
+                    tr!(
+                        "{} needs more space than there is for downloads, see Sharing",
+                        title
+                    )
+                }
+                (true, true) => tr!("{} is downloaded after all that plays", title),
+                (false, _) => tr!("{} is no longer downloaded", title),
+            };
+            app.global::<ShellAdapter>().set_toast(said.into());
+            if wanted && !fits {
+                return;
+            }
+            streams.do_send(Download { file, wanted });
+            let view = view();
+            match wanted {
+                true => view.borrow_mut().fetching.insert(file),
+                false => view.borrow_mut().fetching.remove(&file),
+            };
+            refresh(&app, &view.borrow());
+        });
     });
     let (weak, store) = (app.as_weak(), core.sources.store.clone());
     adapter.on_pin(move |pinned| {

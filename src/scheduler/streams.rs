@@ -8,8 +8,8 @@ use actix::prelude::*;
 use super::actor::Scheduler;
 use super::reader::Reader;
 use super::{
-    FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves, SetDownloadLimit, StreamError,
-    StreamSnapshot, StreamState, StreamsState,
+    Download, FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves, SetDownloadLimit,
+    StreamError, StreamSnapshot, StreamState, StreamsState,
 };
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
@@ -30,6 +30,8 @@ pub struct Streams {
     open: HashMap<FileId, OpenedStream>,
     /// What is fetched before anybody reads it.
     ahead: Option<SpawnHandle>,
+    /// What is fetched whole because somebody asked for it.
+    downloads: HashMap<FileId, SpawnHandle>,
 }
 
 impl Streams {
@@ -51,6 +53,7 @@ impl Streams {
             announcer,
             open: HashMap::new(),
             ahead: None,
+            downloads: HashMap::new(),
         }
     }
 
@@ -214,6 +217,28 @@ impl Handler<FetchAhead> for Streams {
         if let Some((file, bytes)) = wanted {
             let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, bytes);
             self.ahead = Some(ctx.spawn(fetching.into_actor(self)));
+        }
+    }
+}
+
+impl Handler<Download> for Streams {
+    type Result = ();
+
+    fn handle(&mut self, Download { file, wanted }: Download, ctx: &mut Context<Self>) {
+        match (wanted, self.downloads.contains_key(&file)) {
+            (true, false) => {
+                let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, u64::MAX);
+                let fetched = fetching.into_actor(self).map(move |(), actor, _| {
+                    actor.downloads.remove(&file);
+                });
+                self.downloads.insert(file, ctx.spawn(fetched));
+            }
+            (false, true) => {
+                if let Some(fetching) = self.downloads.remove(&file) {
+                    ctx.cancel_future(fetching);
+                }
+            }
+            _ => {}
         }
     }
 }
