@@ -23,6 +23,8 @@ pub mod charts;
 pub mod desktop;
 pub mod details;
 pub mod downloads;
+#[cfg(target_os = "linux")]
+pub mod fonts;
 pub mod groups;
 pub mod language;
 pub mod library;
@@ -131,6 +133,8 @@ pub fn run(
     play: Option<String>,
     source: ConfigSource,
 ) -> anyhow::Result<()> {
+    #[cfg(target_os = "linux")]
+    fonts::provide(&config.data_dir());
     window::choose_renderer()?;
     let app = window::build(&config, mode)?;
     let running = Rc::new(RefCell::new(None));

@@ -116,6 +116,11 @@ pub struct Download {
     pub wanted: bool,
 }
 
+/// Asks what is being downloaded so.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<FileId>")]
+pub struct Downloads;
+
 /// A player has nothing to show though time should pass; if what it needs is here, that
 /// is a stall of its decoder.
 #[derive(Debug, Clone, Copy, Message)]

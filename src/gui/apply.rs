@@ -1,6 +1,6 @@
 //! News → properties. The only place where the window's contents change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -63,11 +63,8 @@ pub struct View {
     pub(super) shelf: super::groups::Kind,
     /// Which of all there is are shown.
     pub(super) only: Only,
-    /// Files that are downloaded whole because it was asked for here.
-    pub(super) fetching: HashSet<FileId>,
-    /// What the shared files that are listed were: how many cannot be, how many are, and
-    /// their bytes.
-    pub(super) files_of: Option<((usize, usize), u64)>,
+    /// A hash of the shared files that are listed.
+    pub(super) files_of: Option<u64>,
     /// What the sheet with all details is about.
     pub(super) detailed: Option<FileEntry>,
     /// The album or artist that is open.
@@ -115,7 +112,6 @@ impl Default for View {
             storyboard_wanted: false,
             shelf: Default::default(),
             only: Only::All,
-            fetching: HashSet::new(),
             files_of: None,
             detailed: None,
             open: None,

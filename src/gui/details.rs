@@ -129,7 +129,7 @@ pub(super) fn refresh(app: &AppWindow, view: &View) {
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
     let whole = cached.is_some_and(|cached| cached.whole);
     adapter.set_fetchable(!own && !whole);
-    adapter.set_fetching(view.fetching.contains(&entry.id));
+    adapter.set_fetching(view.overview.downloads.contains(&entry.id));
 }
 
 /// Whether this machine shares it.
@@ -224,12 +224,7 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
                 return;
             }
             streams.do_send(Download { file, wanted });
-            let view = view();
-            match wanted {
-                true => view.borrow_mut().fetching.insert(file),
-                false => view.borrow_mut().fetching.remove(&file),
-            };
-            refresh(&app, &view.borrow());
+            app.global::<DetailsAdapter>().set_fetching(wanted);
         });
     });
     let (weak, store) = (app.as_weak(), core.sources.store.clone());

@@ -63,6 +63,7 @@ impl Group {
 fn key(kind: Kind, entry: &FileEntry) -> (&str, &str) {
     match kind {
         Kind::Artists => (&entry.facts.artist, ""),
+        Kind::Albums | Kind::Files if entry.facts.album.is_empty() => ("", ""),
         Kind::Albums | Kind::Files => (&entry.facts.album, &entry.facts.album_artist),
     }
 }
@@ -217,7 +218,11 @@ pub fn connect(app: &AppWindow, core: &Core) {
         let view = view.borrow();
         let group = usize::try_from(index).ok().and_then(|i| view.groups.get(i));
         if let Some(group) = group {
-            let list = within(&view.overview.catalogue.entries, group);
+            let mut list = within(&view.overview.catalogue.entries, group);
+            if view.only != Only::All {
+                let facts = Facts::of(&view);
+                list.retain(|entry| facts.passes(view.only, entry.id));
+            }
             player.do_send(Play { list, index: 0 });
         }
     });

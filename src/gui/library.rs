@@ -103,7 +103,8 @@ fn rebuild(app: &AppWindow, view: &mut View) {
         shown.retain(|entry| facts.passes(view.only, entry.id));
     }
     // The latest first, unless another order is asked for.
-    if (view.only, view.sort, view.descending) == (Only::Lately, show::Sort::Title, false) {
+    let lately = view.only == Only::Lately && view.open.is_none();
+    if lately && (view.sort, view.descending) == (show::Sort::Title, false) {
         let seen = view.seen.iter().map(|(file, _)| *file);
         let place: HashMap<FileId, usize> = seen.zip(0..).collect();
         shown.sort_by_key(|entry| place.get(&entry.id).copied());

@@ -7,8 +7,9 @@ use actix::prelude::*;
 use super::screen::WindowScreen;
 use crate::announcer::{CatalogueSnapshot, CatalogueState};
 use crate::gateway::Sources;
+use crate::ids::FileId;
 use crate::library::{LibrarySnapshot, LibraryState};
-use crate::scheduler::{StreamSnapshot, StreamsState};
+use crate::scheduler::{Downloads, StreamSnapshot, StreamsState};
 use crate::store::{CachedFile, CachedFiles};
 use crate::swarm::{SwarmSnapshot, SwarmState};
 
@@ -24,6 +25,8 @@ pub struct Overview {
     pub swarm: SwarmSnapshot,
     /// Open streams.
     pub streams: Vec<StreamSnapshot>,
+    /// What is downloaded whole because it was asked for.
+    pub downloads: Vec<FileId>,
     /// What is shared.
     pub library: LibrarySnapshot,
     /// What was fetched, by title.
@@ -39,6 +42,7 @@ impl Overview {
             && ours.entries.len() == theirs.entries.len()
             && self.swarm == other.swarm
             && self.streams == other.streams
+            && self.downloads == other.downloads
             && self.library == other.library
             && self.cached == other.cached
     }
@@ -80,6 +84,7 @@ async fn gather(sources: &Sources) -> Result<Overview, MailboxError> {
         catalogue: sources.announcer.send(CatalogueState).await?,
         swarm: sources.swarm.send(SwarmState).await?,
         streams: sources.streams.send(StreamsState).await?,
+        downloads: sources.streams.send(Downloads).await?,
         library: sources.library.send(LibraryState).await?,
     })
 }

@@ -1,6 +1,7 @@
 //! What this machine shares: news of it, and what is changed.
 
 use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -137,9 +138,13 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     if let Some(model) = update(adapter.get_folders(), folders.collect()) {
         adapter.set_folders(model);
     }
-    let counted = (library.skipped.len(), library.shared.len());
     let bytes: u64 = library.shared.iter().map(|shared| shared.entry.size).sum();
-    let key = Some((counted, bytes));
+    let mut hasher = DefaultHasher::new();
+    let skipped = library.skipped.iter();
+    skipped.for_each(|skipped| (&skipped.path, &skipped.reason).hash(&mut hasher));
+    let shared = library.shared.iter();
+    shared.for_each(|shared| (&shared.path, shared.entry.size).hash(&mut hasher));
+    let key = Some(hasher.finish());
     let skipped = library.skipped.iter().map(|skipped| SharedRow {
         name: name_of(&skipped.path).into(),
         detail: skipped.reason.clone().into(),

@@ -42,9 +42,14 @@ impl Output {
             Ok(manager) => (Self::Device(Box::new(manager)), None),
             Err(error) => {
                 tracing::warn!(error, "no sound device");
-                (Self::Silent(SilentOutput::start()), Some(error))
+                (Self::silence(), Some(error))
             }
         }
+    }
+
+    /// Nothing is heard, and time passes all the same.
+    pub fn silence() -> Self {
+        Self::Silent(SilentOutput::start())
     }
 
     /// Plays a pipeline's sound beside whatever still fades out. Says why not,

@@ -70,6 +70,8 @@ pub struct Scheduler {
     sidecar: bool,
     geometry: Geometry,
     core: Core,
+    /// How many want all of it.
+    wholes: usize,
     store: Addr<Store>,
     swarm: Addr<Swarm>,
     connections: HashMap<PeerId, Addr<Connection>>,
@@ -117,6 +119,7 @@ impl Scheduler {
             sidecar: entry.facts.kind == MediaKind::Sidecar,
             geometry,
             core: Core::new(now, me, tuning, windows, geometry, have, rng),
+            wholes: 0,
             store,
             swarm,
             connections: HashMap::new(),
@@ -339,10 +342,18 @@ impl Handler<AwaitChunk> for Scheduler {
 impl Handler<FetchWhole> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, whole: FetchWhole, _: &mut Context<Self>) {
-        self.core.set_whole(Instant::now(), whole.0);
-        self.report();
-        self.perform();
+    fn handle(&mut self, FetchWhole(wanted): FetchWhole, _: &mut Context<Self>) {
+        // Several may want that, each for itself.
+        let before = self.wholes;
+        self.wholes = match wanted {
+            true => before + 1,
+            false => before.saturating_sub(1),
+        };
+        if (before > 0) != (self.wholes > 0) {
+            self.core.set_whole(Instant::now(), self.wholes > 0);
+            self.report();
+            self.perform();
+        }
     }
 }
 

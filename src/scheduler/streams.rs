@@ -8,8 +8,8 @@ use actix::prelude::*;
 use super::actor::Scheduler;
 use super::reader::Reader;
 use super::{
-    Download, FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves, SetDownloadLimit,
-    StreamError, StreamSnapshot, StreamState, StreamsState,
+    Download, Downloads, FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves,
+    SetDownloadLimit, StreamError, StreamSnapshot, StreamState, StreamsState,
 };
 use crate::announcer::{Announcer, FindEntry};
 use crate::config::StreamConfig;
@@ -31,7 +31,9 @@ pub struct Streams {
     /// What is fetched before anybody reads it.
     ahead: Option<SpawnHandle>,
     /// What is fetched whole because somebody asked for it.
-    downloads: HashMap<FileId, SpawnHandle>,
+    downloads: HashMap<FileId, (u64, SpawnHandle)>,
+    /// Downloads begun so far: a number for each.
+    begun: u64,
 }
 
 impl Streams {
@@ -54,6 +56,7 @@ impl Streams {
             open: HashMap::new(),
             ahead: None,
             downloads: HashMap::new(),
+            begun: 0,
         }
     }
 
@@ -170,26 +173,33 @@ impl Drop for Whole {
     }
 }
 
-/// Fetches so many bytes of a file, for them to be here, once all that plays is.
+/// Fetches so many bytes of a file, for them to be here, while all that plays is.
 async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, bytes: u64) {
-    while !others_are_here(&streams, file).await {
-        tokio::time::sleep(LOOK).await;
-    }
-    let opened = streams.send(OpenStream(file.to_string())).await;
-    let Ok(Ok(stream)) = opened else {
-        return;
-    };
-    if bytes >= stream.geometry.size() {
-        let whole = Whole::new(stream.scheduler);
-        while let Ok(state) = whole.0.send(StreamState).await
-            && state.have.len() < u64::from(state.geometry.chunk_count())
-        {
+    loop {
+        while !others_are_here(&streams, file).await {
             tokio::time::sleep(LOOK).await;
         }
-        return;
+        let opened = streams.send(OpenStream(file.to_string())).await;
+        let Ok(Ok(stream)) = opened else {
+            return;
+        };
+        if bytes < stream.geometry.size() {
+            return fetch_beginning(stream, store, bytes).await;
+        }
+        let whole = Whole::new(stream.scheduler);
+        // What begins to play has the line for itself.
+        while others_are_here(&streams, file).await {
+            match whole.0.send(StreamState).await {
+                Ok(state) if state.have.len() == u64::from(state.geometry.chunk_count()) => return,
+                Ok(_) => tokio::time::sleep(LOOK).await,
+                Err(_) => return,
+            }
+        }
     }
-    let end = bytes.min(stream.geometry.size());
-    let Ok(mut reader) = Reader::open(stream, store, 0, end).await else {
+}
+
+async fn fetch_beginning(stream: OpenedStream, store: Addr<Store>, bytes: u64) {
+    let Ok(mut reader) = Reader::open(stream, store, 0, bytes).await else {
         return;
     };
     // What does not come now is fetched when it is played.
@@ -228,18 +238,37 @@ impl Handler<Download> for Streams {
         match (wanted, self.downloads.contains_key(&file)) {
             (true, false) => {
                 let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, u64::MAX);
+                self.begun += 1;
+                let number = self.begun;
                 let fetched = fetching.into_actor(self).map(move |(), actor, _| {
-                    actor.downloads.remove(&file);
+                    // One that was given up ends too late to speak for the next.
+                    if actor
+                        .downloads
+                        .get(&file)
+                        .is_some_and(|(of, _)| *of == number)
+                    {
+                        actor.downloads.remove(&file);
+                    }
                 });
-                self.downloads.insert(file, ctx.spawn(fetched));
+                self.downloads.insert(file, (number, ctx.spawn(fetched)));
             }
             (false, true) => {
-                if let Some(fetching) = self.downloads.remove(&file) {
+                if let Some((_, fetching)) = self.downloads.remove(&file) {
                     ctx.cancel_future(fetching);
                 }
             }
             _ => {}
         }
+    }
+}
+
+impl Handler<Downloads> for Streams {
+    type Result = Vec<FileId>;
+
+    fn handle(&mut self, _: Downloads, _: &mut Context<Self>) -> Self::Result {
+        let mut files: Vec<FileId> = self.downloads.keys().copied().collect();
+        files.sort();
+        files
     }
 }
 

@@ -268,9 +268,15 @@ impl Uploads {
         stuck.map(|handed| handed.peer).collect()
     }
 
-    /// What waits and could be sent.
+    /// What waits and could be sent. Where nobody of several takes what it was handed, it
+    /// is the line that has become slow, not they.
     fn live(&self, now: Instant) -> impl Iterator<Item = &Upload> {
-        let stuck = self.stuck(now);
+        let mut stuck = self.stuck(now);
+        let first = self.handed.first().map(|handed| handed.peer);
+        let several = self.handed.iter().any(|handed| Some(handed.peer) != first);
+        if several && stuck.len() == self.handed.len() {
+            stuck.clear();
+        }
         let waiting = self.waiting.iter();
         let live = waiting.filter(move |(peer, _)| !stuck.contains(peer));
         live.map(|(_, upload)| upload)

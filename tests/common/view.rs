@@ -184,6 +184,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
         stalls: Default::default(),
     };
     Overview {
+        downloads: Vec::new(),
         catalogue: CatalogueSnapshot {
             version: 1,
             entries,

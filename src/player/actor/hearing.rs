@@ -24,12 +24,17 @@ const REST_AFTER: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const LOOK_AT_LEAST: Duration = Duration::from_secs(60);
 
+/// A device that goes so soon after it was opened is not opened again at once.
+const FLEETING: Duration = Duration::from_secs(2);
+
 /// The output, and how it fares.
 #[derive(Default)]
 pub(super) struct Hearing {
     output: Option<Output>,
     /// When no device was found, and how long it is not looked again.
     missed: Option<(Instant, Duration)>,
+    /// When a device was opened last.
+    opened: Option<Instant>,
     /// Times it asked for samples, and when that last changed.
     heartbeats: Option<(u64, Instant)>,
     quiet_since: Option<Instant>,
@@ -47,6 +52,7 @@ impl Hearing {
         let patience = self.missed.map_or(LOOK_AGAIN, |(_, before)| before * 2);
         let missed = (Instant::now(), patience.min(LOOK_AT_LEAST));
         self.missed = problem.map(|_| missed);
+        self.opened = Some(missed.0);
     }
 }
 
@@ -119,6 +125,10 @@ impl Player {
         }
         if hearing.output.as_mut().is_some_and(Output::is_lost) {
             tracing::warn!("the sound device is gone");
+            let opened = hearing.opened.take();
+            if opened.is_some_and(|opened| opened.elapsed() < FLEETING) {
+                return self.be_silent(ctx);
+            }
             return self.replace_output(ctx);
         }
         if hearing.may_look() {
@@ -146,6 +156,15 @@ impl Player {
             let effects = self.state.restart();
             self.perform(ctx, effects);
         }
+    }
+
+    /// There is no device that stays, for now.
+    fn be_silent(&mut self, ctx: &mut Context<Self>) {
+        self.note = tr::tr!("No sound device");
+        self.hearing.looked(Some(&self.note));
+        self.hearing.output = Some(Output::silence());
+        let effects = self.state.restart();
+        self.perform(ctx, effects);
     }
 
     fn replace_output(&mut self, ctx: &mut Context<Self>) {

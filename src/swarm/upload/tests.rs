@@ -198,3 +198,38 @@ fn what_a_peer_that_does_not_read_waits_for_says_nothing_of_the_line() {
     let before = measured.expect("measured");
     assert!(uplink >= before / 10 * 9, "{uplink} instead of {before}");
 }
+
+#[test]
+fn a_line_that_has_become_slow_is_measured_though_nobody_takes_what_it_was_handed_in_time() {
+    let (mut uploads, mut now) = saturated(10);
+    uploads.forget(id(1));
+    let mut chunk = 0;
+    let mut under_way = VecDeque::new();
+    // A tenth of what it was: 64 KiB take two thirds of a second.
+    for _ in 0..200 {
+        for peer in 2..5 {
+            while uploads
+                .waiting
+                .iter()
+                .filter(|(of, _)| *of == id(peer))
+                .count()
+                < 2
+            {
+                chunk += 1;
+                // It may be refused.
+                if uploads.ask(now, id(peer), upload(now, chunk, 9)).is_err() {
+                    break;
+                }
+            }
+        }
+        under_way.extend(uploads.next(now).map(|(peer, _)| peer));
+        now += SECOND / 3;
+        under_way.extend(uploads.next(now).map(|(peer, _)| peer));
+        now += SECOND / 3;
+        if let Some(peer) = under_way.pop_front() {
+            uploads.finished(now, peer, CHUNK.into());
+        }
+    }
+    let uplink = uploads.uplink().expect("measured");
+    assert!(uplink < 200_000, "{uplink}");
+}
