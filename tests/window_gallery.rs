@@ -1,5 +1,5 @@
-//! Pictures of every view and state, in the dark and, at twice the scale, in the
-//! light. `scripts/pictures` makes them anew and puts them on one sheet to look at.
+//! Pictures of every view and state, in the dark and in the light, at one and at twice
+//! the scale. `scripts/pictures` makes them anew and puts them on one sheet to look at.
 
 #[path = "common/view.rs"]
 mod view;
@@ -22,7 +22,7 @@ use swarmplay::scheduler::StallCause;
 use swarmplay::store::CachedFile;
 use view::{build, build_in, entry, labelled, overview, playing, press, settle, snapshot};
 
-/// One picture in the dark, one in the light at twice the scale.
+/// Two pictures in the dark, two in the light.
 macro_rules! pictures {
     ($($name:ident: $kind:ident, $show:expr;)*) => {$(
         mod $name {
@@ -33,22 +33,39 @@ macro_rules! pictures {
                 show(app);
             }
 
+            fn picture(theme: Theme, size: (u32, u32), scale: f32, how: &str) {
+                let app = build(MediaKind::$kind, theme, size, scale);
+                show(&app);
+                let name = format!("gallery/{}-{how}", stringify!($name));
+                snapshot(&app, &name);
+            }
+
             #[test]
             fn in_the_dark() {
-                let app = build(MediaKind::$kind, Theme::Dark, (1280, 800), 1.0);
-                show(&app);
-                snapshot(&app, concat!("gallery/", stringify!($name), "-dark"));
+                picture(Theme::Dark, LARGE, 1.0, "dark");
+            }
+
+            #[test]
+            fn in_the_light() {
+                picture(Theme::Light, LARGE, 1.0, "light");
+            }
+
+            #[test]
+            fn in_the_dark_at_twice_the_scale() {
+                picture(Theme::Dark, SMALL, 2.0, "dark-2x");
             }
 
             #[test]
             fn in_the_light_at_twice_the_scale() {
-                let app = build(MediaKind::$kind, Theme::Light, (900, 600), 2.0);
-                show(&app);
-                snapshot(&app, concat!("gallery/", stringify!($name), "-light-2x"));
+                picture(Theme::Light, SMALL, 2.0, "light-2x");
             }
         }
     )*};
 }
+
+/// Sizes of the window, in logical pixels.
+const LARGE: (u32, u32) = (1280, 800);
+const SMALL: (u32, u32) = (900, 600);
 
 /// One picture in German, which is longer than most, in a small window.
 macro_rules! in_german {
@@ -58,8 +75,7 @@ macro_rules! in_german {
 
             #[test]
             fn in_german() {
-                let size = (900, 600);
-                let app = build_in(Language::De, MediaKind::$kind, Theme::Dark, size, 1.0);
+                let app = build_in(Language::De, MediaKind::$kind, Theme::Dark, SMALL, 1.0);
                 let show: fn(&AppWindow) = $show;
                 show(&app);
                 snapshot(&app, concat!("gallery/", stringify!($name), "-german"));
@@ -149,7 +165,20 @@ pictures! {
         nothing.catalogue.entries.clear();
         nothing.catalogue.tracker.online = false;
         nothing.catalogue.tracker.problem = "connection refused".into();
+        nothing.catalogue.tracker.listed = false;
         apply::overview(app, nothing);
+    };
+    one_moment: Video, |app| {
+        let mut nothing = overview(films());
+        nothing.catalogue.entries.clear();
+        nothing.catalogue.tracker.listed = false;
+        apply::overview(app, nothing);
+    };
+    films_without_a_tracker: Video, |app| {
+        let mut alone = overview(films());
+        alone.catalogue.tracker.online = false;
+        alone.catalogue.tracker.problem = "connection refused".into();
+        apply::overview(app, alone);
     };
     songs: Audio, |app| listen(app, Page::Library);
     albums: Audio, |app| {
