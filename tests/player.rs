@@ -106,27 +106,25 @@ fn readers(node: &Node, place: &str) -> usize {
     processes.filter(reads).count()
 }
 
-/// A film of half a minute in ten steps, each brighter than the one before by as much;
-/// its container begins to count at 20 s.
-fn steps(path: &Path) {
+/// A film of a picture and a tone, both as ffmpeg makes them.
+fn film(path: &Path, picture: &str, seconds: u32, more: &[&str]) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
-    let picture = "color=black:s=64x48:r=10:d=30,geq=lum='16+20*floor(T/3)':cb=128:cr=128";
+    let tone = format!("sine=d={seconds}");
     let made = std::process::Command::new("ffmpeg")
         .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", picture])
-        .args([
-            "-f",
-            "lavfi",
-            "-i",
-            "sine=d=30",
-            "-c:v",
-            "libx264",
-            "-g",
-            "20",
-        ])
-        .args(["-pix_fmt", "yuv420p", "-output_ts_offset", "20"])
+        .args(["-f", "lavfi", "-i", &tone, "-c:v", "libx264"])
+        .args(["-pix_fmt", "yuv420p", "-preset", "ultrafast"])
+        .args(more)
         .arg(path)
         .status();
     assert!(made.expect("ffmpeg runs").success());
+}
+
+/// A film of half a minute in ten steps, each brighter than the one before by as much;
+/// its container begins to count at 20 s.
+fn steps(path: &Path) {
+    let picture = "color=black:s=64x48:r=10:d=30,geq=lum='16+20*floor(T/3)':cb=128:cr=128";
+    film(path, picture, 30, &["-g", "20", "-output_ts_offset", "20"]);
 }
 
 #[test]
@@ -175,18 +173,10 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
 
 /// A second of red; how its colours are coded, and what it says of that.
 fn red(path: &Path, size: &str, matrix: &str, says: &[&str]) {
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
     let picture = format!(
         "color=red:s={size}:r=10:d=1,format=rgb24,scale=out_color_matrix={matrix},format=yuv420p"
     );
-    let made = std::process::Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", &picture])
-        .args(["-f", "lavfi", "-i", "sine=d=1", "-c:v", "libx264"])
-        .args(["-pix_fmt", "yuv420p", "-preset", "ultrafast"])
-        .args(says)
-        .arg(path)
-        .status();
-    assert!(made.expect("ffmpeg runs").success());
+    film(path, &picture, 1, says);
 }
 
 #[test]

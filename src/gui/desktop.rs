@@ -111,26 +111,18 @@ pub(super) enum Picked {
     NoDialog,
 }
 
-/// Lets a person pick folders in the desktop's own dialog.
-pub(super) async fn pick_folders(title: String) -> Picked {
+/// Lets a person pick a folder, or several, in the desktop's own dialog.
+pub(super) async fn pick_folders(title: String, several: bool) -> Picked {
     if !has_dialogs().await {
         return Picked::NoDialog;
     }
     let dialog = rfd::AsyncFileDialog::new().set_title(title);
-    match dialog.pick_folders().await {
+    let picked = match several {
+        true => dialog.pick_folders().await,
+        false => dialog.pick_folder().await.map(|folder| vec![folder]),
+    };
+    match picked {
         Some(folders) => Picked::Folders(folders.iter().map(|f| f.path().to_owned()).collect()),
-        None => Picked::Nothing,
-    }
-}
-
-/// The same for one folder.
-pub(super) async fn pick_folder(title: String) -> Picked {
-    if !has_dialogs().await {
-        return Picked::NoDialog;
-    }
-    let dialog = rfd::AsyncFileDialog::new().set_title(title);
-    match dialog.pick_folder().await {
-        Some(folder) => Picked::Folders(vec![folder.path().to_owned()]),
         None => Picked::Nothing,
     }
 }

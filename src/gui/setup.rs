@@ -7,7 +7,7 @@ use toml_edit::Value;
 use tr::tr;
 
 use super::beside_the_window;
-use super::desktop::{Picked, no_dialog, pick_folder};
+use super::desktop::{Picked, no_dialog, pick_folders};
 use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
 use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
@@ -131,7 +131,7 @@ fn connect_picking(app: &AppWindow) {
     app.global::<SetupAdapter>().on_pick(move || {
         let weak = weak.clone();
         beside_the_window(async move {
-            let picked = pick_folder(tr!("Folder to share")).await;
+            let picked = pick_folders(tr!("Folder to share"), false).await;
             let Some(app) = weak.upgrade() else {
                 return;
             };

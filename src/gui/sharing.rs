@@ -279,7 +279,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
     adapter.on_pick(move || {
         let (weak, to) = (weak.clone(), to.clone());
         beside_the_window(async move {
-            let picked = pick_folders(tr!("Share folders")).await;
+            let picked = pick_folders(tr!("Share folders"), true).await;
             let Some(app) = weak.upgrade() else {
                 return;
             };

@@ -358,7 +358,7 @@ pub fn stall_cause(stream: &StreamSnapshot) -> Option<StallCause> {
 /// more is asked for.
 const ENOUGH: Duration = Duration::from_secs(20);
 
-/// Bytes that are missing from the playhead on, and the time until the last is needed.
+/// How fast things come, and how much time there is for the rest of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rest {
     /// Bytes a second that come in.

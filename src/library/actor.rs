@@ -70,8 +70,8 @@ pub struct Library {
     current: Option<(PathBuf, Stamp)>,
     /// When the present file was begun.
     begun: Instant,
-    paused: bool,
-    paused_at: Option<Instant>,
+    /// Since when nothing is hashed, by hand.
+    paused: Option<Instant>,
     extras: Extras,
     progress: Arc<Progress>,
     walking: bool,
@@ -100,8 +100,7 @@ impl Library {
             queue: VecDeque::new(),
             current: None,
             begun: Instant::now(),
-            paused: false,
-            paused_at: None,
+            paused: None,
             extras: Extras::default(),
             progress: Arc::new(Progress::default()),
             walking: false,
@@ -251,7 +250,7 @@ impl Library {
     /// Takes the next file up, if none is being looked at. New files do not wait for the
     /// pictures of others.
     fn next(&mut self, ctx: &mut Context<Self>) {
-        if self.paused || self.current.is_some() {
+        if self.paused.is_some() || self.current.is_some() {
             return;
         }
         let Some((path, stamp)) = self.queue.pop_front() else {
@@ -330,7 +329,7 @@ impl Library {
     fn hashing(&self) -> Option<Hashing> {
         let (path, stamp) = self.current.as_ref()?;
         let done = self.progress.done.load(Ordering::Relaxed);
-        let until = self.paused_at.unwrap_or_else(Instant::now);
+        let until = self.paused.unwrap_or_else(Instant::now);
         let worked = until.saturating_duration_since(self.begun);
         let seconds = worked.as_secs_f64().max(0.1);
         Some(Hashing {
@@ -421,16 +420,12 @@ impl Handler<Pause> for Library {
     type Result = ();
 
     fn handle(&mut self, Pause(paused): Pause, ctx: &mut Context<Self>) {
-        let before = std::mem::replace(&mut self.paused, paused);
         self.progress.paused.store(paused, Ordering::Relaxed);
-        match (before, paused) {
-            (false, true) => self.paused_at = Some(Instant::now()),
+        if paused {
+            self.paused.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.paused.take() {
             // The pace is that of the time it was worked.
-            (true, false) => {
-                let rested = self.paused_at.take();
-                self.begun += rested.map_or(Duration::ZERO, |since| since.elapsed());
-            }
-            _ => {}
+            self.begun += since.elapsed();
         }
         self.next(ctx);
     }
@@ -478,7 +473,7 @@ impl Handler<LibraryState> for Library {
             hashing: self.hashing(),
             waiting: self.queue.len(),
             waiting_bytes: self.queue.iter().map(|(_, stamp)| stamp.size).sum(),
-            paused: self.paused,
+            paused: self.paused.is_some(),
             making: self.extras.making().cloned(),
             to_make: self.extras.waiting(),
             settled: self.walked && self.queue.is_empty() && self.current.is_none(),

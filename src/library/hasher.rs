@@ -271,3 +271,29 @@ pub fn file_id(path: &PathBuf) -> std::io::Result<crate::ids::FileId> {
     std::io::copy(&mut File::open(path)?, &mut hasher)?;
     Ok(crate::ids::FileId(*hasher.finalize().as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashing_stands_still_while_it_is_paused() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("film");
+        std::fs::write(&path, [7; 100_000]).expect("writable");
+        let geometry = Geometry::new(100_000, ChunkSize::MIN);
+        let progress = Progress::default();
+        progress.paused.store(true, Ordering::Relaxed);
+        let done = || progress.done.load(Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            let hashing = scope.spawn(|| hash(&path, geometry, &progress));
+            // It is well under way to where it waits.
+            (0..1000).for_each(|_| std::thread::yield_now());
+            assert_eq!(done(), 0);
+            progress.paused.store(false, Ordering::Relaxed);
+            let hashed = hashing.join().expect("no panic").expect("readable");
+            assert!(hashed.is_some());
+        });
+        assert_eq!(done(), 100_000);
+    }
+}
