@@ -13,7 +13,7 @@
 //! * [`desktop`]: a screen that stays on, other players, file dialogs, files that are dropped.
 //! * `media_keys`: the desktop's player controls.
 //! * [`language`]: which language, and texts of other actors in it.
-//! * [`setup`]: the first run. [`settings`]: what is chosen later.
+//! * [`setup`]: the first run. [`settings`]: what is chosen later. [`keeper`]: writes it down.
 //! * [`window`]: builds the window, connects its callbacks.
 //! * [`apply`], [`library`] (`rows`), [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`], [`details`]: news → properties.
 
@@ -26,6 +26,7 @@ pub mod downloads;
 #[cfg(target_os = "linux")]
 pub mod fonts;
 pub mod groups;
+pub mod keeper;
 pub mod language;
 pub mod library;
 #[cfg(target_os = "linux")]
@@ -55,6 +56,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tr::tr;
 
 use self::artwork::Artwork;
+use self::keeper::Keeper;
 use self::observer::Observer;
 use self::screen::WindowScreen;
 use self::setup::FirstRun;
@@ -101,8 +103,8 @@ pub struct Core {
     pub artwork: Addr<Artwork>,
     /// Address for players.
     pub gateway: Gateway,
-    /// The user's TOML file, for what is changed in the window.
-    pub file: Option<PathBuf>,
+    /// Writes down what is changed in the window.
+    pub keeper: Keeper,
     system: System,
     stop: tokio::sync::mpsc::Sender<()>,
 }
@@ -186,12 +188,11 @@ fn begin(
         let (screen, config) = (screen.clone(), config.clone());
         std::thread::Builder::new()
             .name("actors".into())
-            .spawn(move || run_actors(&config, mode, &screen, &report))?
+            .spawn(move || run_actors(&config, mode, &screen, file, &report))?
     };
-    let mut core = started
+    let core = started
         .recv()
         .context("the actors ended before they began")??;
-    core.file = file;
     window::connect(app, &core);
     if let Some(name) = play {
         let core = core.clone();
@@ -254,11 +255,12 @@ fn run_actors(
     config: &Config,
     mode: MediaKind,
     screen: &WindowScreen,
+    file: Option<PathBuf>,
     report: &mpsc::Sender<anyhow::Result<Core>>,
 ) {
     let runner = System::new();
     runner.block_on(async {
-        match start(config, mode, screen).await {
+        match start(config, mode, screen, file).await {
             Ok((core, node, stopped)) => {
                 // However this thread ends, the window must not outlive it.
                 let _end = EndOfLoop;
@@ -266,6 +268,7 @@ fn run_actors(
                 if report.send(Ok(core.clone())).is_ok() {
                     wait_for_end(stopped).await;
                 }
+                core.keeper.finish().await;
                 close(&core.player, PLAYER_END).await;
                 node.stop().await;
                 core.system.stop();
@@ -280,7 +283,12 @@ fn run_actors(
 
 type Started = (Core, Node, tokio::sync::mpsc::Receiver<()>);
 
-async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyhow::Result<Started> {
+async fn start(
+    config: &Config,
+    mode: MediaKind,
+    screen: &WindowScreen,
+    file: Option<PathBuf>,
+) -> anyhow::Result<Started> {
     let node = Node::start(config, Role::Client(Some(mode))).await?;
     let gateway = node.gateway.clone().context("a client has a gateway")?;
     let shown: std::sync::Arc<dyn crate::player::Screen> = std::sync::Arc::new(screen.clone());
@@ -308,7 +316,7 @@ async fn start(config: &Config, mode: MediaKind, screen: &WindowScreen) -> anyho
         sources: node.sources.clone(),
         artwork,
         gateway,
-        file: None,
+        keeper: Keeper::new(file),
         system: System::current(),
         stop,
     };

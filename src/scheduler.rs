@@ -22,6 +22,7 @@ pub mod streams;
 pub mod window;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -100,11 +101,20 @@ pub struct FetchWhole(pub bool);
 #[rtype(result = "()")]
 pub struct SetDownloadLimit(pub Option<u64>);
 
-/// Fetches the beginning of a file, so many bytes, before anybody reads it; in place
-/// of what was fetched ahead before. `None` to give that up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+/// Fetches a part of a file before anybody reads it; in place of what was fetched ahead
+/// before. `None` to give that up.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct FetchAhead(pub Option<(FileId, u64)>);
+pub struct FetchAhead(pub Option<(FileId, Part)>);
+
+/// What of a file is to be here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// So many bytes of its beginning.
+    pub head: u64,
+    /// And then these, if they are any.
+    pub place: Range<u64>,
+}
 
 /// Fetches all of a file though nobody reads it, after all that plays; or gives that up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
@@ -140,6 +150,8 @@ pub enum StallCause {
     NoSource,
     /// Who holds it does not send it fast enough.
     SlowSource,
+    /// Who holds it chokes us: its slots, or what it may give a day, are used up.
+    Choked,
     /// It cannot be stored.
     Disk,
     /// The configured download limit.
@@ -154,6 +166,7 @@ impl StallCause {
         match self {
             Self::NoSource => "nobody online has this part",
             Self::SlowSource => "the sources are too slow",
+            Self::Choked => "who has this part gives nothing at present",
             Self::Disk => "the disk is full or fails",
             Self::OwnLimit => "your download limit",
             Self::Decoder => "this machine decodes too slowly",

@@ -1,5 +1,5 @@
 //! What a person says of their own machine holds: how much it gives away a day, what
-//! stays on it; and who shares what can be asked.
+//! comes to it and stays on it; and who shares what can be asked.
 
 mod common;
 
@@ -9,7 +9,8 @@ use common::{client, eventually, fetch_whole, noise, open, run, tracker};
 use swarmplay::announcer::WhoShares;
 use swarmplay::app::Node;
 use swarmplay::config::{Config, Rate, Volume};
-use swarmplay::library::LibraryState;
+use swarmplay::library::{AddFolder, LibraryState, RemoveFolder};
+use swarmplay::scheduler::Download;
 use swarmplay::store::{CachedFiles, Pin, SetQuota};
 use swarmplay::swarm::{SetLimits, SwarmState};
 
@@ -133,6 +134,79 @@ fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
         for node in [viewer, attic, cellar, server] {
             node.stop().await;
         }
+    });
+}
+
+#[test]
+fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    noise(&at("server"), "wanted.wav", 4, 81);
+    run(async {
+        let server = tracker(&at("dt"), &[&at("server")]).await;
+        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
+        let find = || swarmplay::announcer::FindEntry("wanted.wav".into());
+        let file = eventually("the entry", || async {
+            let found = viewer.sources.announcer.send(find()).await;
+            found.expect("announcer").map(|entry| entry.id)
+        })
+        .await;
+        let streams = &viewer.sources.streams;
+        // Given up and asked for again.
+        for wanted in [true, false, true] {
+            streams.do_send(Download { file, wanted });
+        }
+        eventually("all of it", || async {
+            let cached = viewer.sources.store.send(CachedFiles).await;
+            let mut cached = cached.expect("store").into_iter();
+            cached.any(|cached| cached.whole).then_some(())
+        })
+        .await;
+        viewer.stop().await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_folder_that_is_taken_out_is_read_no_further() {
+    let dir = tempfile::tempdir().expect("folder");
+    let at = |name: &str| dir.path().join(name);
+    let (stuck, free) = (at("stuck"), at("free"));
+    noise(&stuck, "first.wav", 1, 86);
+    noise(&free, "second.wav", 1, 87);
+    // Never ends with what lies in one of the folders.
+    let script = at("ffprobe-that-waits");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *'{}'*) exec sleep 1000;; esac\nexec ffprobe \"$@\"\n",
+        stuck.display()
+    );
+    std::fs::write(&script, text).expect("writes");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("may run");
+    let patient = |config: &mut Config| config.player.ffprobe = script.clone();
+    run(async {
+        let server = tracker(&at("dt"), &[]).await;
+        let source = client(&at("ds"), &server, "source", &[], patient).await;
+        let library = &source.sources.library;
+        let state = || async { library.send(LibraryState).await.expect("library") };
+        let added = library.send(AddFolder(stuck.clone())).await;
+        added.expect("library").expect("a folder");
+        let hashing = eventually("a look at the first", || async { state().await.hashing }).await;
+        assert!(hashing.path.starts_with(&stuck));
+        let added = library.send(AddFolder(free.clone())).await;
+        added.expect("library").expect("a folder");
+        library
+            .send(RemoveFolder(stuck.clone()))
+            .await
+            .expect("library");
+        eventually("the second", || async {
+            (state().await.shared.len() == 1).then_some(())
+        })
+        .await;
+        let state = state().await;
+        assert!(state.shared[0].path.starts_with(&free));
+        assert!(state.skipped.is_empty(), "it was not waited for");
+        source.stop().await;
+        server.stop().await;
     });
 }
 

@@ -12,9 +12,7 @@ use swarmplay::announcer::CatalogueState;
 use swarmplay::app::Node;
 use swarmplay::config::Rate;
 use swarmplay::ids::PeerId;
-use swarmplay::scheduler::{
-    AwaitChunk, CloseReader, Download, FetchAhead, OpenReader, StreamState,
-};
+use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, Part, StreamState};
 use swarmplay::store::{CachedFiles, Forget};
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
@@ -420,7 +418,13 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
         let find = swarmplay::announcer::FindEntry("next.wav".into());
         let next = viewer.sources.announcer.send(find).await;
         let next = next.expect("announcer").expect("it is there");
-        let ahead = FetchAhead(Some((next.id, next.size)));
+        let ahead = FetchAhead(Some((
+            next.id,
+            Part {
+                head: next.size,
+                place: 0..0,
+            },
+        )));
         viewer.sources.streams.do_send(ahead);
         eventually("all of what comes next", || async {
             let cached = viewer.sources.store.send(CachedFiles).await;
@@ -435,30 +439,35 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
 }
 
 #[test]
-fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
+fn of_what_comes_next_that_is_fetched_which_it_goes_on_with() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
-    noise(&at("server"), "wanted.wav", 4, 81);
+    noise(&at("server"), "next.wav", 60, 83);
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
-        let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
-        let find = || swarmplay::announcer::FindEntry("wanted.wav".into());
-        let file = eventually("the entry", || async {
-            let found = viewer.sources.announcer.send(find()).await;
-            found.expect("announcer").map(|entry| entry.id)
+        let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
+            config.stream.read_ahead = swarmplay::config::Span::secs(5);
         })
         .await;
-        let streams = &viewer.sources.streams;
-        // Given up and asked for again.
-        for wanted in [true, false, true] {
-            streams.do_send(Download { file, wanted });
-        }
-        eventually("all of it", || async {
-            let cached = viewer.sources.store.send(CachedFiles).await;
-            let mut cached = cached.expect("store").into_iter();
-            cached.any(|cached| cached.whole).then_some(())
+        let stream = open(&viewer, "next.wav", 1).await;
+        let (file, geometry) = (stream.entry.id, stream.geometry);
+        let place = geometry.size() / 2..geometry.size() / 2 + (1 << 20);
+        let part = Part {
+            head: 1 << 16,
+            place: place.clone(),
+        };
+        let ahead = FetchAhead(Some((file, part)));
+        viewer.sources.streams.do_send(ahead);
+        let chunk = |byte: u64| (byte / u64::from(geometry.chunk_size().bytes())) as u32;
+        let wanted = chunk(place.start)..=chunk(place.end - 1);
+        let have = eventually("the place where it goes on", || async {
+            let state = stream.scheduler.send(StreamState).await.expect("runs");
+            let here = state.have.contains_range(wanted.clone());
+            (here && state.in_flight.is_empty()).then_some(state.have)
         })
         .await;
+        assert!(have.contains(0), "and its head");
+        assert!(!have.contains(geometry.chunk_count() - 1), "not all of it");
         viewer.stop().await;
         server.stop().await;
     });

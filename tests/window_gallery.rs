@@ -5,7 +5,7 @@
 mod view;
 
 use slint::platform::WindowEvent;
-use slint::{ComponentHandle, LogicalPosition, Rgb8Pixel, SharedPixelBuffer};
+use slint::{ComponentHandle, LogicalPosition, Rgb8Pixel, SharedPixelBuffer, SharedString};
 use swarmplay::config::{Language, Theme};
 use swarmplay::gui::artwork::{self, Art, Found, Pixels};
 use swarmplay::gui::ui::{
@@ -20,7 +20,10 @@ use swarmplay::player::queue::Item;
 use swarmplay::player::{Phase, QueueSnapshot};
 use swarmplay::scheduler::StallCause;
 use swarmplay::store::CachedFile;
-use view::{build, build_in, entry, labelled, overview, playing, press, settle, snapshot};
+use view::{
+    build, build_in, entry, labelled, overview, playing, point_at_the_seek_bar, press, settle,
+    snapshot,
+};
 
 /// Two pictures in the dark, two in the light.
 macro_rules! pictures {
@@ -200,6 +203,8 @@ pictures! {
         watch(app, Phase::Playing);
         point_at_the_seek_bar(app);
     };
+    a_film_and_its_speed: Video, |app| choose_from(app, "Speed and picture");
+    a_film_and_its_tracks: Video, |app| choose_from(app, "Sound and subtitles");
     a_film_that_waits: Video, |app| {
         watch(app, Phase::Buffering);
         let mut news = overview(films());
@@ -406,6 +411,19 @@ fn listen(app: &AppWindow, page: Page) {
     app.global::<PlayerAdapter>().invoke_want_storyboard();
 }
 
+/// A film with one of its menus open.
+fn choose_from(app: &AppWindow, menu: &str) {
+    watch(app, Phase::Playing);
+    let player = app.global::<PlayerAdapter>();
+    let sound = ["English · AAC · stereo", "German · AC-3 · 5.1"];
+    player.set_audio_tracks(sound.map(SharedString::from).into());
+    player.set_subtitle_tracks(["English", "German"].map(SharedString::from).into());
+    player.set_subtitle_track(0);
+    player.set_sound_late("+0.05 s".into());
+    labelled(app, menu).invoke_accessible_default_action();
+    settle();
+}
+
 fn watch(app: &AppWindow, phase: Phase) {
     app.global::<ShellAdapter>().set_page(Page::Playing);
     pictures_come(app, &films());
@@ -422,20 +440,6 @@ fn watch(app: &AppWindow, phase: Phase) {
         news.streams[0].have = (0..ahead).chain(580..600).collect();
         news.streams[0].in_flight = (ahead..ahead + 30).collect();
         (0..8).for_each(|_| apply::overview(app, news.clone()));
-    }
-}
-
-fn point_at_the_seek_bar(app: &AppWindow) {
-    settle();
-    let bar = view::labelled(app, "Seek");
-    let (at, size) = (bar.absolute_position(), bar.size());
-    let position = LogicalPosition::new(at.x + size.width * 0.62, at.y + size.height / 2.0);
-    // The first time it comes to the bar, then it moves on it.
-    for x in [position.x - 2.0, position.x] {
-        let position = LogicalPosition::new(x, position.y);
-        app.window()
-            .dispatch_event(WindowEvent::PointerMoved { position });
-        settle();
     }
 }
 

@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
-use slint::{ComponentHandle, LogicalPosition, Model};
+use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
 use swarmplay::config::Theme;
 use swarmplay::gui::apply;
 use swarmplay::gui::ui::{
-    AppWindow, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter, ShellAdapter,
+    AppWindow, DetailsAdapter, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter,
+    ShellAdapter,
 };
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
 use swarmplay::media::{FileEntry, MediaKind};
@@ -169,6 +170,10 @@ fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
     player.on_seek_by(move |seconds| kept.borrow_mut().push(format!("by {seconds}")));
     let kept = asked.clone();
     player.on_speed_by(move |step| kept.borrow_mut().push(format!("speed {step:.1}")));
+    let kept = asked.clone();
+    player.on_sound_by(move |step| kept.borrow_mut().push(format!("sound {step}")));
+    let kept = asked.clone();
+    player.on_choose_subtitles(move |track| kept.borrow_mut().push(format!("subtitles {track}")));
     let kept = asked.clone();
     let library = app.global::<LibraryAdapter>();
     library.on_play(move |index| kept.borrow_mut().push(format!("play {index}")));
@@ -336,4 +341,92 @@ fn a_film_that_is_all_here_needs_nobody() {
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
     labelled(&app, "All of it is here");
+}
+
+/// A film that plays, and what is asked of the player.
+fn film() -> (AppWindow, Rc<RefCell<Vec<String>>>) {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    apply::overview(&app, overview(films()));
+    apply::player(&app, playing(films().remove(1)));
+    app.global::<ShellAdapter>().set_page(Page::Playing);
+    settle();
+    let asked = record(&app);
+    (app, asked)
+}
+
+fn choose(app: &AppWindow, label: &str) {
+    labelled(app, label).invoke_accessible_default_action();
+    settle();
+}
+
+#[test]
+fn speed_and_picture_are_chosen_in_a_menu() {
+    let (app, asked) = film();
+    choose(&app, "Speed and picture");
+    choose(&app, "1.5×");
+    assert_eq!(*asked.borrow(), ["speed 0.5"]);
+    choose(&app, "Speed and picture");
+    choose(&app, "Fill the window");
+    assert!(app.global::<PlayerAdapter>().get_fill());
+}
+
+#[test]
+fn sound_and_subtitles_are_chosen_and_moved_in_a_menu() {
+    let (app, asked) = film();
+    let tracks = ["English", "German"].map(SharedString::from);
+    let player = app.global::<PlayerAdapter>();
+    player.set_subtitle_tracks(tracks.into());
+    choose(&app, "Sound and subtitles");
+    choose(&app, "Sound later");
+    choose(&app, "Sound earlier");
+    choose(&app, "German");
+    assert_eq!(*asked.borrow(), ["sound 50", "sound -50", "subtitles 1"]);
+}
+
+#[test]
+fn a_menu_has_the_keyboard_while_it_is_open() {
+    let (app, asked) = film();
+    choose(&app, "Speed and picture");
+    press(&app, Key::Tab);
+    press(&app, Key::Return);
+    assert_eq!(*asked.borrow(), ["speed -0.5"], "the first of the list");
+    choose(&app, "Speed and picture");
+    press(&app, Key::Escape);
+    press(&app, "m");
+    assert_eq!(asked.borrow().last().map(String::as_str), Some("mute"));
+}
+
+#[test]
+fn a_sheet_has_the_keyboard_while_it_is_open() {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    apply::overview(&app, overview(films()));
+    let asked = record(&app);
+    let details = app.global::<DetailsAdapter>();
+    let played = asked.clone();
+    details.on_play(move || played.borrow_mut().push("play".into()));
+    let open = || {
+        swarmplay::gui::details::tell(&app, &films()[1], "anna");
+        settle();
+    };
+    open();
+    for _ in 0..20 {
+        press(&app, Key::Tab);
+        press(&app, "m");
+        press(&app, Key::LeftArrow);
+    }
+    press(&app, Key::Escape);
+    assert!(!details.get_shown());
+    assert_eq!(*asked.borrow(), [""; 0]);
+    press(&app, "m");
+    assert_eq!(*asked.borrow(), ["mute"], "the window has it again");
+    open();
+    press(&app, Key::Return);
+    assert_eq!(*asked.borrow(), ["mute", "play"]);
+    assert!(!details.get_shown());
+    press(&app, "?");
+    press(&app, Key::Tab);
+    press(&app, "m");
+    press(&app, "?");
+    press(&app, "m");
+    assert_eq!(*asked.borrow(), ["mute", "play", "mute"]);
 }

@@ -10,9 +10,12 @@ use bytesize::ByteSize;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {what}; write it like {example}")]
 pub struct UnitError {
-    text: String,
-    what: &'static str,
-    example: &'static str,
+    /// As it was written.
+    pub text: String,
+    /// Which quantity it should be.
+    pub what: &'static str,
+    /// How that would be written.
+    pub example: &'static str,
 }
 
 /// An amount of bytes.

@@ -407,6 +407,7 @@ fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> Stri
             let remedy = match cause {
                 StallCause::NoSource => tr!("it goes on when somebody comes who has it"),
                 StallCause::SlowSource => tr!("all who have it are asked"),
+                StallCause::Choked => tr!("it goes on when their limits allow it"),
                 StallCause::Disk => tr!("it goes on when there is space"),
                 StallCause::OwnLimit => tr!("it can be raised under Sharing"),
                 StallCause::Decoder => tr!("fewer programs at once, or mpv or VLC, may help"),
@@ -474,6 +475,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         percent => format!("{}×", f64::from(percent) / 100.0),
     };
     adapter.set_speed_text(speed.into());
+    adapter.set_speed(i32::try_from(state.speed.max(1)).unwrap_or(100));
     app.global::<ShellAdapter>()
         .set_trouble(state.note.clone().into());
     view.player = state;

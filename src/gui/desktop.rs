@@ -146,16 +146,17 @@ async fn has_dialogs() -> bool {
     true
 }
 
-/// Whether a portal runs, or would be started.
+/// Whether a portal answers that has dialogs for files; it is started if need be.
 #[cfg(target_os = "linux")]
 async fn portal() -> mpris_server::zbus::Result<bool> {
-    use mpris_server::zbus::{Connection, fdo::DBusProxy};
+    use mpris_server::zbus::{Connection, Proxy};
     const PORTAL: &str = "org.freedesktop.portal.Desktop";
-    let bus = DBusProxy::new(&Connection::session().await?).await?;
-    let startable = bus.list_activatable_names().await?;
-    let running = bus.list_names().await?;
-    let mut names = startable.iter().chain(&running);
-    Ok(names.any(|name| name.as_str() == PORTAL))
+    const PATH: &str = "/org/freedesktop/portal/desktop";
+    const DIALOGS: &str = "org.freedesktop.portal.FileChooser";
+    let bus = Connection::session().await?;
+    let dialogs = Proxy::new(&bus, PORTAL, PATH, DIALOGS).await?;
+    let version: u32 = dialogs.get_property("version").await?;
+    Ok(version > 0)
 }
 
 /// Files of the file manager that are dropped on the window are shared. (Where the

@@ -4,6 +4,7 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use super::apply::{View, update};
+use super::language::of_actors;
 use super::tracks::{sound_name, subtitle_name};
 use super::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
 use super::view_model as show;
@@ -12,7 +13,7 @@ use super::{Core, beside_the_window};
 use crate::announcer::WhoShares;
 use crate::media::FileEntry;
 use crate::player::{Enqueue, Play};
-use crate::scheduler::Download;
+use crate::scheduler::{Download, StreamSnapshot};
 use crate::store::{Pin, StoreState};
 
 /// Names of sharers that are told; of more, only how many.
@@ -129,7 +130,19 @@ pub(super) fn refresh(app: &AppWindow, view: &View) {
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
     let whole = cached.is_some_and(|cached| cached.whole);
     adapter.set_fetchable(!own && !whole);
-    adapter.set_fetching(view.overview.downloads.contains(&entry.id));
+    let fetching = view.overview.downloads.contains(&entry.id);
+    adapter.set_fetching(fetching);
+    let stream = view.stream_of(entry.id).filter(|_| fetching);
+    adapter.set_fetch_text(stream.map(fetch_text).unwrap_or_default().into());
+}
+
+/// How far a download is, or what it waits for.
+fn fetch_text(stream: &StreamSnapshot) -> String {
+    let share = format!("{:.0} %", show::held_share(Some(stream)) * 100.0);
+    match &stream.problem {
+        Some(problem) => tr!("It waits at {}: {}", share, of_actors(problem)),
+        None => tr!("{} of it is here", share),
+    }
 }
 
 /// Whether this machine shares it.
@@ -242,7 +255,7 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
                 Ok(Ok(())) => app.global::<DetailsAdapter>().set_pinned(pinned),
                 Ok(Err(error)) => app
                     .global::<ShellAdapter>()
-                    .set_toast(error.to_string().into()),
+                    .set_toast(of_actors(&error.to_string()).into()),
                 // The program ends.
                 Err(_) => {}
             }
@@ -252,9 +265,12 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::ids::FileId;
-    use crate::media::{AudioTrack, MediaFacts, MediaKind, VideoTrack};
+    use crate::ids::{ChunkIndex, FileId};
+    use crate::media::{AudioTrack, ChunkSize, Geometry, MediaFacts, MediaKind, VideoTrack};
+    use crate::store::StoreError;
 
     #[test]
     fn only_what_is_known_is_told() {
@@ -310,5 +326,30 @@ mod tests {
         assert_eq!(names(Vec::new(), 3), "3 sources");
         assert_eq!(names(Vec::new(), 0), "nobody online");
         assert!(names(named(12), 12).ends_with(" and 4 more"));
+    }
+
+    #[test]
+    fn a_download_tells_how_far_it_is_and_what_it_waits_for() {
+        let mut stream = StreamSnapshot {
+            file: FileId([1; 32]),
+            geometry: Geometry::new(100 * (16 << 10), ChunkSize::MIN),
+            have: (0..25).collect(),
+            in_flight: Default::default(),
+            available: (0..100).collect(),
+            read: false,
+            position: ChunkIndex(0),
+            buffer: Duration::ZERO,
+            supplied: Vec::new(),
+            duplicate_bytes: 0,
+            problem: None,
+            stalled: None,
+            stalls: Default::default(),
+        };
+        assert_eq!(fetch_text(&stream), "25 % of it is here");
+        stream.problem = Some(StoreError::QuotaFull.to_string());
+        assert_eq!(
+            fetch_text(&stream),
+            "It waits at 25 %: the space for downloads is used up by what plays and what is kept"
+        );
     }
 }

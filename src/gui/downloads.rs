@@ -6,6 +6,8 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use super::apply::{View, update};
+use super::keeper::Keeper;
+use super::language::{add_error, of_actors};
 use super::sharing::keep_folders;
 use super::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
@@ -121,14 +123,14 @@ pub fn connect(app: &AppWindow, core: &Core) {
             match asked.await {
                 Ok(Ok(())) if pinned => told(tr!("{} stays when space is short", title)),
                 Ok(Ok(())) => told(tr!("{} goes when space is short", title)),
-                Ok(Err(error)) => told(error.to_string()),
+                Ok(Err(error)) => told(of_actors(&error.to_string())),
                 // The program ends.
                 Err(_) => {}
             }
         });
     });
     let (store, library) = (core.sources.store.clone(), core.sources.library.clone());
-    let file_of_settings = core.file.clone();
+    let keeper = core.keeper.clone();
     adapter.on_save(move |index| {
         let Some(cached) = chosen(index) else {
             return;
@@ -143,14 +145,17 @@ pub fn connect(app: &AppWindow, core: &Core) {
             file,
             path: path.clone(),
         });
-        let (say, library, file) = (say.clone(), library.clone(), file_of_settings.clone());
+        let (say, library, keeper) = (say.clone(), library.clone(), keeper.clone());
         beside_the_window(async move {
             say(match saved.await {
-                Ok(Ok(())) => match share_from_now_on(path.clone(), library, file).await {
+                Ok(Ok(())) => match share_from_now_on(path.clone(), library, keeper).await {
                     Ok(()) => tr!("Kept as {}, and shared from there", path.display()),
                     Err(problem) => problem,
                 },
-                Ok(Err(error)) => tr!("It cannot be kept as {}: {}", path.display(), error),
+                Ok(Err(error)) => {
+                    let why = of_actors(&error.to_string());
+                    tr!("It cannot be kept as {}: {}", path.display(), why)
+                }
                 Err(error) => error.to_string(),
             });
         });
@@ -161,12 +166,12 @@ pub fn connect(app: &AppWindow, core: &Core) {
 async fn share_from_now_on(
     path: PathBuf,
     library: actix::Addr<Library>,
-    file: Option<PathBuf>,
+    keeper: Keeper,
 ) -> Result<(), String> {
     match library.send(AddFolder(path.clone())).await {
         // In a folder that is shared already.
-        Ok(Ok(()) | Err(AddError::Known(_))) => keep_folders(library, file).await,
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(()) | Err(AddError::Known(_))) => keep_folders(library, keeper).await,
+        Ok(Err(error)) => Err(add_error(&error)),
         Err(error) => Err(error.to_string()),
     }
 }

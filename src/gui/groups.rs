@@ -83,17 +83,7 @@ pub fn all<'a>(
         songs.push(entry);
     }
     let group = |entries: Vec<&FileEntry>| {
-        let artists: BTreeSet<&str> = entries.iter().map(|e| e.facts.artist.as_str()).collect();
-        let albums: BTreeSet<&str> = entries.iter().map(|e| e.facts.album.as_str()).collect();
         let (name, whose) = key(kind, entries[0]);
-        let of = match (kind, artists.len(), albums.len()) {
-            (Kind::Artists, _, albums) => tr!("1 album" | "{n} albums" % albums),
-            _ if !whose.is_empty() => whose.to_owned(),
-            (_, 1, _) => artists.first().copied().unwrap_or_default().to_owned(),
-            _ => tr!("Various artists"),
-        };
-        let parts = [of, songs(entries.len())];
-        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let mut posters = entries
             .iter()
             .filter_map(|e| e.facts.sidecar(SidecarRole::Poster));
@@ -101,11 +91,30 @@ pub fn all<'a>(
             kind,
             name: name.to_owned(),
             of: whose.to_owned(),
-            detail: parts.join(" · "),
+            detail: detail(kind, &entries),
             poster: posters.next().map(|poster| poster.id),
         }
     };
     groups.into_values().map(group).collect()
+}
+
+/// Whose songs of a group these are, and how many.
+fn detail(kind: Kind, entries: &[&FileEntry]) -> String {
+    let Some(first) = entries.first() else {
+        return String::new();
+    };
+    let artists: BTreeSet<&str> = entries.iter().map(|e| e.facts.artist.as_str()).collect();
+    let albums: BTreeSet<&str> = entries.iter().map(|e| e.facts.album.as_str()).collect();
+    let (_, whose) = key(kind, first);
+    let of = match (kind, artists.len(), albums.len()) {
+        (Kind::Artists, _, albums) => tr!("1 album" | "{n} albums" % albums),
+        _ if !whose.is_empty() => whose.to_owned(),
+        (_, 1, _) => artists.first().copied().unwrap_or_default().to_owned(),
+        _ => tr!("Various artists"),
+    };
+    let parts = [of, songs(entries.len())];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" · ")
 }
 
 /// What belongs to a group, in the order of the album.
@@ -150,13 +159,19 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     }
     let open = view.open.as_ref();
     adapter.set_group_title(open.map(Group::title).unwrap_or_default().into());
-    let detail = open.map(|group| group.detail.clone());
-    adapter.set_group_detail(detail.unwrap_or_default().into());
     adapter.set_shelf(match view.shelf {
         Kind::Files => Shelf::Files,
         Kind::Albums => Shelf::Albums,
         Kind::Artists => Shelf::Artists,
     });
+}
+
+/// What the open group shows: it may be searched, and filtered.
+pub(super) fn tell(app: &AppWindow, view: &View) {
+    let shown: Vec<&FileEntry> = view.shown.iter().collect();
+    let told = view.open.as_ref().map(|open| detail(open.kind, &shown));
+    let adapter = app.global::<LibraryAdapter>();
+    adapter.set_group_detail(told.unwrap_or_default().into());
 }
 
 /// Where a picture is had, for the window.

@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use tr::{Translator, tr};
 
 use crate::config::Language;
+use crate::config::units::UnitError;
+use crate::library::AddError;
 
 /// The catalogues: language, and its messages.
 const CATALOGUES: [(Language, &str, &str); 3] = [
@@ -124,14 +126,49 @@ fn known(saying: &str) -> Option<String> {
         "kept in reserve" => tr!("kept in reserve"),
         // Why a player waits.
         "nobody online has this part" => tr!("nobody online has this part"),
+        "who has this part gives nothing at present" => {
+            tr!("who has this part gives nothing at present")
+        }
         "the sources are too slow" => tr!("the sources are too slow"),
         "the disk is full or fails" => tr!("the disk is full or fails"),
         "your download limit" => tr!("your download limit"),
         "this machine decodes too slowly" => tr!("this machine decodes too slowly"),
+        // Why something cannot be stored, or not now.
+        "store.quota is used up by what plays and what is pinned; raise it" => {
+            tr!("the space for downloads is used up by what plays and what is kept")
+        }
+        "the disk of the data directory is full; free space or lower store.quota" => {
+            tr!("the disk is full")
+        }
+        "it is being kept for good already" => tr!("it is being kept for good already"),
         // Why there is no tracker.
         "connecting" => tr!("connecting"),
         _ => return None,
     })
+}
+
+/// Why a path cannot be shared.
+pub fn add_error(error: &AddError) -> String {
+    match error {
+        AddError::Unreadable { path, reason } => {
+            tr!("{} cannot be read: {}", path.display(), reason)
+        }
+        AddError::Known(path) => tr!("{} is shared already", path.display()),
+    }
+}
+
+/// Why what was typed is no quantity.
+pub fn unit_error(error: &UnitError) -> String {
+    let text = &error.text;
+    match error.what {
+        "a size" => tr!("“{}” is no size: write 20 GiB or 500 MB", text),
+        "an amount" => tr!("“{}” is no amount: write 10 GiB or unlimited", text),
+        "a rate" => tr!(
+            "“{}” is no rate: write 8 Mbit/s, 1 MiB/s or unlimited",
+            text
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// `German` for `deu` or `de`; of languages that are rare here the English name, of

@@ -112,6 +112,7 @@ fn rebuild(app: &AppWindow, view: &mut View) {
     let ids = shown.iter().map(|entry| entry.id);
     view.places = ids.zip(0..).collect();
     view.shown = Rc::new(shown);
+    groups::tell(app, view);
     let said_anew = view.rows_of.is_none();
     view.rows.set(view.shown.clone(), facts, said_anew);
     let items = adapter.get_items();

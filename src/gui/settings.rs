@@ -4,11 +4,11 @@ use slint::ComponentHandle;
 use toml_edit::Value;
 use tr::tr;
 
-use super::Core;
 use super::language;
 use super::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
 use super::window::view;
-use crate::config::{Config, Language, Layout, Theme, edit};
+use super::{Core, beside_the_window};
+use crate::config::{Config, Language, Layout, Theme};
 
 /// Colours, in the order offered.
 const THEMES: [(Theme, &str); 3] = [
@@ -61,17 +61,18 @@ fn say_again(app: &AppWindow) {
 /// Connects what is chosen there.
 pub(super) fn connect(app: &AppWindow, core: &Core) {
     let adapter = app.global::<SettingsAdapter>();
-    adapter.set_kept(core.file.is_some());
+    adapter.set_kept(core.keeper.keeps());
     let keep = {
-        let (weak, file) = (app.as_weak(), core.file.clone());
-        move |key: &str, value: Value| {
-            let kept = file
-                .as_ref()
-                .map_or(Ok(()), |file| edit::set(file, vec![("window", key, value)]));
-            if let (Err(error), Some(app)) = (kept, weak.upgrade()) {
-                let told = tr!("It is so now, but not kept: {}", error);
-                app.global::<ShellAdapter>().set_toast(told.into());
-            }
+        let (weak, keeper) = (app.as_weak(), core.keeper.clone());
+        move |key: &'static str, value: Value| {
+            let kept = keeper.keep(vec![("window", key, value)]);
+            let weak = weak.clone();
+            beside_the_window(async move {
+                if let (Err(error), Some(app)) = (kept.await, weak.upgrade()) {
+                    let told = tr!("It is so now, but not kept: {}", error);
+                    app.global::<ShellAdapter>().set_toast(told.into());
+                }
+            });
         }
     };
     let (weak, kept) = (app.as_weak(), keep.clone());

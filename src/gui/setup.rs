@@ -13,7 +13,7 @@ use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
 use crate::config::{self, Config, edit};
 use crate::ids::PeerId;
-use crate::library::actor::expand_home;
+use crate::library::scan::expand_home;
 use crate::wire::{AGENT, Hello, PROTOCOL_VERSION, WireError};
 
 /// The port of a tracker whose address names none.

@@ -11,12 +11,13 @@ use tr::tr;
 
 use super::apply::{View, update};
 use super::desktop::{Picked, no_dialog, pick_folders};
+use super::keeper::Keeper;
+use super::language::{add_error, unit_error};
 use super::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
 use super::window::view;
 use super::{Core, beside_the_window};
-use crate::config::units::UnitError;
-use crate::config::{Config, Rate, Size, edit};
+use crate::config::{Config, Rate, Size};
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
@@ -43,15 +44,13 @@ fn limits(
     per_day: &str,
     quota: &str,
 ) -> Result<(SetLimits, Size), String> {
-    let rate = |text: &str| text.parse::<Rate>().map_err(|error| error.to_string());
+    let rate = |text: &str| text.parse::<Rate>().map_err(|error| unit_error(&error));
     let limits = SetLimits {
         upload: rate(upload)?,
         download: rate(download)?,
-        upload_per_day: Some(per_day.parse().map_err(|e: UnitError| e.to_string())?),
+        upload_per_day: Some(per_day.parse().map_err(|error| unit_error(&error))?),
     };
-    let quota: Size = quota
-        .parse()
-        .map_err(|error: UnitError| error.to_string())?;
+    let quota: Size = quota.parse().map_err(|error| unit_error(&error))?;
     match quota < LEAST_QUOTA {
         true => Err(tr!("less than {} holds no film", LEAST_QUOTA)),
         false => Ok((limits, quota)),
@@ -60,7 +59,7 @@ fn limits(
 
 /// Applies limits at once, and writes them to the user's file.
 fn connect_limits(app: &AppWindow, core: &Core) {
-    let (weak, sources, file) = (app.as_weak(), core.sources.clone(), core.file.clone());
+    let (weak, sources, keeper) = (app.as_weak(), core.sources.clone(), core.keeper.clone());
     let adapter = app.global::<SharingAdapter>();
     // What is shown is rounded: only what was typed counts.
     let shown = RefCell::new(adapter.get_quota());
@@ -85,26 +84,27 @@ fn connect_limits(app: &AppWindow, core: &Core) {
         if typed {
             sources.store.do_send(SetQuota(quota.0));
         }
-        let kept = file.as_ref().map_or(Ok(()), |file| {
-            let mut changes = vec![
-                ("limits", "upload", show::rate(set.upload).into()),
-                ("limits", "download", show::rate(set.download).into()),
-            ];
-            if typed_daily {
-                changes.push(("limits", "upload_per_day", per_day.trim().into()));
-            }
-            if typed {
-                changes.push(("store", "quota", text.as_str().into()));
-            }
-            edit::set(file, changes)
-        });
-        let error = kept.map_err(|error| tr!("It is so now, but not kept: {}", error));
-        let adapter = app.global::<SharingAdapter>();
-        adapter.set_limits_error(error.clone().err().unwrap_or_default().into());
-        if error.is_ok() {
-            let toast = tr!("These limits hold from now on");
-            app.global::<ShellAdapter>().set_toast(toast.into());
+        let mut changes = vec![
+            ("limits", "upload", show::rate(set.upload).into()),
+            ("limits", "download", show::rate(set.download).into()),
+        ];
+        if typed_daily {
+            changes.push(("limits", "upload_per_day", per_day.trim().into()));
         }
+        if typed {
+            changes.push(("store", "quota", text.as_str().into()));
+        }
+        let kept = keeper.keep(changes);
+        beside_the_window(async move {
+            let error = kept.await.err();
+            let error = error.map(|error| tr!("It is so now, but not kept: {}", error));
+            if error.is_none() {
+                let toast = tr!("These limits hold from now on");
+                app.global::<ShellAdapter>().set_toast(toast.into());
+            }
+            let adapter = app.global::<SharingAdapter>();
+            adapter.set_limits_error(error.unwrap_or_default().into());
+        });
     });
 }
 
@@ -216,13 +216,7 @@ fn name_of(path: &std::path::Path) -> String {
 }
 
 /// Writes the shared folders to the user's file, as they are now.
-pub(super) async fn keep_folders(
-    library: Addr<Library>,
-    file: Option<PathBuf>,
-) -> Result<(), String> {
-    let Some(file) = file else {
-        return Ok(());
-    };
+pub(super) async fn keep_folders(library: Addr<Library>, keeper: Keeper) -> Result<(), String> {
     let state = library
         .send(LibraryState)
         .await
@@ -232,24 +226,25 @@ pub(super) async fn keep_folders(
         .iter()
         .map(|folder| folder.display().to_string());
     let changes = vec![("library", "folders", folders.collect())];
-    edit::set(&file, changes).map_err(|error| tr!("It is shared, but not kept: {}", error))
+    let kept = keeper.keep(changes).await;
+    kept.map_err(|error| tr!("It is shared, but not kept: {}", error))
 }
 
 /// Shares files and folders, and writes that to the user's file. What cannot be
 /// shared is said; the others are.
 pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
-    let (library, file) = (core.sources.library.clone(), core.file.clone());
+    let (library, keeper) = (core.sources.library.clone(), core.keeper.clone());
     let weak = app.as_weak();
     beside_the_window(async move {
         let mut problem = None;
         for path in paths {
             match library.send(AddFolder(path)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => problem = Some(error.to_string()),
+                Ok(Err(error)) => problem = Some(add_error(&error)),
                 Err(error) => problem = Some(error.to_string()),
             }
         }
-        let kept = keep_folders(library, file).await;
+        let kept = keep_folders(library, keeper).await;
         if let Some(app) = weak.upgrade() {
             let adapter = app.global::<SharingAdapter>();
             // What went wrong with others that were added just now stays to be read.
@@ -267,7 +262,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
     connect_limits(app, core);
     let library = core.sources.library.clone();
     adapter.on_pause(move |paused| library.do_send(Pause(paused)));
-    adapter.set_kept(core.file.is_some());
+    adapter.set_kept(core.keeper.keeps());
     let (weak, to) = (app.as_weak(), core.clone());
     adapter.on_add(move |path| {
         if let Some(app) = weak.upgrade() {
@@ -295,10 +290,10 @@ pub fn connect(app: &AppWindow, core: &Core) {
             }
         });
     });
-    let (weak, library, file) = (
+    let (weak, library, keeper) = (
         app.as_weak(),
         core.sources.library.clone(),
-        core.file.clone(),
+        core.keeper.clone(),
     );
     adapter.on_remove(move |index| {
         let folders = view().borrow().folders.clone();
@@ -309,9 +304,9 @@ pub fn connect(app: &AppWindow, core: &Core) {
             return;
         };
         library.do_send(RemoveFolder(folder));
-        let (weak, library, file) = (weak.clone(), library.clone(), file.clone());
+        let (weak, library, keeper) = (weak.clone(), library.clone(), keeper.clone());
         beside_the_window(async move {
-            let kept = keep_folders(library, file).await;
+            let kept = keep_folders(library, keeper).await;
             if let Some(app) = weak.upgrade() {
                 let error = kept.err().unwrap_or_default();
                 app.global::<SharingAdapter>().set_error(error.into());

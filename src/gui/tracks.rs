@@ -42,11 +42,19 @@ pub(super) fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
     }
 }
 
+/// How much later something is than it says.
+fn late(late_ms: i32) -> String {
+    match late_ms {
+        0 => "0 s".into(),
+        late => format!("{:+.2} s", f64::from(late) / 1000.0),
+    }
+}
+
 /// How much later things are than they say, if anything is.
 fn late_text(state: &PlayerSnapshot) -> String {
-    let part = |what: String, late: i32| match late {
+    let part = |what: String, late_ms: i32| match late_ms {
         0 => String::new(),
-        late => format!("{what} {:+.2} s", f64::from(late) / 1000.0),
+        late_ms => format!("{what} {}", late(late_ms)),
     };
     let parts = [
         part(tr!("subtitles"), state.subtitles_late_ms),
@@ -146,6 +154,8 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
     adapter.set_subtitle_track(row.and_then(|row| i32::try_from(row).ok()).unwrap_or(-1));
     adapter.set_words(state.subtitle.as_str().into());
     adapter.set_late_text(late_text(state).into());
+    adapter.set_subtitles_late(late(state.subtitles_late_ms).into());
+    adapter.set_sound_late(late(state.sound_late_ms).into());
     numbers
 }
 

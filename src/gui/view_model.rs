@@ -35,8 +35,10 @@ pub enum Sort {
     /// By title.
     #[default]
     Title,
-    /// By artist, then album and title.
+    /// By artist, then as [`Sort::Album`]; what names none last.
     Artist,
+    /// By album, in its order; what is on none last.
+    Album,
     /// By bytes.
     Size,
     /// By length.
@@ -138,16 +140,18 @@ pub fn filter_and_sort(
     let matches = entries.iter().filter(|entry| entry.matches(&words));
     let mut found: Vec<FileEntry> = matches.cloned().collect();
     let title = |entry: &FileEntry| entry.display_title().to_lowercase();
+    let named = |name: &str| (name.is_empty(), name.to_lowercase());
+    let on_album = |entry: &FileEntry| {
+        let facts = &entry.facts;
+        let place = (facts.disc_number, facts.track_number);
+        (named(&facts.album), named(&facts.album_artist), place)
+    };
     match sort {
         Sort::Title => found.sort_by_cached_key(title),
-        Sort::Artist => found.sort_by_cached_key(|entry| {
-            let facts = &entry.facts;
-            (
-                facts.artist.to_lowercase(),
-                facts.album.to_lowercase(),
-                title(entry),
-            )
-        }),
+        Sort::Artist => {
+            found.sort_by_cached_key(|e| (named(&e.facts.artist), on_album(e), title(e)));
+        }
+        Sort::Album => found.sort_by_cached_key(|entry| (on_album(entry), title(entry))),
         Sort::Size => found.sort_by_key(|entry| entry.size),
         Sort::Duration => found.sort_by_key(|entry| entry.facts.duration_ms),
         Sort::Sources => found.sort_by_key(|entry| entry.sources),

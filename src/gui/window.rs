@@ -120,6 +120,7 @@ fn sort_of(column: SortColumn) -> Sort {
     match column {
         SortColumn::Title => Sort::Title,
         SortColumn::Artist => Sort::Artist,
+        SortColumn::Album => Sort::Album,
         SortColumn::Size => Sort::Size,
         SortColumn::Duration => Sort::Duration,
         SortColumn::Sources => Sort::Sources,

@@ -17,7 +17,7 @@ use notify::{RecursiveMode, Watcher};
 
 use super::hasher::{Outcome, Progress, Shareable, inspect};
 use super::index::{Index, IndexError};
-use super::scan::{Found, Stamp, walk};
+use super::scan::{Found, Stamp, expand_home, walk};
 use super::{
     AddError, AddFolder, Hashing, LibrarySnapshot, LibraryState, Pause, RemoveFolder, Rescan,
     SKIPPED_FILE, SharedFile, Skipped,
@@ -262,6 +262,7 @@ impl Library {
         self.current = Some((path.clone(), stamp));
         self.begun = Instant::now();
         self.progress.done.store(0, Ordering::Relaxed);
+        self.progress.cancelled.store(false, Ordering::Relaxed);
         let index = self.index.clone();
         let ffprobe = self.settings.ffprobe.clone();
         let progress = self.progress.clone();
@@ -292,7 +293,10 @@ impl Library {
     ) {
         match outcome {
             Ok(Outcome::Share(shareable)) if self.covers(&path) => self.share(path, *shareable),
-            Ok(Outcome::Share(_) | Outcome::Cancelled) => {}
+            Ok(Outcome::Share(_)) => {}
+            // Its folder was taken out; it may be in again by now.
+            Ok(Outcome::Cancelled) if self.covers(&path) => self.walk_soon(ctx, RETRY),
+            Ok(Outcome::Cancelled) => {}
             Ok(Outcome::Skip(reason)) => {
                 tracing::info!(path = %path.display(), reason, "not shared");
                 self.skipped.insert(path, (Some(stamp), reason));
@@ -348,14 +352,6 @@ impl Library {
     }
 }
 
-/// `~/Films` as a shell would take it.
-pub fn expand_home(path: PathBuf) -> PathBuf {
-    match (path.strip_prefix("~"), dirs::home_dir()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => path,
-    }
-}
-
 impl Actor for Library {
     type Context = Context<Self>;
 
@@ -375,6 +371,7 @@ impl Actor for Library {
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         self.progress.cancelled.store(true, Ordering::Relaxed);
+        self.extras.cancel();
     }
 }
 
@@ -411,6 +408,13 @@ impl Handler<RemoveFolder> for Library {
 
     fn handle(&mut self, remove: RemoveFolder, ctx: &mut Context<Self>) {
         self.settings.folders.retain(|folder| *folder != remove.0);
+        let covered = |path: Option<&PathBuf>| path.is_none_or(|path| self.covers(path));
+        if !covered(self.current.as_ref().map(|(path, _)| path)) {
+            self.progress.cancelled.store(true, Ordering::Relaxed);
+        }
+        if !covered(self.extras.making()) {
+            self.extras.cancel();
+        }
         self.watch(ctx);
         self.walk(ctx);
     }

@@ -1,6 +1,7 @@
 //! Opens a scheduler for a file, once, and lets it go when it ends.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -8,7 +9,7 @@ use actix::prelude::*;
 use super::actor::Scheduler;
 use super::reader::Reader;
 use super::{
-    Download, Downloads, FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves,
+    Download, Downloads, FetchAhead, FetchWhole, OpenStream, OpenedStream, Part, PlayerStarves,
     SetDownloadLimit, StreamError, StreamSnapshot, StreamState, StreamsState,
 };
 use crate::announcer::{Announcer, FindEntry};
@@ -173,8 +174,14 @@ impl Drop for Whole {
     }
 }
 
-/// Fetches so many bytes of a file, for them to be here, while all that plays is.
-async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, bytes: u64) {
+/// All of a file, whatever its size.
+const ALL: Part = Part {
+    head: u64::MAX,
+    place: 0..0,
+};
+
+/// Fetches a part of a file, for it to be here, while all that plays is.
+async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, part: Part) {
     loop {
         while !others_are_here(&streams, file).await {
             tokio::time::sleep(LOOK).await;
@@ -183,8 +190,8 @@ async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, b
         let Ok(Ok(stream)) = opened else {
             return;
         };
-        if bytes < stream.geometry.size() {
-            return fetch_beginning(stream, store, bytes).await;
+        if part.head < stream.geometry.size() {
+            return fetch_part(stream, store, part).await;
         }
         let whole = Whole::new(stream.scheduler);
         // What begins to play has the line for itself.
@@ -198,12 +205,15 @@ async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, b
     }
 }
 
-async fn fetch_beginning(stream: OpenedStream, store: Addr<Store>, bytes: u64) {
-    let Ok(mut reader) = Reader::open(stream, store, 0, bytes).await else {
-        return;
-    };
-    // What does not come now is fetched when it is played.
-    while let Ok(Some(_)) = reader.next().await {}
+async fn fetch_part(stream: OpenedStream, store: Addr<Store>, part: Part) {
+    for Range { start, end } in [0..part.head, part.place] {
+        let reader = Reader::open(stream.clone(), store.clone(), start, end).await;
+        let Ok(mut reader) = reader else {
+            return;
+        };
+        // What does not come now is fetched when it is played.
+        while let Ok(Some(_)) = reader.next().await {}
+    }
 }
 
 impl Handler<SetDownloadLimit> for Streams {
@@ -224,8 +234,8 @@ impl Handler<FetchAhead> for Streams {
         if let Some(before) = self.ahead.take() {
             ctx.cancel_future(before);
         }
-        if let Some((file, bytes)) = wanted {
-            let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, bytes);
+        if let Some((file, part)) = wanted {
+            let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, part);
             self.ahead = Some(ctx.spawn(fetching.into_actor(self)));
         }
     }
@@ -237,7 +247,7 @@ impl Handler<Download> for Streams {
     fn handle(&mut self, Download { file, wanted }: Download, ctx: &mut Context<Self>) {
         match (wanted, self.downloads.contains_key(&file)) {
             (true, false) => {
-                let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, u64::MAX);
+                let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, ALL);
                 self.begun += 1;
                 let number = self.begun;
                 let fetched = fetching.into_actor(self).map(move |(), actor, _| {

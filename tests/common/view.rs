@@ -12,7 +12,7 @@ use i_slint_backend_testing::{
     ElementHandle, TestingBackend, TestingBackendOptions, mock_elapsed_time,
 };
 use slint::platform::WindowEvent;
-use slint::{ComponentHandle, PhysicalSize, SharedString};
+use slint::{ComponentHandle, LogicalPosition, PhysicalSize, SharedString};
 use swarmplay::announcer::{CatalogueSnapshot, TrackerLink};
 use swarmplay::config::{Config, Language, Theme};
 use swarmplay::gui::observer::Overview;
@@ -273,4 +273,19 @@ pub fn snapshot(app: &AppWindow, name: &str) {
 pub fn labelled(app: &AppWindow, label: &str) -> ElementHandle {
     let found = ElementHandle::find_by_accessible_label(app, label).next();
     found.unwrap_or_else(|| panic!("nothing is labelled {label}"))
+}
+
+/// The pointer comes to the seek bar, and moves on it.
+pub fn point_at_the_seek_bar(app: &AppWindow) {
+    settle();
+    let bar = labelled(app, "Seek");
+    let (at, size) = (bar.absolute_position(), bar.size());
+    let position = LogicalPosition::new(at.x + size.width * 0.62, at.y + size.height / 2.0);
+    // The first time it comes to the bar, then it moves on it.
+    for x in [position.x - 2.0, position.x] {
+        let position = LogicalPosition::new(x, position.y);
+        app.window()
+            .dispatch_event(WindowEvent::PointerMoved { position });
+        settle();
+    }
 }

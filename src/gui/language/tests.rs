@@ -7,6 +7,7 @@ use rspolib::POEntry;
 
 use super::*;
 use crate::scheduler::StallCause;
+use crate::store::StoreError;
 use crate::wire::PathReason;
 
 #[test]
@@ -36,7 +37,7 @@ fn all_that_actors_say_by_heart_is_known() {
     use PathReason::{
         Ahead, FreeUplink, HasAll, HasPart, HasRange, Near, Origin, Reserve, SameNetwork, Together,
     };
-    use StallCause::{Decoder, Disk, NoSource, OwnLimit, SlowSource};
+    use StallCause::{Choked, Decoder, Disk, NoSource, OwnLimit, SlowSource};
     let reasons = [
         HasAll,
         HasRange,
@@ -49,10 +50,14 @@ fn all_that_actors_say_by_heart_is_known() {
         Ahead,
         Reserve,
     ];
-    let causes = [NoSource, SlowSource, Disk, OwnLimit, Decoder];
+    let causes = [NoSource, SlowSource, Choked, Disk, OwnLimit, Decoder];
     let said = reasons.map(PathReason::text).into_iter();
     for saying in said.chain(causes.map(StallCause::text)) {
         assert_eq!(known(saying).as_deref(), Some(saying));
+    }
+    use StoreError::{Busy, DiskFull, QuotaFull};
+    for error in [QuotaFull, DiskFull, Busy] {
+        assert!(known(&error.to_string()).is_some(), "{error}");
     }
     assert_eq!(of_actors("near, 12 {odd} things"), "near, 12 {odd} things");
 }
@@ -139,4 +144,21 @@ fn every_text_is_in_every_catalogue_with_the_same_places_to_fill_in() {
         let left: Vec<_> = known.difference(&texts).collect();
         assert!(left.is_empty(), "{code}: no longer said: {left:#?}");
     }
+}
+
+#[test]
+fn what_was_typed_wrong_is_told_with_what_would_be_right() {
+    use crate::config::{Rate, Size, Volume};
+    let told = |error: UnitError| unit_error(&error);
+    let size = "much".parse::<Size>().map_err(told);
+    assert_eq!(
+        size,
+        Err("“much” is no size: write 20 GiB or 500 MB".into())
+    );
+    let amount = "much".parse::<Volume>().map_err(told);
+    let expected = "“much” is no amount: write 10 GiB or unlimited";
+    assert_eq!(amount, Err(expected.into()));
+    let rate = "much".parse::<Rate>().map_err(told);
+    let expected = "“much” is no rate: write 8 Mbit/s, 1 MiB/s or unlimited";
+    assert_eq!(rate, Err(expected.into()));
 }

@@ -67,6 +67,32 @@ fn search_and_sort_are_what_they_say() {
 }
 
 #[test]
+fn songs_are_sorted_by_whose_they_are_and_where_they_stand() {
+    let song = |id, title: &str, artist: &str, album: &str, number| {
+        let mut song = entry(id, title, 1);
+        (song.facts.artist, song.facts.album) = (artist.into(), album.into());
+        song.facts.track_number = number;
+        song
+    };
+    let songs = [
+        song(1, "loose", "", "", 0),
+        song(2, "second", "them", "First", 2),
+        song(3, "tenth", "Them", "first", 10),
+        song(4, "other", "Us", "Another", 1),
+    ];
+    let titles = |sort, descending| -> Vec<String> {
+        let found = filter_and_sort(&songs, "", sort, descending);
+        found.into_iter().map(|song| song.facts.title).collect()
+    };
+    let by_artist = titles(Sort::Artist, false);
+    assert_eq!(by_artist, ["second", "tenth", "other", "loose"]);
+    let by_album = titles(Sort::Album, false);
+    assert_eq!(by_album, ["other", "second", "tenth", "loose"]);
+    let backwards = titles(Sort::Album, true);
+    assert_eq!(backwards, ["loose", "tenth", "second", "other"]);
+}
+
+#[test]
 fn the_bar_never_looks_better_than_it_is() {
     let stream = stream(0..55, 0..100);
     let cells = cells(&stream, 10);

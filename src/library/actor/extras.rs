@@ -5,13 +5,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
 
 use super::Library;
 use crate::ids::FileId;
 use crate::integrity::HashTree;
-use crate::library::hasher::Progress;
 use crate::library::index::{Index, IndexError};
 use crate::library::scan::Stamp;
 use crate::library::sidecars::{Hashed, Made, MakeError, Maker, geometry, subtitles_of};
@@ -26,6 +26,8 @@ const FOLDER: &str = "sidecars";
 pub(super) struct Extras {
     waiting: BTreeSet<PathBuf>,
     making: Option<PathBuf>,
+    /// Set to give that up.
+    cancelled: Arc<AtomicBool>,
     made: HashMap<PathBuf, Made>,
     /// How many files have a sidecar.
     held: HashMap<FileId, usize>,
@@ -41,6 +43,7 @@ impl Default for Extras {
         Self {
             waiting: BTreeSet::new(),
             making: None,
+            cancelled: Arc::default(),
             made: HashMap::new(),
             held: HashMap::new(),
             // What an earlier run left.
@@ -65,6 +68,11 @@ impl Extras {
     /// For which file a job runs.
     pub fn making(&self) -> Option<&PathBuf> {
         self.making.as_ref()
+    }
+
+    /// Gives up what is being made.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 
     /// Files that wait for a job.
@@ -122,7 +130,7 @@ struct Job {
     stamp: Stamp,
     entry: FileEntry,
     subtitles: Vec<(PathBuf, Stamp)>,
-    progress: Arc<Progress>,
+    cancelled: Arc<AtomicBool>,
 }
 
 /// Why there are no sidecars.
@@ -141,7 +149,7 @@ impl Job {
         let maker = Maker {
             ffmpeg: &self.ffmpeg,
             folder: &self.folder,
-            cancelled: &self.progress.cancelled,
+            cancelled: &self.cancelled,
         };
         let known = self.recall()?;
         let (mut hashed, gain_cdb) = match known {
@@ -217,6 +225,7 @@ impl Library {
         };
         let (stamp, entry) = self.shared[&path].clone();
         self.extras.making = Some(path.clone());
+        self.extras.cancelled.store(false, Ordering::Relaxed);
         let job = Job {
             index: self.index.clone(),
             ffmpeg,
@@ -225,14 +234,15 @@ impl Library {
             path: path.clone(),
             stamp,
             entry,
-            progress: self.progress.clone(),
+            cancelled: self.extras.cancelled.clone(),
         };
         let job = actix_rt::task::spawn_blocking(move || job.run());
         ctx.spawn(job.into_actor(self).map(move |made, actor, ctx| {
             actor.extras.making = None;
             match made {
                 Ok(Ok((made, hashed))) => actor.share_extras(&path, stamp, made, hashed),
-                Ok(Err(JobError::Make(MakeError::Cancelled))) => return,
+                // Its folder was taken out; it may be in again by now.
+                Ok(Err(JobError::Make(MakeError::Cancelled))) => actor.extras.wanted(path),
                 Ok(Err(error)) => {
                     tracing::warn!(path = %path.display(), %error, "it goes without pictures");
                 }

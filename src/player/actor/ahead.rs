@@ -10,7 +10,7 @@ use crate::ids::{FileId, Generation};
 use crate::media::FileEntry;
 use crate::player::Phase;
 use crate::player::pipeline::{Pipeline, Source};
-use crate::scheduler::FetchAhead;
+use crate::scheduler::{FetchAhead, Part};
 
 /// Before the end of a file the next one is fetched from then on.
 const FETCH: Duration = Duration::from_secs(30);
@@ -18,9 +18,15 @@ const FETCH: Duration = Duration::from_secs(30);
 /// Before the end of a song the next one's decoder is started from then on.
 const PREPARE: Duration = Duration::from_secs(6);
 
-/// How much of a film is fetched before it begins: time, and bytes at most.
+/// How much of a film is fetched before it plays: time, and bytes at most.
 const BEGINNING: Duration = Duration::from_secs(20);
 const MAX_BEGINNING: u64 = 16 << 20;
+
+/// What players read of a film to know what is in it, wherever it goes on, in bytes.
+const HEAD: u64 = 1 << 20;
+
+/// The key frame before a place lies no farther back, as films are usually encoded.
+const KEY_FRAME: Duration = Duration::from_secs(10);
 
 /// What is done already for what comes next.
 #[derive(Default)]
@@ -95,13 +101,8 @@ impl Player {
         if std::mem::replace(&mut self.ahead.fetched, file) == file {
             return;
         }
-        let wanted = next.map(|entry| match entry.facts.video {
-            None => (entry.id, entry.size),
-            Some(_) => {
-                let beginning = entry.timeline().byte_at(BEGINNING);
-                (entry.id, beginning.min(MAX_BEGINNING).min(entry.size))
-            }
-        });
+        let history = self.state.history();
+        let wanted = next.map(|entry| (entry.id, part(entry, history.resume(entry))));
         self.streams.do_send(FetchAhead(wanted));
     }
 
@@ -130,5 +131,65 @@ impl Player {
         let pipeline = self.pipeline.as_mut();
         let pipeline = pipeline.and_then(|now| now.follow_with(start, screen, reports));
         self.ahead.next = Some((source, pipeline));
+    }
+}
+
+/// What of a file to have before it plays from there: all of a song; of a film what is
+/// played first, and its head.
+fn part(entry: &FileEntry, from: Duration) -> Part {
+    let beginning = |end| Part {
+        head: end,
+        place: 0..0,
+    };
+    if entry.facts.video.is_none() {
+        return beginning(entry.size);
+    }
+    let timeline = entry.timeline();
+    let start = match from.saturating_sub(KEY_FRAME) {
+        Duration::ZERO => 0,
+        time => timeline.byte_at(time),
+    };
+    let end = timeline.byte_at(from + BEGINNING);
+    let end = end.min(start + MAX_BEGINNING).min(entry.size);
+    match start <= HEAD {
+        true => beginning(end),
+        false => Part {
+            head: HEAD,
+            place: start..end,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{MediaFacts, MediaKind, VideoTrack};
+
+    #[test]
+    fn a_film_is_fetched_from_where_it_goes_on() {
+        let mut entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "film.mkv".into(),
+            size: 600_000_000,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 600_000),
+            sources: 1,
+        };
+        entry.facts.video = Some(VideoTrack::default());
+        let at = |entry: &FileEntry, seconds| {
+            let Part { head, place } = part(entry, Duration::from_secs(seconds));
+            (head, place.start, place.end)
+        };
+        // A megabyte a second: bounded.
+        assert_eq!(at(&entry, 0), (MAX_BEGINNING, 0, 0));
+        let start = 290_000_000;
+        assert_eq!(at(&entry, 300), (HEAD, start, start + MAX_BEGINNING));
+        entry.size = 60_000_000;
+        assert_eq!(at(&entry, 0), (2_000_000, 0, 0));
+        assert_eq!(at(&entry, 300), (HEAD, 29_000_000, 32_000_000));
+        assert_eq!(at(&entry, 595), (HEAD, 58_500_000, 60_000_000));
+        assert_eq!(at(&entry, 15), (3_500_000, 0, 0), "near the head");
+        entry.facts.video = None;
+        assert_eq!(at(&entry, 300), (60_000_000, 0, 0), "all of a song");
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use roaring::RoaringBitmap;
 
 use super::Core;
-use crate::ids::{ChunkIndex, PeerId};
-use crate::scheduler::peer::Peer;
+use crate::ids::ChunkIndex;
 use crate::scheduler::{StallCause, Supply};
 
 /// Share of the configured downlink from which on it counts as the bottleneck.
@@ -77,15 +76,17 @@ impl Core {
 
     /// Why a chunk that is needed now is not here.
     pub fn cause(&self, now: Instant, chunk: ChunkIndex) -> StallCause {
-        let held = |(_, peer): (PeerId, &Peer)| peer.holds(chunk) && !peer.choking;
+        let holders = || self.peers.iter().filter(|(_, peer)| peer.holds(chunk));
         let rate: f64 = self.peers.iter().map(|(_, peer)| peer.rate(now)).sum();
         let limit = self.tuning.download_limit.map(|limit| limit as f64);
         if now < self.paused_until {
             StallCause::Disk
         } else if limit.is_some_and(|limit| rate >= limit * AT_LIMIT) {
             StallCause::OwnLimit
-        } else if self.peers.iter().any(held) {
+        } else if holders().any(|(_, peer)| !peer.choking) {
             StallCause::SlowSource
+        } else if holders().next().is_some() {
+            StallCause::Choked
         } else {
             StallCause::NoSource
         }

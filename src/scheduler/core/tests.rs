@@ -277,6 +277,8 @@ fn a_stall_is_told_with_its_cause() {
     assert_eq!(stalls, [(ChunkIndex(20), StallCause::NoSource)]);
     film.full_peer(2, false);
     assert_eq!(film.core.stalled(film.now), Some(StallCause::SlowSource));
+    film.core.choked(film.now, id(2), true);
+    assert_eq!(film.core.stalled(film.now), Some(StallCause::Choked));
     assert_eq!(film.core.stalls().get(&StallCause::NoSource), Some(&1));
 }
 
