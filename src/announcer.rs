@@ -79,6 +79,9 @@ pub struct CatalogueSnapshot {
 /// The problem of a link that was not tried to its end yet.
 pub const CONNECTING: &str = "connecting";
 
+/// What is wrong with somebody who answers a registration with something else.
+pub const NO_WELCOME: &str = "no welcome; is this a tracker?";
+
 /// The link to the tracker.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct TrackerLink {

@@ -15,7 +15,7 @@
 //! * [`language`]: which language, and texts of other actors in it.
 //! * [`setup`]: the first run. [`settings`]: what is chosen later. [`keeper`]: writes it down.
 //! * [`window`]: builds the window, connects its callbacks.
-//! * [`apply`], [`library`] (`rows`), [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`], [`details`]: news → properties.
+//! * [`apply`], [`library`] (`rows`), [`groups`], [`queue`], [`sharing`], [`downloads`], [`tracks`], [`details`] (`waiting`): news → properties.
 
 pub mod apply;
 pub mod artwork;
@@ -41,6 +41,7 @@ pub mod sharing;
 pub mod slot;
 pub mod tracks;
 pub mod view_model;
+mod waiting;
 pub mod window;
 
 use std::cell::RefCell;
@@ -305,10 +306,15 @@ async fn start(
             Player::new(config, gateway, shown, streams, history)
         })
     };
-    Observer::new(node.sources.clone(), screen.clone()).start();
+    Observer::new(node.sources.clone(), screen.clone(), mode).start();
     actix_rt::spawn(desktop::keep_awake(screen.states()));
     #[cfg(target_os = "linux")]
-    actix_rt::spawn(media_keys::run(player.clone(), screen.states()));
+    actix_rt::spawn(media_keys::run(
+        player.clone(),
+        screen.states(),
+        gateway.clone(),
+        screen.raiser(),
+    ));
     let artwork = Artwork::new(node.sources.clone(), screen.clone()).start();
     let (stop, stopped) = tokio::sync::mpsc::channel(1);
     let core = Core {

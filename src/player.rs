@@ -70,6 +70,16 @@ pub struct Enqueue {
     pub next: bool,
 }
 
+/// A person says that a file is done, or as if it was never played.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Mark {
+    /// Which file.
+    pub entry: FileEntry,
+    /// Whether it is done.
+    pub done: bool,
+}
+
 /// What a person at the controls can do.
 #[derive(Debug, Clone, Copy, PartialEq, Message)]
 #[rtype(result = "()")]
@@ -135,8 +145,8 @@ pub trait Screen: Send + Sync {
     fn changed(&self, state: PlayerSnapshot);
     /// What comes next has changed.
     fn queue_changed(&self, queue: QueueSnapshot);
-    /// Something happened that the person should know of.
-    fn tell(&self, what: String);
+    /// A song was passed over.
+    fn passed_over(&self, song: PassedOver);
     /// How far files were played, the last played first.
     fn history_changed(&self, seen: Vec<(FileId, Seen)>);
 }
@@ -213,6 +223,15 @@ pub struct PlayerSnapshot {
     pub frames_shown: u64,
     /// Frames that came too late to be shown.
     pub frames_dropped: u64,
+}
+
+/// A song that could not be played, in place of which the next one plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its title.
+    pub title: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// Items of a [`QueueSnapshot`] at most.

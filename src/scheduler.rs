@@ -204,7 +204,7 @@ pub struct StreamSnapshot {
     pub duplicate_bytes: u64,
     /// Why nothing can be stored, if so.
     pub problem: Option<String>,
-    /// Why playing stands still, if it does.
+    /// Why playing stands still or is slow to begin, if it is so.
     pub stalled: Option<StallCause>,
     /// Times it stood still, by cause.
     pub stalls: BTreeMap<StallCause, u32>,

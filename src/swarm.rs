@@ -258,6 +258,8 @@ pub struct PeerSnapshot {
     pub downloaded: u64,
     /// Bytes to it since it is connected.
     pub uploaded: u64,
+    /// The file of which bytes went to it last, while they still count in the rate.
+    pub taking: Option<FileId>,
     /// Why the tracker named it, in plain words.
     pub reason: String,
 }

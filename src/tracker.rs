@@ -23,6 +23,18 @@ use crate::wire::{Link, Message, Register};
 
 pub use actor::{Tracker, TrackerSettings};
 
+/// What a client is told when there are as many as there may be.
+pub const FULL: &str = "the server is full; try later";
+
+/// What a client of another version is told, before the version spoken here.
+pub const SPEAKS: &str = "this tracker speaks protocol version ";
+
+/// What a client is told in whose place another registered.
+pub const REPLACED: &str = "registered again from elsewhere";
+
+/// What all are told at the end.
+pub const ENDS: &str = "the tracker ends";
+
 /// A client dialled us and registered.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

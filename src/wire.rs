@@ -30,7 +30,7 @@ pub const PROTOCOL_VERSION: u32 = 2;
 pub const AGENT: &str = concat!("swarmplay/", env!("CARGO_PKG_VERSION"));
 
 /// Largest envelope: [`MAX_ENTRIES`] file entries of the longest texts and
-/// timelines (16 KiB each) fit beside [`MAX_REMOVED`] ids (34 KB).
+/// timelines (17 KiB each) fit beside [`MAX_REMOVED`] ids (34 KB).
 pub const MAX_ENVELOPE: usize = 320 << 10;
 
 /// Largest payload: one chunk of the largest size.

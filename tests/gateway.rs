@@ -196,8 +196,12 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
             "{head}"
         );
         assert!(body.starts_with(&[0xff, 0xd8]), "a JPEG");
-        let (head, _) = ask(http, &format!("GET /sidecar/{id} HTTP/1.1")).await;
-        assert!(head.contains("200 ok"), "{head}");
+        let (head, picture) = ask(http, &format!("GET /sidecar/{id} HTTP/1.1")).await;
+        assert!(
+            head.contains("200 ok") && head.contains("image/jpeg"),
+            "{head}"
+        );
+        assert!(picture == body, "the same picture");
         let (_, status) = ask(http, "GET /status.json HTTP/1.1").await;
         let status = String::from_utf8(status).expect("text");
         assert!(

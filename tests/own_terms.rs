@@ -46,6 +46,9 @@ fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
             today = used_up => assert!(today >= 200_000, "{today}"),
             _ = fetching => panic!("all of it was given away"),
         }
+        let state = source.sources.swarm.send(SwarmState).await.expect("swarm");
+        let taken: Vec<_> = state.peers.iter().map(|peer| peer.taking).collect();
+        assert_eq!(taken, [Some(stream.entry.id)], "it is known what was taken");
         source.stop().await;
         let source = client(&at("ds"), &server, "source", &[&at("source")], terms).await;
         let (today, _) = uploads(&source).await;

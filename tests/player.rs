@@ -15,7 +15,8 @@ use swarmplay::config::PlayerConfig;
 use swarmplay::ids::FileId;
 use swarmplay::media::FileEntry;
 use swarmplay::player::{
-    Control, Frame, Phase, Play, Player, PlayerSnapshot, PlayerState, QueueSnapshot, Screen, Seen,
+    Control, Frame, PassedOver, Phase, Play, Player, PlayerSnapshot, PlayerState, QueueSnapshot,
+    Screen, Seen,
 };
 
 /// A picture in plain memory.
@@ -63,7 +64,7 @@ impl Screen for Notes {
 
     fn queue_changed(&self, _: QueueSnapshot) {}
 
-    fn tell(&self, _: String) {}
+    fn passed_over(&self, _: PassedOver) {}
 
     fn history_changed(&self, _: Vec<(FileId, Seen)>) {}
 }

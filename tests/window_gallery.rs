@@ -1,28 +1,28 @@
 //! Pictures of every view and state, in the dark and in the light, at one and at twice
 //! the scale. `scripts/pictures` makes them anew and puts them on one sheet to look at.
 
+#[path = "common/scenes.rs"]
+mod scenes;
 #[path = "common/view.rs"]
 mod view;
 
-use slint::platform::WindowEvent;
-use slint::{ComponentHandle, LogicalPosition, Rgb8Pixel, SharedPixelBuffer, SharedString};
-use swarmplay::config::{Language, Theme};
-use swarmplay::gui::artwork::{self, Art, Found, Pixels};
-use swarmplay::gui::ui::{
-    AppWindow, LibraryAdapter, Only, Page, PlayerAdapter, SetupAdapter, Shelf, ShellAdapter,
+use scenes::{
+    about, cached, choose_from, films, library, listen, queue_of_films, seen, setup, shared, songs,
+    stall, watch,
 };
-use swarmplay::gui::{apply, details, groups, queue};
-use swarmplay::ids::FileId;
-use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
-use swarmplay::media::{Chapter, FileEntry, MediaKind, Sidecar, SidecarRole};
-use swarmplay::player::history::Seen;
-use swarmplay::player::queue::Item;
-use swarmplay::player::{Phase, QueueSnapshot};
+use slint::platform::WindowEvent;
+use slint::{ComponentHandle, LogicalPosition};
+use swarmplay::config::{Language, Theme};
+use swarmplay::gui::ui::{
+    AppWindow, LibraryAdapter, Only, Page, SetupAdapter, SharingAdapter, Shelf, ShellAdapter,
+};
+use swarmplay::gui::{apply, groups};
+use swarmplay::media::MediaKind;
+use swarmplay::player::{Phase, PlayerSnapshot};
 use swarmplay::scheduler::StallCause;
-use swarmplay::store::CachedFile;
+use swarmplay::store::StoreError;
 use view::{
-    build, build_in, entry, labelled, overview, playing, point_at_the_seek_bar, press, settle,
-    snapshot,
+    build, build_in, labelled, overview, playing, point_at_the_seek_bar, press, settle, snapshot,
 };
 
 /// Two pictures in the dark, two in the light.
@@ -97,13 +97,8 @@ in_german! {
         apply::overview(app, news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
-    film_that_waits: Video, |app| {
-        watch(app, Phase::Buffering);
-        let mut news = overview(films());
-        news.streams[0].stalled = Some(StallCause::SlowSource);
-        apply::overview(app, news);
-        watch(app, Phase::Buffering);
-    };
+    film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
+    film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
     sheet_about_a_film: Video, |app| {
         library(app, films());
         about(app, films().swap_remove(3));
@@ -139,6 +134,13 @@ pictures! {
         apply::overview(app, news);
         let film = films().swap_remove(3);
         about(app, film);
+    };
+    a_download_that_waits: Video, |app| {
+        let mut news = overview(films());
+        news.downloads = vec![news.streams[0].file];
+        news.streams[0].problem = Some(StoreError::QuotaFull.to_string());
+        apply::overview(app, news);
+        about(app, films().swap_remove(1));
     };
     about_a_song: Audio, |app| {
         listen(app, Page::Library);
@@ -184,6 +186,10 @@ pictures! {
         apply::overview(app, alone);
     };
     songs: Audio, |app| listen(app, Page::Library);
+    nothing_comes_next: Audio, |app| {
+        library(app, songs());
+        apply::player(app, PlayerSnapshot::default());
+    };
     albums: Audio, |app| {
         listen(app, Page::Library);
         groups::turn(app, Shelf::Albums);
@@ -197,6 +203,11 @@ pictures! {
         groups::turn(app, Shelf::Albums);
         groups::open(app, 0);
     };
+    an_artist: Audio, |app| {
+        listen(app, Page::Library);
+        groups::turn(app, Shelf::Artists);
+        groups::open(app, 0);
+    };
     a_song: Audio, |app| listen(app, Page::Playing);
     a_film: Video, |app| watch(app, Phase::Playing);
     a_film_pointed_at: Video, |app| {
@@ -205,15 +216,46 @@ pictures! {
     };
     a_film_and_its_speed: Video, |app| choose_from(app, "Speed and picture");
     a_film_and_its_tracks: Video, |app| choose_from(app, "Sound and subtitles");
-    a_film_that_waits: Video, |app| {
-        watch(app, Phase::Buffering);
+    a_film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
+    a_film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
+    a_film_that_loads: Video, |app| watch(app, Phase::Loading);
+    a_film_at_risk: Video, |app| {
+        watch(app, Phase::Playing);
         let mut news = overview(films());
-        news.streams[0].stalled = Some(StallCause::SlowSource);
+        news.streams[0].available = (0..400).collect();
         apply::overview(app, news);
-        watch(app, Phase::Buffering);
+    };
+    a_film_in_full_screen: Video, |app| {
+        watch(app, Phase::Playing);
+        press(app, "f");
+    };
+    a_film_alone: Video, |app| {
+        watch(app, Phase::Playing);
+        press(app, "f");
+        (0..8).for_each(|_| settle());
+    };
+    a_film_and_what_comes_next: Video, |app| {
+        watch(app, Phase::Playing);
+        queue_of_films(app);
+        press(app, "q");
     };
     a_film_that_fails: Video, |app| {
         watch(app, Phase::Failed("Invalid data found when processing input".into()));
+    };
+    a_song_that_waits: Audio, |app| {
+        listen(app, Page::Playing);
+        let mut state = playing(songs().remove(1));
+        state.phase = Phase::Buffering;
+        let mut news = overview(songs());
+        news.streams[0].stalled = Some(StallCause::OwnLimit);
+        apply::player(app, state);
+        apply::overview(app, news);
+    };
+    no_sound: Audio, |app| {
+        listen(app, Page::Playing);
+        let mut state = playing(songs().remove(1));
+        state.note = "No sound device".into();
+        apply::player(app, state);
     };
     nothing_plays: Video, |app| app.global::<ShellAdapter>().set_page(Page::Playing);
     sharing: Video, |app| {
@@ -229,272 +271,31 @@ pictures! {
         apply::overview(app, news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
+    sharing_paused_and_used_up: Video, |app| {
+        let mut news = overview(films());
+        news.library = shared();
+        news.library.paused = true;
+        news.swarm.used_up = true;
+        news.swarm.uploaded_today = 10 << 30;
+        apply::overview(app, news);
+        let sharing = app.global::<SharingAdapter>();
+        sharing.set_error("/home/me/Films cannot be read: Permission denied".into());
+        app.global::<ShellAdapter>().set_page(Page::Sharing);
+    };
     settings: Video, |app| app.global::<ShellAdapter>().set_page(Page::Settings);
     keys: Video, |app| {
         library(app, films());
         press(app, "?");
     };
     first_run: Video, |app| setup(app);
+    first_run_that_tries: Video, |app| {
+        setup(app);
+        let setup = app.global::<SetupAdapter>();
+        setup.set_error(Default::default());
+        setup.set_busy(true);
+    };
     a_toast: Video, |app| {
         library(app, films());
         app.global::<ShellAdapter>().set_toast("Added to the list".into());
     };
-}
-
-/// Ids of sidecars, out of the way of those of files.
-fn sidecar(role: SidecarRole, file: u8, pictures: u32) -> Sidecar {
-    let kind = match role {
-        SidecarRole::Poster => 100,
-        SidecarRole::Storyboard => 150,
-        SidecarRole::Waveform | SidecarRole::Subtitles => 200,
-    };
-    Sidecar {
-        role,
-        id: FileId([kind + file; 32]),
-        size: 1000,
-        pictures,
-        language: String::new(),
-    }
-}
-
-fn film(id: u8, title: &str, sources: u32) -> FileEntry {
-    let mut film = entry(id, MediaKind::Video, title, "", "");
-    film.sources = sources;
-    film.facts.duration_ms = 4_000_000 + u64::from(id) * 431_000;
-    film.facts.sidecars = vec![
-        sidecar(SidecarRole::Poster, id, 0),
-        sidecar(SidecarRole::Storyboard, id, 20),
-    ];
-    let chapter = |(start, title): (u64, &str)| Chapter {
-        start_ms: start * 60_000,
-        title: title.into(),
-    };
-    let chapters = [(0, "Harbour"), (21, "The storm"), (48, "Home")];
-    film.facts.chapters = chapters.into_iter().map(chapter).collect();
-    film
-}
-
-fn films() -> Vec<FileEntry> {
-    let mut films = vec![
-        film(1, "Clay", 2),
-        film(2, "The Long Ridge", 4),
-        film(3, "Two Rivers", 3),
-        film(4, "Night Ferry", 1),
-        film(5, "A Map of the Marshes", 0),
-        film(6, "Winter Light", 2),
-        film(7, "Paper Kites", 5),
-    ];
-    // One whose sharer has made no pictures yet.
-    films[6].facts.sidecars.clear();
-    films
-}
-
-fn song(id: u8, title: &str, artist: &str, album: &str, number: u32) -> FileEntry {
-    let mut song = entry(id, MediaKind::Audio, title, artist, album);
-    song.sources = 3;
-    song.size = 8_000_000 + u64::from(id) * 1_100_000;
-    song.facts.duration_ms = 170_000 + u64::from(id) * 17_000;
-    song.facts.track_number = number;
-    song.facts.sidecars = vec![
-        sidecar(SidecarRole::Poster, id, 0),
-        sidecar(SidecarRole::Waveform, id, 0),
-    ];
-    song
-}
-
-fn songs() -> Vec<FileEntry> {
-    vec![
-        song(1, "Tidal", "Harbour Quartet", "Estuary", 1),
-        song(2, "Slow Orbit", "Harbour Quartet", "Estuary", 2),
-        song(3, "Meridian", "The Low Tides", "Far Shore", 1),
-        song(4, "Halflight", "The Low Tides", "Far Shore", 2),
-        song(5, "Saltmarsh", "Harbour Quartet", "Estuary", 3),
-        song(6, "Undertow", "Ines Vale", "Rooms", 1),
-    ]
-}
-
-fn seen() -> Vec<(FileId, Seen)> {
-    let seen = |(id, share, done): (u8, u64, bool)| {
-        let duration_ms = 4_000_000;
-        let seen = Seen {
-            position_ms: duration_ms * share / 100,
-            duration_ms,
-            done,
-            order: u64::from(id),
-        };
-        (FileId([id; 32]), seen)
-    };
-    [(3, 41, false), (6, 12, false), (1, 0, true)]
-        .map(seen)
-        .to_vec()
-}
-
-/// Hills under a sky, another for each number.
-fn landscape(number: u8, width: u32, height: u32) -> SharedPixelBuffer<Rgb8Pixel> {
-    let turn = f32::from(number) * 0.9;
-    let mut pixels = SharedPixelBuffer::new(width, height);
-    for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
-        let x = (index as u32 % width) as f32 / width as f32;
-        let y = (index as u32 / width) as f32 / height as f32;
-        let hill = |base: f32, size: f32, wave: f32| {
-            y > base + size * (x * wave + turn).sin() + size * 0.5 * (x * wave * 2.3 + turn).cos()
-        };
-        let sun = ((x - 0.3 - 0.05 * turn).powi(2) * (width as f32 / height as f32).powi(2)
-            + (y - 0.3).powi(2))
-        .sqrt()
-            < 0.13;
-        let depth = match (hill(0.78, 0.06, 5.0), hill(0.62, 0.09, 3.0), sun) {
-            (true, ..) => 0.16,
-            (_, true, _) => 0.36,
-            (_, _, true) => 1.0,
-            _ => 0.55 + 0.3 * y,
-        };
-        let channel = |phase: f32| (depth * (150.0 + 90.0 * (turn + phase).sin())).min(250.0) as u8;
-        *pixel = Rgb8Pixel::new(channel(0.0), channel(1.9), channel(3.7));
-    }
-    pixels
-}
-
-/// As if the pictures of some files had come.
-fn pictures_come(app: &AppWindow, entries: &[FileEntry]) {
-    let mut arts = Vec::new();
-    for entry in entries {
-        let number = entry.id.0[0];
-        for sidecar in &entry.facts.sidecars {
-            let pixels = match sidecar.role {
-                SidecarRole::Poster => landscape(number, 400, 225),
-                SidecarRole::Storyboard => landscape(number, 1600, 180),
-                SidecarRole::Waveform | SidecarRole::Subtitles => continue,
-            };
-            let (id, found) = (sidecar.id, Found::Here(Pixels::Opaque(pixels)));
-            arts.push(Art { id, found });
-        }
-        if let Some(waveform) = entry.facts.sidecar(SidecarRole::Waveform) {
-            let peak =
-                |x: u32| (60.0 + 90.0 * (x as f32 * 0.021).sin().abs()) as u8 + (x * 37 % 89) as u8;
-            let peaks: Vec<u8> = (0..600).map(peak).collect();
-            let pixels = Pixels::Shape(artwork::waveform(&peaks));
-            let (id, found) = (waveform.id, Found::Here(pixels));
-            arts.push(Art { id, found });
-        }
-    }
-    artwork::arrived(app, arts);
-}
-
-fn library(app: &AppWindow, entries: Vec<FileEntry>) {
-    if entries.len() < 2 {
-        let mut nothing = overview(films());
-        nothing.catalogue.entries = entries;
-        return apply::overview(app, nothing);
-    }
-    pictures_come(app, &entries);
-    apply::overview(app, overview(entries));
-}
-
-fn listen(app: &AppWindow, page: Page) {
-    pictures_come(app, &songs());
-    apply::overview(app, overview(songs()));
-    apply::player(app, playing(songs().remove(1)));
-    let items = songs().into_iter().zip(1..).skip(2);
-    let upcoming: Vec<Item> = items.map(|(entry, key)| Item { key, entry }).collect();
-    queue::show(
-        app,
-        QueueSnapshot {
-            first: 2,
-            count: upcoming.len(),
-            upcoming,
-        },
-    );
-    apply::overview(app, overview(songs()));
-    apply::cover(app, (songs()[1].id, Some(landscape(2, 500, 500))));
-    app.global::<ShellAdapter>().set_page(page);
-    app.global::<PlayerAdapter>().invoke_want_storyboard();
-}
-
-/// A film with one of its menus open.
-fn choose_from(app: &AppWindow, menu: &str) {
-    watch(app, Phase::Playing);
-    let player = app.global::<PlayerAdapter>();
-    let sound = ["English · AAC · stereo", "German · AC-3 · 5.1"];
-    player.set_audio_tracks(sound.map(SharedString::from).into());
-    player.set_subtitle_tracks(["English", "German"].map(SharedString::from).into());
-    player.set_subtitle_track(0);
-    player.set_sound_late("+0.05 s".into());
-    labelled(app, menu).invoke_accessible_default_action();
-    settle();
-}
-
-fn watch(app: &AppWindow, phase: Phase) {
-    app.global::<ShellAdapter>().set_page(Page::Playing);
-    pictures_come(app, &films());
-    let mut state = playing(films().remove(1));
-    let shown = !matches!(phase, Phase::Failed(_));
-    state.phase = phase;
-    apply::player(app, state);
-    if shown {
-        apply::picture(app, landscape(2, 1280, 720));
-    }
-    for buffer in [4, 9, 15, 21, 24, 19] {
-        let mut news = overview(films());
-        let ahead = 180 + buffer * 4;
-        news.streams[0].have = (0..ahead).chain(580..600).collect();
-        news.streams[0].in_flight = (ahead..ahead + 30).collect();
-        (0..8).for_each(|_| apply::overview(app, news.clone()));
-    }
-}
-
-/// The questions of the first run, with a tracker that does not answer.
-fn setup(app: &AppWindow) {
-    let setup = app.global::<SetupAdapter>();
-    setup.set_name("desk".into());
-    setup.set_tracker("home".into());
-    setup.set_file("/home/you/.config/swarmplay/client.toml".into());
-    setup
-        .set_error("No tracker runs at home:7700. Is it started, and is the address right?".into());
-    app.global::<ShellAdapter>().set_page(Page::Setup);
-}
-
-/// The sheet about an entry.
-fn about(app: &AppWindow, mut entry: FileEntry) {
-    if let Some(video) = &mut entry.facts.video {
-        (video.millifps, video.hdr) = (23_976, true);
-    }
-    details::tell(app, &entry, "attic, living-room, server and 2 more");
-}
-
-/// A film of which half is here, or all of the first.
-fn cached(entry: FileEntry) -> CachedFile {
-    let whole = entry.id.0[0] == 4;
-    CachedFile {
-        bytes: if whole { entry.size } else { entry.size / 2 },
-        whole,
-        pinned: whole,
-        entry,
-    }
-}
-
-fn shared() -> LibrarySnapshot {
-    let file = |entry: FileEntry| SharedFile {
-        path: format!("/home/you/Films/{}", entry.name).into(),
-        entry,
-    };
-    LibrarySnapshot {
-        folders: vec!["/home/you/Films".into(), "/mnt/archive/Lectures".into()],
-        shared: films().into_iter().take(3).map(file).collect(),
-        skipped: vec![Skipped {
-            path: "/home/you/Films/notes.txt".into(),
-            reason: "neither video nor audio".into(),
-        }],
-        hashing: Some(Hashing {
-            path: "/home/you/Films/Winter Light.mkv".into(),
-            done: 400 << 20,
-            total: 1 << 30,
-            rate: 180 << 20,
-        }),
-        waiting: 12,
-        waiting_bytes: 9 << 30,
-        making: Some("/home/you/Films/Clay.mp4".into()),
-        to_make: 2,
-        ..LibrarySnapshot::default()
-    }
 }

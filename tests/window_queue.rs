@@ -17,7 +17,7 @@ use swarmplay::gui::{apply, queue};
 use swarmplay::media::MediaKind;
 use swarmplay::player::queue::Item;
 use swarmplay::player::{PlayerSnapshot, QueueSnapshot, Repeat};
-use view::{build, labelled, overview, playing, press, settle, snapshot, songs};
+use view::{build, films, labelled, overview, playing, press, settle, snapshot, songs};
 
 /// Two songs that come after the first of the list.
 fn upcoming() -> QueueSnapshot {
@@ -133,4 +133,23 @@ fn the_keyboard_is_never_lost_on_its_way_through_the_window() {
     settle();
     press(&app, "m");
     assert_eq!(*heard.borrow(), 61);
+}
+
+#[test]
+fn what_comes_next_lies_over_a_film_in_full_screen() {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    apply::overview(&app, overview(films()));
+    apply::player(&app, playing(films().remove(1)));
+    app.global::<ShellAdapter>().set_page(Page::Playing);
+    settle();
+    let open = || ElementHandle::find_by_accessible_label(&app, "Repeat all").count() > 0;
+    press(&app, "f");
+    assert!(!open());
+    press(&app, "q");
+    assert!(open());
+    press(&app, Key::Escape);
+    assert!(!open(), "it goes first");
+    assert!(app.get_fullscreen());
+    press(&app, Key::Escape);
+    assert!(!app.get_fullscreen());
 }

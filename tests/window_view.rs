@@ -11,11 +11,11 @@ use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
 use swarmplay::config::Theme;
-use swarmplay::gui::apply;
 use swarmplay::gui::ui::{
-    AppWindow, DetailsAdapter, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter,
-    ShellAdapter,
+    AppWindow, DetailsAdapter, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter, Shelf,
+    ShellAdapter, SortColumn,
 };
+use swarmplay::gui::{apply, groups};
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
 use swarmplay::media::{FileEntry, MediaKind};
 use swarmplay::player::{Phase, Seen};
@@ -151,6 +151,12 @@ fn sharing_shows_progress_and_what_was_skipped() {
     settle();
     labelled(&app, "Share").invoke_accessible_default_action();
     assert_eq!(*added.borrow(), ["/music"]);
+    let kept = added.clone();
+    adapter.on_pick_files(move || kept.borrow_mut().push("files".into()));
+    labelled(&app, "Choose files").invoke_accessible_default_action();
+    assert_eq!(*added.borrow(), ["/music", "files"]);
+    let taker = adapter.get_takers().row_data(0).expect("somebody");
+    assert_eq!(taker.detail, "The Long Ridge · 0.2 Mbit/s");
 }
 
 /// What the keys and controls asked for, in order.
@@ -394,6 +400,64 @@ fn a_menu_has_the_keyboard_while_it_is_open() {
     press(&app, Key::Escape);
     press(&app, "m");
     assert_eq!(asked.borrow().last().map(String::as_str), Some("mute"));
+}
+
+#[test]
+fn a_menu_stays_open_while_a_film_plays() {
+    let (app, asked) = film();
+    choose(&app, "Speed and picture");
+    // Longer than the controls stay by themselves.
+    (0..8).for_each(|_| settle());
+    press(&app, Key::Tab);
+    press(&app, Key::Return);
+    assert_eq!(*asked.borrow(), ["speed -0.5"]);
+    assert_eq!(app.global::<ShellAdapter>().get_page(), Page::Playing);
+}
+
+#[test]
+fn an_album_has_its_own_order_whatever_songs_are_sorted_by() {
+    let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
+    let mut entries = songs();
+    entries.truncate(2);
+    // By length the other way round.
+    (entries[0].facts.track_number, entries[1].facts.track_number) = (2, 1);
+    apply::overview(&app, overview(entries));
+    let library = app.global::<LibraryAdapter>();
+    let titles = || -> Vec<String> {
+        let items = library.get_items();
+        items.iter().map(|item| item.title.into()).collect()
+    };
+    library.invoke_sort(SortColumn::Duration);
+    assert_eq!(titles(), ["Tidal", "Slow Orbit"]);
+    groups::turn(&app, Shelf::Albums);
+    groups::open(&app, 0);
+    assert_eq!(titles(), ["Slow Orbit", "Tidal"]);
+    library.invoke_sort(SortColumn::Title);
+    groups::turn(&app, Shelf::Files);
+    assert_eq!(titles(), ["Tidal", "Slow Orbit"], "as it was sorted before");
+    assert_eq!(library.get_sorted_by(), SortColumn::Duration);
+}
+
+#[test]
+fn what_lasts_is_told_until_it_is_over() {
+    let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
+    let banner = || app.global::<ShellAdapter>().get_banner();
+    let mut news = overview(films());
+    apply::overview(&app, news.clone());
+    assert_eq!(banner(), "");
+    news.catalogue.tracker.online = false;
+    news.catalogue.tracker.problem = "connecting".into();
+    apply::overview(&app, news.clone());
+    assert_eq!(banner(), "", "a moment is usual");
+    news.catalogue.tracker.problem = "it went away".into();
+    apply::overview(&app, news);
+    assert!(banner().contains("it went away"), "{}", banner());
+    apply::overview(&app, overview(films()));
+    assert_eq!(banner(), "");
+    let mut state = playing(films().remove(1));
+    state.note = "No sound device".into();
+    apply::player(&app, state);
+    assert_eq!(banner(), "No sound device");
 }
 
 #[test]

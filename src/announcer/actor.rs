@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::catalogue::Catalogue;
 use super::{
-    CONNECTING, CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter,
+    CONNECTING, CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter, NO_WELCOME,
     PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers, WhoShares,
 };
 use crate::ids::{ChunkIndex, FileId};
@@ -310,7 +310,7 @@ pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireE
     match link.reader.next_within(DIAL_TIMEOUT).await? {
         Message::Welcome(welcome) => Ok((link, welcome)),
         Message::Kick { text, .. } => Err(WireError::Refused(text)),
-        _ => Err(WireError::Violation("no welcome; is this a tracker?")),
+        _ => Err(WireError::Violation(NO_WELCOME)),
     }
 }
 

@@ -18,11 +18,12 @@ use super::ui::{
 };
 use super::view_model::{self as show, Held, Only, Sort};
 use super::window::view;
+use crate::announcer::CONNECTING;
 use crate::gateway::Gateway;
 use crate::ids::FileId;
 use crate::media::{FileEntry, MediaKind, Timeline};
 use crate::player::{Phase, PlayerSnapshot, Seen};
-use crate::scheduler::{StallCause, StreamSnapshot};
+use crate::scheduler::StreamSnapshot;
 use crate::store::CachedFile;
 use crate::swarm::SwarmSnapshot;
 
@@ -39,6 +40,8 @@ pub struct View {
     pub sort: Sort,
     /// Whether the other way round.
     pub descending: bool,
+    /// How songs were sorted before an album or artist was opened.
+    pub(super) sort_outside: Option<(Sort, bool)>,
     /// The rows shown, in order.
     pub shown: Rc<Vec<FileEntry>>,
     /// The same, for the window.
@@ -100,6 +103,7 @@ impl Default for View {
             search: String::new(),
             sort: Sort::Title,
             descending: false,
+            sort_outside: None,
             shown: Rc::default(),
             rows: Rc::default(),
             position: Duration::ZERO,
@@ -184,7 +188,7 @@ impl View {
         self.seen.first().map(|(file, _)| *file).filter(|_| lately)
     }
 
-    fn current_stream(&self) -> Option<&StreamSnapshot> {
+    pub(super) fn current_stream(&self) -> Option<&StreamSnapshot> {
         self.stream_of(self.current?)
     }
 }
@@ -245,6 +249,8 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     view.overview = overview;
     super::library::show(app, &mut view);
     status(app, &view.overview);
+    banner(app, &view);
+    super::waiting::show(app, &view);
     super::sharing::show(app, &mut view);
     super::downloads::show(app, &mut view);
     super::details::refresh(app, &view);
@@ -256,11 +262,7 @@ fn status(app: &AppWindow, overview: &Overview) {
     let shell = app.global::<ShellAdapter>();
     let tracker = &overview.catalogue.tracker;
     shell.set_online(tracker.online);
-    let text = match tracker.online {
-        true => tracker.address.clone(),
-        false => format!("{}: {}", tracker.address, of_actors(&tracker.problem)),
-    };
-    shell.set_tracker_text(text.into());
+    shell.set_tracker_text(tracker.address.clone().into());
     let people = match (tracker.online, tracker.clients) {
         (false, _) => String::new(),
         (true, clients) => tr!("1 client online" | "{n} clients online" % clients),
@@ -279,6 +281,23 @@ fn status(app: &AppWindow, overview: &Overview) {
         shared => tr!("Sharing 1 file" | "Sharing {n} files" % shared),
     };
     shell.set_sharing_text(text.into());
+}
+
+/// What lasts and should be known.
+fn banner(app: &AppWindow, view: &View) {
+    let tracker = &view.overview.catalogue.tracker;
+    let text = match &view.player.note {
+        note if !note.is_empty() => of_actors(note),
+        _ if tracker.online || tracker.problem == CONNECTING || tracker.problem.is_empty() => {
+            String::new()
+        }
+        _ => tr!(
+            "No connection to the tracker at {}: {}. It is tried again and again; what is shown may be old.",
+            tracker.address,
+            of_actors(&tracker.problem)
+        ),
+    };
+    app.global::<ShellAdapter>().set_banner(text.into());
 }
 
 /// The swarm panel, the seek bar's segments and the buffer.
@@ -367,6 +386,7 @@ pub fn history(app: &AppWindow, seen: Vec<(FileId, Seen)>) {
     let mut view = view.borrow_mut();
     view.seen = seen;
     super::library::show(app, &mut view);
+    super::details::refresh(app, &view);
 }
 
 /// The cover of a song; one that comes late for another song is not shown.
@@ -390,33 +410,6 @@ pub fn picture(app: &AppWindow, frame: SharedPixelBuffer<Rgb8Pixel>) {
     let adapter = app.global::<PlayerAdapter>();
     adapter.set_picture(Image::from_rgb8(frame));
     adapter.set_has_picture(true);
-}
-
-/// What is awaited, in words; the cause where it is known.
-fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
-    let unshared = state.entry.as_ref().is_some_and(|entry| entry.sources == 0);
-    let cause = stream.and_then(show::stall_cause);
-    match (&state.phase, cause) {
-        (Phase::Buffering | Phase::Loading, Some(StallCause::NoSource)) => {
-            tr!("Nobody online has this. It goes on when somebody does")
-        }
-        (Phase::Loading, None) if unshared => {
-            tr!("Nobody online has this. It starts when somebody does")
-        }
-        (Phase::Buffering, Some(cause)) => {
-            let remedy = match cause {
-                StallCause::NoSource => tr!("it goes on when somebody comes who has it"),
-                StallCause::SlowSource => tr!("all who have it are asked"),
-                StallCause::Choked => tr!("it goes on when their limits allow it"),
-                StallCause::Disk => tr!("it goes on when there is space"),
-                StallCause::OwnLimit => tr!("it can be raised under Sharing"),
-                StallCause::Decoder => tr!("fewer programs at once, or mpv or VLC, may help"),
-            };
-            tr!("Waiting: {}; {}", of_actors(cause.text()), remedy)
-        }
-        (Phase::Buffering, None) => tr!("Waiting for data"),
-        _ => tr!("Loading"),
-    }
 }
 
 /// News of the player.
@@ -457,7 +450,6 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_playing(runs && !state.paused);
     adapter.set_loading(state.phase == Phase::Loading);
     adapter.set_buffering(state.phase == Phase::Buffering);
-    adapter.set_waiting_text(waiting_text(&state, view.current_stream()).into());
     let message = match &state.phase {
         Phase::Failed(why) => of_actors(why),
         _ => String::new(),
@@ -476,7 +468,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     };
     adapter.set_speed_text(speed.into());
     adapter.set_speed(i32::try_from(state.speed.max(1)).unwrap_or(100));
-    app.global::<ShellAdapter>()
-        .set_trouble(state.note.clone().into());
     view.player = state;
+    super::waiting::show(app, &view);
+    banner(app, &view);
 }

@@ -16,8 +16,8 @@ const MAP_ROWS: u32 = 4;
 /// Pixels of a piece, the last of which is a gap.
 const MAP_PITCH: u32 = 6;
 
-/// Samples of the buffer that are kept: two minutes of two a second.
-const SAMPLES: usize = 240;
+/// Samples of the buffer that are kept: two minutes of what the observer tells.
+const SAMPLES: usize = 300;
 
 /// Height of the buffer's graph in pixels; its width is that of the samples.
 const GRAPH_HEIGHT: u32 = 48;
@@ -55,7 +55,7 @@ impl Buffers {
     pub fn draw(&self, dark: bool) -> Image {
         let colours = match dark {
             true => [0x20242c, 0x4cc38a, 0xf0b429],
-            false => [0xdfe2e9, 0x18794e, 0x8a6100],
+            false => [0xdfe2e9, 0x14704a, 0x825b00],
         };
         let [empty, good, little] = colours.map(|colour: u32| {
             let [_, red, green, blue] = colour.to_be_bytes();

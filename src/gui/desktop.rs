@@ -1,7 +1,11 @@
 //! The desktop around the window: a screen that stays on while a film plays, other
-//! players, its dialogs for folders, files that are dropped.
+//! players, its dialogs for folders and files, files that are dropped, a window that is
+//! called to the front.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use slint::winit_030::winit::event::WindowEvent;
 use slint::winit_030::{EventResult, WinitWindowAccessor};
@@ -11,10 +15,27 @@ use tr::tr;
 
 use super::Core;
 use super::ui::{AppWindow, Page, PlayerAdapter, SharingAdapter, ShellAdapter};
+use super::window::view;
+use crate::media::MediaKind;
 use crate::player::{Control, Phase, PlayerSnapshot};
 
-/// Players that are tried in turn.
-const PLAYERS: [&str; 2] = ["mpv", "vlc"];
+/// Players that are tried in turn, and what they are told of the second they begin at.
+const PLAYERS: [(&str, &str); 2] = [("mpv", "--start="), ("vlc", "--start-time=")];
+
+/// What has played no longer than this is begun anew.
+const HARDLY_BEGUN: Duration = Duration::from_secs(5);
+
+/// How names of films usually end.
+const FILMS: &[&str] = &[
+    "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ogv", "ts", "vob", "webm",
+    "wmv",
+];
+
+/// How names of songs usually end.
+const SONGS: &[&str] = &[
+    "aac", "aif", "aiff", "alac", "ape", "flac", "m4a", "mka", "mp3", "oga", "ogg", "opus", "wav",
+    "wma",
+];
 
 /// Whether the screen must not go dark: a film that plays, or waits for data.
 fn watched(state: &PlayerSnapshot) -> bool {
@@ -64,6 +85,45 @@ fn ask_to_stay_awake() -> Vec<keepawake::KeepAwake> {
     heard.collect()
 }
 
+/// Brings the window to the front, as far as the window system lets a program do so.
+pub(super) fn raise(app: &AppWindow) {
+    app.window().with_winit_window(|window| {
+        if window.is_minimized() == Some(true) {
+            window.set_minimized(false);
+        }
+        window.focus_window();
+    });
+}
+
+/// The second at which another player begins; none if at the beginning, as of what has
+/// hardly begun or is over.
+fn begin_at(state: &PlayerSnapshot) -> Option<u64> {
+    let over = matches!(state.phase, Phase::Stopped | Phase::Ended);
+    let begun = !over && state.position >= HARDLY_BEGUN;
+    begun.then_some(state.position.as_secs())
+}
+
+/// How another player is started; it goes on when this window is closed.
+fn starting(player: &str, option: &str, address: &str, from: Option<u64>) -> Command {
+    let mut command = open::with_command(address, player);
+    command.args(from.map(|second| format!("{option}{second}")));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    // What ends this program at a terminal is not meant for it.
+    command.process_group(0);
+    command
+}
+
+/// Starts a program that is left to itself.
+fn start(mut command: Command) -> std::io::Result<()> {
+    let mut child = command.spawn()?;
+    // Somebody has to take note of its end, or its number stays taken.
+    std::thread::spawn(move || child.wait());
+    Ok(())
+}
+
 /// Connects what leads out of the window.
 pub fn connect(app: &AppWindow, core: &Core) {
     connect_drop(app, core);
@@ -74,11 +134,12 @@ pub fn connect(app: &AppWindow, core: &Core) {
             return;
         };
         let address: String = app.global::<PlayerAdapter>().get_address().into();
+        let from = begin_at(&view().borrow().player);
         let opened = PLAYERS
             .iter()
-            .find(|name| open::with_detached(&address, **name).is_ok());
+            .find(|(name, option)| start(starting(name, option, &address, from)).is_ok());
         let said = match opened {
-            Some(name) => {
+            Some((name, _)) => {
                 // Two players at once would be two sounds.
                 if app.global::<PlayerAdapter>().get_playing() {
                     player.do_send(Control::Toggle);
@@ -100,11 +161,11 @@ pub fn connect(app: &AppWindow, core: &Core) {
     });
 }
 
-/// What a folder dialog came to.
+/// What a dialog came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Picked {
     /// These.
-    Folders(Vec<PathBuf>),
+    Paths(Vec<PathBuf>),
     /// Nothing: it was closed.
     Nothing,
     /// This desktop has no such dialog.
@@ -121,15 +182,48 @@ pub(super) async fn pick_folders(title: String, several: bool) -> Picked {
         true => dialog.pick_folders().await,
         false => dialog.pick_folder().await.map(|folder| vec![folder]),
     };
-    match picked {
-        Some(folders) => Picked::Folders(folders.iter().map(|f| f.path().to_owned()).collect()),
-        None => Picked::Nothing,
+    paths(picked.unwrap_or_default())
+}
+
+/// Lets a person pick files in the desktop's own dialog, which shows those of a kind
+/// first.
+pub(super) async fn pick_files(title: String, kind: MediaKind) -> Picked {
+    if !has_dialogs().await {
+        return Picked::NoDialog;
+    }
+    let name = match kind {
+        MediaKind::Audio => tr!("Songs"),
+        MediaKind::Video | MediaKind::Sidecar => tr!("Films"),
+    };
+    let dialog = rfd::AsyncFileDialog::new()
+        .set_title(title)
+        .add_filter(name, &endings(kind))
+        .add_filter(tr!("All files"), &["*"]);
+    paths(dialog.pick_files().await.unwrap_or_default())
+}
+
+/// How names of files of a kind end. Dialogs tell capitals from small letters.
+fn endings(kind: MediaKind) -> Vec<String> {
+    let usual = match kind {
+        MediaKind::Audio => SONGS,
+        MediaKind::Video | MediaKind::Sidecar => FILMS,
+    };
+    let large = usual.iter().map(|ending| ending.to_uppercase());
+    let small = usual.iter().map(|ending| (*ending).to_owned());
+    small.chain(large).collect()
+}
+
+/// What was picked; some dialogs that are closed answer with an empty list.
+fn paths(picked: Vec<rfd::FileHandle>) -> Picked {
+    match picked.is_empty() {
+        true => Picked::Nothing,
+        false => Picked::Paths(picked.iter().map(|one| one.path().to_owned()).collect()),
     }
 }
 
 /// What is said where there is no dialog.
 pub(super) fn no_dialog() -> String {
-    tr!("This desktop has no folder dialog: type the path instead")
+    tr!("This desktop has no dialog for files: type the path instead")
 }
 
 /// Whether the desktop offers dialogs, over its portal or by a program.
@@ -188,7 +282,7 @@ fn connect_drop(app: &AppWindow, core: &Core) {
 mod tests {
     use super::*;
     use crate::ids::FileId;
-    use crate::media::{FileEntry, MediaFacts, MediaKind, VideoTrack};
+    use crate::media::{FileEntry, MediaFacts, VideoTrack};
 
     #[test]
     fn only_a_film_that_plays_keeps_the_screen_on() {
@@ -211,5 +305,35 @@ mod tests {
         assert!(watched(&state(Phase::Buffering, &entry)));
         assert!(!watched(&state(Phase::Paused, &entry)));
         assert!(!watched(&PlayerSnapshot::default()));
+    }
+
+    #[test]
+    fn another_player_goes_on_where_this_one_is() {
+        let state = |phase, seconds| PlayerSnapshot {
+            phase,
+            position: Duration::from_secs_f64(seconds),
+            ..PlayerSnapshot::default()
+        };
+        assert_eq!(begin_at(&state(Phase::Paused, 754.8)), Some(754));
+        assert_eq!(begin_at(&state(Phase::Playing, 4.9)), None, "hardly begun");
+        assert_eq!(begin_at(&state(Phase::Ended, 754.8)), None, "seen");
+        let arguments = |from| {
+            let told = PLAYERS.map(|(name, option)| {
+                let command = starting(name, option, "http://here/film.mkv", from);
+                let told = command.get_args().map(|told| told.to_string_lossy());
+                told.collect::<Vec<_>>().join(" ")
+            });
+            told.map(|told| told.replace("http://here/film.mkv", "FILM"))
+        };
+        let expected = ["FILM --start=754", "FILM --start-time=754"];
+        assert_eq!(arguments(Some(754)), expected);
+        assert_eq!(arguments(None), ["FILM", "FILM"]);
+    }
+
+    #[test]
+    fn files_of_the_windows_kind_are_offered_however_their_names_are_written() {
+        let (films, songs) = (endings(MediaKind::Video), endings(MediaKind::Audio));
+        assert!(films.contains(&"mkv".into()) && films.contains(&"MKV".into()));
+        assert!(songs.contains(&"flac".into()) && !songs.contains(&"mkv".into()));
     }
 }

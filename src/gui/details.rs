@@ -12,7 +12,7 @@ use super::window::view;
 use super::{Core, beside_the_window};
 use crate::announcer::WhoShares;
 use crate::media::FileEntry;
-use crate::player::{Enqueue, Play};
+use crate::player::{Enqueue, Mark, Play};
 use crate::scheduler::{Download, StreamSnapshot};
 use crate::store::{Pin, StoreState};
 
@@ -49,8 +49,8 @@ fn facts(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
     };
     let sound = facts.audio.iter().enumerate();
     let sound = sound.map(|(number, track)| sound_name(number, track));
-    let subtitles = facts.subtitles.iter().enumerate();
-    let subtitles = subtitles.map(|(number, track)| subtitle_name(number, track));
+    let subtitles = facts.all_subtitles().into_iter().enumerate();
+    let subtitles = subtitles.map(|(number, track)| subtitle_name(number, &track));
     let number = match facts.track_number {
         0 => String::new(),
         number => number.to_string(),
@@ -126,6 +126,8 @@ pub(super) fn refresh(app: &AppWindow, view: &View) {
     let cached = view.overview.cached.iter().find(|c| c.entry.id == entry.id);
     let own = shares(view, entry);
     adapter.set_playable(entry.sources > 0 || cached.is_some_and(|cached| cached.whole));
+    let seen = view.seen.iter().find(|(file, _)| *file == entry.id);
+    adapter.set_done(seen.is_some_and(|(_, seen)| seen.done));
     adapter.set_pinnable(cached.is_some() && !own);
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
     let whole = cached.is_some_and(|cached| cached.whole);
@@ -209,6 +211,12 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
             player.do_send(Enqueue { entries, next });
         }
     });
+    let player = core.player.clone();
+    adapter.on_mark(move |done| {
+        if let Some(entry) = detailed() {
+            player.do_send(Mark { entry, done });
+        }
+    });
     let (weak, sources) = (app.as_weak(), core.sources.clone());
     adapter.on_fetch(move |wanted| {
         let Some(entry) = detailed() else {
@@ -269,7 +277,10 @@ mod tests {
 
     use super::*;
     use crate::ids::{ChunkIndex, FileId};
-    use crate::media::{AudioTrack, ChunkSize, Geometry, MediaFacts, MediaKind, VideoTrack};
+    use crate::media::{
+        AudioTrack, ChunkSize, Geometry, MediaFacts, MediaKind, Sidecar, SidecarRole,
+        SubtitleTrack, VideoTrack,
+    };
     use crate::store::StoreError;
 
     #[test]
@@ -308,14 +319,29 @@ mod tests {
             codec: "aac".into(),
             language: language.into(),
             channels: 2,
+            ..AudioTrack::default()
         };
         entry.facts.audio = vec![track("eng"), track("deu")];
+        entry.facts.subtitles = vec![SubtitleTrack {
+            codec: "ass".into(),
+            language: "eng".into(),
+            forced: true,
+            ..SubtitleTrack::default()
+        }];
+        entry.facts.sidecars = vec![Sidecar {
+            role: SidecarRole::Subtitles,
+            id: FileId([2; 32]),
+            size: 1,
+            pictures: 0,
+            language: "de".into(),
+        }];
         let all = told(&entry);
         assert_eq!(all[1], "Picture: 1280 × 720, H.264, 23.98 fps, HDR");
         assert_eq!(
             all[2],
             "Sound: English · AAC · stereo\nGerman · AAC · stereo"
         );
+        assert_eq!(all[3], "Subtitles: English · forced\nGerman");
     }
 
     #[test]

@@ -156,7 +156,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
                     let why = of_actors(&error.to_string());
                     tr!("It cannot be kept as {}: {}", path.display(), why)
                 }
-                Err(error) => error.to_string(),
+                Err(error) => of_actors(&error.to_string()),
             });
         });
     });
@@ -172,7 +172,7 @@ async fn share_from_now_on(
         // In a folder that is shared already.
         Ok(Ok(()) | Err(AddError::Known(_))) => keep_folders(library, keeper).await,
         Ok(Err(error)) => Err(add_error(&error)),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(of_actors(&error.to_string())),
     }
 }
 

@@ -187,10 +187,27 @@ fn change(app: &AppWindow, change: impl FnOnce(&mut View)) {
     super::library::show(app, &mut view);
 }
 
+/// What is opened has an order of its own; outside, what was sorted stays so.
+fn set_open(app: &AppWindow, view: &mut View, group: Option<Group>) {
+    match (&group, view.sort_outside) {
+        (Some(_), None) => {
+            view.sort_outside = Some((view.sort, view.descending));
+            (view.sort, view.descending) = Default::default();
+        }
+        (None, Some(outside)) => {
+            (view.sort, view.descending) = outside;
+            view.sort_outside = None;
+        }
+        _ => {}
+    }
+    view.open = group;
+    super::window::show_order(app, view);
+}
+
 /// Looks through another shelf.
 pub fn turn(app: &AppWindow, shelf: Shelf) {
     change(app, |view| {
-        view.open = None;
+        set_open(app, view, None);
         view.shelf = match shelf {
             Shelf::Files => Kind::Files,
             Shelf::Albums => Kind::Albums,
@@ -203,7 +220,8 @@ pub fn turn(app: &AppWindow, shelf: Shelf) {
 pub fn open(app: &AppWindow, index: i32) {
     change(app, |view| {
         let group = usize::try_from(index).ok().and_then(|i| view.groups.get(i));
-        view.open = group.cloned();
+        let group = group.cloned();
+        set_open(app, view, group);
     });
 }
 
@@ -219,7 +237,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
         }
     };
     adapter.on_open_group(with(open));
-    let close = with(|app, _| change(app, |view| view.open = None));
+    let close = with(|app, _| change(app, |view| set_open(app, view, None)));
     adapter.on_close_group(move || close(0));
     let weak = app.as_weak();
     adapter.on_show_shelf(move |shelf| {

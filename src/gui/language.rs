@@ -3,15 +3,25 @@
 //! Texts of `ui/` go through Slint's `@tr`, those made here through [`tr::tr!`]; both
 //! are looked up in the same catalogues, `ui/lang/<language>/LC_MESSAGES/swarmplay.po`.
 //! Without one a text is English, as it stands in the source.
+//!
+//! Other actors speak English: what they say is said anew here, errors of some types by
+//! functions of their own, all else by [`of_actors`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::Path;
 
 use tr::{Translator, tr};
 
-use crate::config::Language;
+use crate::app::StartError;
+use crate::config::edit::EditError;
 use crate::config::units::UnitError;
+use crate::config::{ConfigError, Language};
 use crate::library::AddError;
+
+mod sayings;
+
+pub use sayings::of_actors;
 
 /// The catalogues: language, and its messages.
 const CATALOGUES: [(Language, &str, &str); 3] = [
@@ -100,60 +110,76 @@ impl Translator for Catalogue {
     }
 }
 
-/// Sayings of other actors, several with commas between them, each one in the
-/// window's language if it is known here.
-pub fn of_actors(sayings: &str) -> String {
-    let said = sayings
-        .split(", ")
-        .map(|saying| known(saying).unwrap_or(saying.to_owned()));
-    said.collect::<Vec<_>>().join(", ")
-}
-
-/// A saying of another actor in the window's language; `None` for one that is made of
-/// what happened.
-fn known(saying: &str) -> Option<String> {
-    Some(match saying {
-        // Why the tracker chose a peer.
-        "has all" => tr!("has all"),
-        "has what plays next" => tr!("has what plays next"),
-        "has a part" => tr!("has a part"),
-        "same network" => tr!("same network"),
-        "near" => tr!("near"),
-        "free uplink" => tr!("free uplink"),
-        "server" => tr!("server"),
-        "watches the same part" => tr!("watches the same part"),
-        "ahead of you" => tr!("ahead of you"),
-        "kept in reserve" => tr!("kept in reserve"),
-        // Why a player waits.
-        "nobody online has this part" => tr!("nobody online has this part"),
-        "who has this part gives nothing at present" => {
-            tr!("who has this part gives nothing at present")
-        }
-        "the sources are too slow" => tr!("the sources are too slow"),
-        "the disk is full or fails" => tr!("the disk is full or fails"),
-        "your download limit" => tr!("your download limit"),
-        "this machine decodes too slowly" => tr!("this machine decodes too slowly"),
-        // Why something cannot be stored, or not now.
-        "store.quota is used up by what plays and what is pinned; raise it" => {
-            tr!("the space for downloads is used up by what plays and what is kept")
-        }
-        "the disk of the data directory is full; free space or lower store.quota" => {
-            tr!("the disk is full")
-        }
-        "it is being kept for good already" => tr!("it is being kept for good already"),
-        // Why there is no tracker.
-        "connecting" => tr!("connecting"),
-        _ => return None,
-    })
-}
-
 /// Why a path cannot be shared.
 pub fn add_error(error: &AddError) -> String {
     match error {
         AddError::Unreadable { path, reason } => {
-            tr!("{} cannot be read: {}", path.display(), reason)
+            let why = of_actors(reason);
+            tr!("{} cannot be read: {}", path.display(), why)
         }
         AddError::Known(path) => tr!("{} is shared already", path.display()),
+    }
+}
+
+/// Why the user's file was not changed.
+pub fn edit_error(error: &EditError) -> String {
+    match error {
+        EditError::File { path, error } => {
+            let why = of_actors(&error.to_string());
+            format!("{}: {why}", path.display())
+        }
+        EditError::NotToml { path, error } => {
+            let text = error.to_string();
+            let place = text.strip_prefix("TOML parse error at line ");
+            let line = place.and_then(|place| place.split(',').next());
+            mistake(path, line.unwrap_or("?"), error.message())
+        }
+    }
+}
+
+/// Why a configuration was refused. What is wrong with a value is told as the program
+/// says it: it speaks of keys.
+pub fn config_error(error: &ConfigError) -> String {
+    match error {
+        ConfigError::Unreadable { path, error } => {
+            let why = of_actors(&error.to_string());
+            tr!("{} cannot be read: {}", path.display(), why)
+        }
+        ConfigError::InFile {
+            path,
+            line,
+            problem,
+        } => mistake(path, &line.to_string(), problem),
+        ConfigError::Override { .. } | ConfigError::BadSet(_) => error.to_string(),
+    }
+}
+
+fn mistake(file: &Path, line: &str, what: &str) -> String {
+    let file = file.display();
+    tr!("{}: there is a mistake in line {}: {}", file, line, what)
+}
+
+/// Why the program cannot start.
+pub fn start_error(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<StartError>() {
+        Some(StartError::DataDir { path, error }) => {
+            let why = of_actors(&error.to_string());
+            tr!(
+                "the data directory {} cannot be used: {}",
+                path.display(),
+                why
+            )
+        }
+        Some(StartError::Index(error)) => of_actors(&error.to_string()),
+        Some(StartError::Listen {
+            key,
+            address,
+            error,
+        }) => {
+            let why = of_actors(&error.to_string());
+            tr!("{}: cannot listen on {}: {}", key, address, why)
+        }
+        None => format!("{error:#}"),
     }
 }
 

@@ -10,16 +10,24 @@ use actix::Addr;
 use mpris_server::{LoopStatus, Metadata, PlaybackStatus, Player as Server, Time, TrackId};
 use tokio::sync::watch;
 
-use crate::media::FileEntry;
+use crate::gateway::Gateway;
+use crate::ids::FileId;
+use crate::media::{FileEntry, SidecarRole};
 use crate::player::{Control, Phase, Player, PlayerSnapshot, Repeat};
 
 /// A position this far from where time alone would have led is a jump, which
 /// listeners are told of.
 const JUMP: Duration = Duration::from_millis(1500);
 
-/// Speaks to the session bus until the player is gone.
-pub async fn run(player: Addr<Player>, mut states: watch::Receiver<PlayerSnapshot>) {
-    let server = match serve(&player, &states).await {
+/// Speaks to the session bus until the player is gone. Posters are read from the
+/// gateway; `raise` brings the window to the front.
+pub async fn run(
+    player: Addr<Player>,
+    mut states: watch::Receiver<PlayerSnapshot>,
+    gateway: Gateway,
+    raise: impl Fn() + 'static,
+) {
+    let server = match serve(&player, &states, raise).await {
         Ok(server) => server,
         Err(error) => {
             tracing::debug!(%error, "no media keys: the session bus is not there");
@@ -30,7 +38,7 @@ pub async fn run(player: Addr<Player>, mut states: watch::Receiver<PlayerSnapsho
     let mut told = Told::default();
     while states.changed().await.is_ok() {
         let state = states.borrow_and_update().clone();
-        if let Err(error) = told.tell(&server, state).await {
+        if let Err(error) = told.tell(&server, &gateway, state).await {
             tracing::warn!(%error, "the session bus is gone");
             break;
         }
@@ -43,6 +51,7 @@ pub async fn run(player: Addr<Player>, mut states: watch::Receiver<PlayerSnapsho
 async fn serve(
     player: &Addr<Player>,
     states: &watch::Receiver<PlayerSnapshot>,
+    raise: impl Fn() + 'static,
 ) -> mpris_server::zbus::Result<Server> {
     let name = format!("swarmplay.instance{}", std::process::id());
     let server = Server::builder(&name)
@@ -50,10 +59,12 @@ async fn serve(
         .desktop_entry("swarmplay")
         .can_control(true)
         .can_quit(true)
+        .can_raise(true)
         .minimum_rate(0.5)
         .maximum_rate(2.0)
         .build()
         .await?;
+    server.connect_raise(move |_| raise());
     server.connect_quit(|_| {
         // An event loop that has ended needs no more.
         let _ = slint::quit_event_loop();
@@ -140,12 +151,15 @@ fn track_of(entry: &FileEntry) -> TrackId {
     TrackId::try_from(path).unwrap_or(TrackId::NO_TRACK)
 }
 
-fn metadata(entry: &FileEntry) -> Metadata {
+/// What is known of a file; `address` is where a sidecar is read.
+fn metadata(entry: &FileEntry, address: impl Fn(FileId) -> String) -> Metadata {
     let facts = &entry.facts;
     let mut metadata = Metadata::new();
     metadata.set_trackid(Some(track_of(entry)));
     metadata.set_title(Some(entry.display_title()));
     metadata.set_length(Some(time(facts.duration())));
+    let poster = facts.sidecar(SidecarRole::Poster);
+    metadata.set_art_url(poster.map(|poster| address(poster.id)));
     if !facts.artist.is_empty() {
         metadata.set_artist(Some([facts.artist.clone()]));
     }
@@ -164,6 +178,7 @@ impl Told {
     async fn tell(
         &mut self,
         server: &Server,
+        gateway: &Gateway,
         state: PlayerSnapshot,
     ) -> mpris_server::zbus::Result<()> {
         let now = Instant::now();
@@ -175,8 +190,9 @@ impl Told {
         let id = |state: &PlayerSnapshot| state.entry.as_ref().map(|entry| entry.id);
         if id(&before) != id(&state) {
             let chosen = state.entry.is_some();
-            let metadata = state.entry.as_ref().map(metadata).unwrap_or_default();
-            server.set_metadata(metadata).await?;
+            let entry = state.entry.as_ref();
+            let known = entry.map(|entry| metadata(entry, |id| gateway.sidecar_url(id)));
+            server.set_metadata(known.unwrap_or_default()).await?;
             server.set_can_play(chosen).await?;
             server.set_can_pause(chosen).await?;
             server.set_can_seek(chosen).await?;
@@ -212,6 +228,35 @@ fn jumped(before: &PlayerSnapshot, since: Duration, state: &PlayerSnapshot) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::{MediaFacts, MediaKind, Sidecar};
+
+    #[test]
+    fn the_desktop_is_told_where_the_poster_is_if_there_is_one() {
+        let mut entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "song.flac".into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Audio, 1000),
+            sources: 1,
+        };
+        let address = |id: FileId| format!("http://here/{}", id.0[0]);
+        assert_eq!(metadata(&entry, address).art_url(), None);
+        let sidecar = |role, id| Sidecar {
+            role,
+            id: FileId([id; 32]),
+            size: 1,
+            pictures: 0,
+            language: String::new(),
+        };
+        entry.facts.sidecars = vec![
+            sidecar(SidecarRole::Waveform, 2),
+            sidecar(SidecarRole::Poster, 3),
+        ];
+        let told = metadata(&entry, address);
+        assert_eq!(told.art_url().as_deref(), Some("http://here/3"));
+        assert_eq!(told.title(), Some("song"));
+    }
 
     #[test]
     fn only_what_time_does_not_explain_is_a_jump() {

@@ -1,5 +1,6 @@
 //! Asks the actors how they do and tells the window.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -9,6 +10,7 @@ use crate::announcer::{CatalogueSnapshot, CatalogueState};
 use crate::gateway::Sources;
 use crate::ids::FileId;
 use crate::library::{LibrarySnapshot, LibraryState};
+use crate::media::{FileEntry, MediaKind};
 use crate::scheduler::{Downloads, StreamSnapshot, StreamsState};
 use crate::store::{CachedFile, CachedFiles};
 use crate::swarm::{SwarmSnapshot, SwarmState};
@@ -46,18 +48,42 @@ impl Overview {
             && self.library == other.library
             && self.cached == other.cached
     }
+
+    /// What is held in part stays in sight though nobody shares it any more.
+    fn keep_what_is_here(&mut self, kind: MediaKind) {
+        let entries = &mut self.catalogue.entries;
+        let here = self.cached.iter().map(|cached| &cached.entry);
+        let here = here.filter(|entry| entry.facts.kind == kind);
+        let mut gone: HashMap<FileId, &FileEntry> = here.map(|entry| (entry.id, entry)).collect();
+        if gone.is_empty() {
+            return;
+        }
+        for entry in entries.iter() {
+            gone.remove(&entry.id);
+        }
+        let sources = 0;
+        entries.extend(gone.into_values().map(|entry| FileEntry {
+            sources,
+            ..entry.clone()
+        }));
+    }
 }
 
 /// The actor.
 pub struct Observer {
     sources: Sources,
     screen: WindowScreen,
+    kind: MediaKind,
 }
 
 impl Observer {
-    /// An observer that tells `screen`.
-    pub fn new(sources: Sources, screen: WindowScreen) -> Self {
-        Self { sources, screen }
+    /// An observer that tells `screen`, which shows files of this kind.
+    pub fn new(sources: Sources, screen: WindowScreen, kind: MediaKind) -> Self {
+        Self {
+            sources,
+            screen,
+            kind,
+        }
     }
 
     fn look(&self, ctx: &mut Context<Self>) {
@@ -65,7 +91,10 @@ impl Observer {
         let gathered = async move { gather(&sources).await };
         ctx.spawn(gathered.into_actor(self).map(|overview, actor, ctx| {
             match overview {
-                Ok(overview) => actor.screen.overview(overview),
+                Ok(mut overview) => {
+                    overview.keep_what_is_here(actor.kind);
+                    actor.screen.overview(overview);
+                }
                 // One of them ended, so does the program.
                 Err(_) => return ctx.stop(),
             }
@@ -94,5 +123,40 @@ impl Actor for Observer {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.look(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::MediaFacts;
+
+    #[test]
+    fn what_is_here_in_part_stays_though_its_last_sharer_went() {
+        let entry = |id: u8, kind| FileEntry {
+            id: FileId([id; 32]),
+            name: format!("{id}"),
+            size: 100,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(kind, 1000),
+            sources: 2,
+        };
+        let cached = |entry| CachedFile {
+            entry,
+            bytes: 10,
+            whole: false,
+            pinned: false,
+        };
+        let (film, left) = (entry(1, MediaKind::Video), entry(2, MediaKind::Video));
+        let song = entry(3, MediaKind::Audio);
+        let mut overview = Overview {
+            cached: [film.clone(), left, song].map(cached).into(),
+            ..Overview::default()
+        };
+        overview.catalogue.entries = vec![film];
+        overview.keep_what_is_here(MediaKind::Video);
+        let told = overview.catalogue.entries.iter();
+        let told: Vec<(u8, u32)> = told.map(|entry| (entry.id.0[0], entry.sources)).collect();
+        assert_eq!(told, [(1, 2), (2, 0)]);
     }
 }

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
+use tr::tr;
 
 use super::apply;
 use super::artwork::{self, Art};
+use super::desktop;
+use super::language::of_actors;
 use super::observer::Overview;
 use super::slot::Slot;
 use super::ui::{AppWindow, Page, ShellAdapter};
 use crate::ids::FileId;
-use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen, Seen};
+use crate::player::{Frame, PassedOver, PlayerSnapshot, QueueSnapshot, Screen, Seen};
 
 /// Pictures whose memory is used again: so many that the one on the screen, the one on
 /// its way there and the next are not among those that are written to.
@@ -127,6 +130,16 @@ impl WindowScreen {
         );
     }
 
+    /// What brings the window to the front, for who is not the window. It does not keep
+    /// the screen.
+    pub fn raiser(&self) -> impl Fn() + 'static + use<> {
+        let app = self.app.clone();
+        move || {
+            // Once the event loop has ended there is no window.
+            let _ = app.upgrade_in_event_loop(|app| desktop::raise(&app));
+        }
+    }
+
     /// Says what happened, for a while.
     pub fn toast(&self, what: String) {
         self.post(
@@ -182,8 +195,9 @@ impl Screen for WindowScreen {
         self.post(|slots| &slots.queue, queue, super::queue::show);
     }
 
-    fn tell(&self, what: String) {
-        self.toast(what);
+    fn passed_over(&self, song: PassedOver) {
+        let why = of_actors(&song.why);
+        self.toast(tr!("{} cannot be played: {}", song.title, why));
     }
 
     fn history_changed(&self, seen: Vec<(FileId, Seen)>) {

@@ -51,7 +51,7 @@ fn say_again(app: &AppWindow) {
     let player = {
         let view = view();
         let mut view = view.borrow_mut();
-        (view.rows_of, view.shown_at) = (None, None);
+        (view.rows_of, view.shown_at, view.files_of) = (None, None, None);
         super::library::show(app, &mut view);
         view.player.clone()
     };
@@ -69,7 +69,8 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
             let weak = weak.clone();
             beside_the_window(async move {
                 if let (Err(error), Some(app)) = (kept.await, weak.upgrade()) {
-                    let told = tr!("It is so now, but not kept: {}", error);
+                    let why = language::edit_error(&error);
+                    let told = tr!("It is so now, but not kept: {}", why);
                     app.global::<ShellAdapter>().set_toast(told.into());
                 }
             });

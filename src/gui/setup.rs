@@ -8,6 +8,7 @@ use tr::tr;
 
 use super::beside_the_window;
 use super::desktop::{Picked, no_dialog, pick_folders};
+use super::language::{config_error, edit_error, of_actors, start_error};
 use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
 use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
@@ -109,8 +110,14 @@ fn try_tracker(answers: &Answers) -> Result<(), String> {
             "Nothing answers at {}. Is the address right, and does a firewall let it through?",
             at
         ),
-        WireError::Refused(why) => tr!("The tracker at {} does not let us in: {}.", at, why),
-        error => tr!("The tracker at {} cannot be used: {}.", at, error),
+        WireError::Refused(why) => {
+            let why = of_actors(&why);
+            tr!("The tracker at {} does not let us in: {}.", at, why)
+        }
+        error => {
+            let why = of_actors(&error.to_string());
+            tr!("The tracker at {} cannot be used: {}.", at, why)
+        }
     })
 }
 
@@ -121,8 +128,8 @@ fn write(first: &FirstRun, answers: &Answers) -> Result<Config, String> {
         ("client", "tracker", Value::from(&answers.tracker)),
         ("library", "folders", folders.into_iter().collect()),
     ];
-    edit::set(&first.path, changes).map_err(|error| error.to_string())?;
-    config::load(Some(&first.path), &first.sets).map_err(|error| error.to_string())
+    edit::set(&first.path, changes).map_err(|error| edit_error(&error))?;
+    config::load(Some(&first.path), &first.sets).map_err(|error| config_error(&error))
 }
 
 /// Lets the folder be picked in the desktop's dialog.
@@ -137,7 +144,7 @@ fn connect_picking(app: &AppWindow) {
             };
             let adapter = app.global::<SetupAdapter>();
             match picked {
-                Picked::Folders(folders) => {
+                Picked::Paths(folders) => {
                     let folder = folders.first().map(|folder| folder.display().to_string());
                     adapter.set_folder(folder.unwrap_or_default().into());
                 }
@@ -190,8 +197,9 @@ pub fn show(
         beside_the_window(async move {
             let result = tried
                 .await
-                .unwrap_or_else(|_| Err("it was interrupted".into()));
-            let result = result.and_then(|config| begin(config).map_err(|e| format!("{e:#}")));
+                .unwrap_or_else(|_| Err(tr!("It was interrupted")));
+            let result =
+                result.and_then(|config| begin(config).map_err(|error| start_error(&error)));
             let Some(app) = weak.upgrade() else {
                 return;
             };

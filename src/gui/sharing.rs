@@ -6,24 +6,27 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actix::Addr;
-use slint::{ComponentHandle, SharedString};
+use slint::{ComponentHandle, SharedString, Weak};
 use tr::tr;
 
 use super::apply::{View, update};
-use super::desktop::{Picked, no_dialog, pick_folders};
+use super::desktop::{Picked, no_dialog, pick_files, pick_folders};
 use super::keeper::Keeper;
-use super::language::{add_error, unit_error};
+use super::language::{add_error, edit_error, of_actors, unit_error};
+use super::observer::Overview;
 use super::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use super::view_model as show;
 use super::window::view;
 use super::{Core, beside_the_window};
 use crate::config::{Config, Rate, Size};
+use crate::ids::FileId;
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
+use crate::media::FileEntry;
 use crate::scheduler::SetDownloadLimit;
 use crate::store::SetQuota;
-use crate::swarm::SetLimits;
+use crate::swarm::{PeerSnapshot, SetLimits};
 
 /// Space for fetched chunks below which nothing works, as in the configuration.
 const LEAST_QUOTA: Size = Size::mib(16);
@@ -97,6 +100,7 @@ fn connect_limits(app: &AppWindow, core: &Core) {
         let kept = keeper.keep(changes);
         beside_the_window(async move {
             let error = kept.await.err();
+            let error = error.map(|error| edit_error(&error));
             let error = error.map(|error| tr!("It is so now, but not kept: {}", error));
             if error.is_none() {
                 let toast = tr!("These limits hold from now on");
@@ -127,6 +131,29 @@ fn pace(library: &LibrarySnapshot, hashing: &Hashing) -> String {
     tr!("{}/s, {} left", rate, show::clock(left))
 }
 
+/// The title of a file that is listed or here; of a picture or the like, that of the
+/// film or song it belongs to.
+fn title_of(overview: &Overview, file: FileId) -> Option<&str> {
+    let shared = overview.library.shared.iter().map(|shared| &shared.entry);
+    let listed = overview.catalogue.entries.iter();
+    let cached = overview.cached.iter().map(|cached| &cached.entry);
+    let mut known = shared.chain(listed).chain(cached);
+    let entry = known.find(|entry| {
+        let mut beside = entry.facts.sidecars.iter();
+        entry.id == file || beside.any(|sidecar| sidecar.id == file)
+    });
+    entry.map(FileEntry::display_title)
+}
+
+/// `The Long Ridge · 3.2 Mbit/s`: what a peer takes, if that is known, and how fast.
+fn taken(overview: &Overview, peer: &PeerSnapshot) -> String {
+    let pace = show::pace(peer.upload_rate);
+    match peer.taking.and_then(|file| title_of(overview, file)) {
+        Some(title) => format!("{title} · {pace}"),
+        None => pace,
+    }
+}
+
 /// What is shared, what could not be, what is being looked at, and who takes it.
 pub(super) fn show(app: &AppWindow, view: &mut View) {
     let adapter = app.global::<SharingAdapter>();
@@ -147,7 +174,7 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     let key = Some(hasher.finish());
     let skipped = library.skipped.iter().map(|skipped| SharedRow {
         name: name_of(&skipped.path).into(),
-        detail: skipped.reason.clone().into(),
+        detail: of_actors(&skipped.reason).into(),
         problem: true,
     });
     let shared = library.shared.iter().map(|shared| SharedRow {
@@ -195,7 +222,7 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
         .filter(|peer| peer.upload_rate > 0)
         .map(|peer| SharedRow {
             name: peer.name.clone().into(),
-            detail: show::pace(peer.upload_rate).into(),
+            detail: taken(&view.overview, peer).into(),
             problem: false,
         });
     if let Some(model) = update(adapter.get_takers(), takers.collect()) {
@@ -220,13 +247,14 @@ pub(super) async fn keep_folders(library: Addr<Library>, keeper: Keeper) -> Resu
     let state = library
         .send(LibraryState)
         .await
-        .map_err(|e| e.to_string())?;
+        .map_err(|error| of_actors(&error.to_string()))?;
     let folders = state
         .folders
         .iter()
         .map(|folder| folder.display().to_string());
     let changes = vec![("library", "folders", folders.collect())];
     let kept = keeper.keep(changes).await;
+    let kept = kept.map_err(|error| edit_error(&error));
     kept.map_err(|error| tr!("It is shared, but not kept: {}", error))
 }
 
@@ -241,7 +269,7 @@ pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
             match library.send(AddFolder(path)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => problem = Some(add_error(&error)),
-                Err(error) => problem = Some(error.to_string()),
+                Err(error) => problem = Some(of_actors(&error.to_string())),
             }
         }
         let kept = keep_folders(library, keeper).await;
@@ -251,6 +279,26 @@ pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
             match problem.or(kept.err()) {
                 Some(problem) => adapter.set_error(problem.into()),
                 None => adapter.set_path(SharedString::default()),
+            }
+        }
+    });
+}
+
+/// Shares what is picked in a dialog.
+fn add_picked(weak: Weak<AppWindow>, core: Core, picking: impl Future<Output = Picked> + 'static) {
+    beside_the_window(async move {
+        let picked = picking.await;
+        let Some(app) = weak.upgrade() else {
+            return;
+        };
+        match picked {
+            Picked::Paths(paths) => {
+                app.global::<SharingAdapter>().set_error(Default::default());
+                add(&app, &core, paths);
+            }
+            Picked::Nothing => {}
+            Picked::NoDialog => {
+                app.global::<ShellAdapter>().set_toast(no_dialog().into());
             }
         }
     });
@@ -271,24 +319,15 @@ pub fn connect(app: &AppWindow, core: &Core) {
         }
     });
     let (weak, to) = (app.as_weak(), core.clone());
-    adapter.on_pick(move || {
-        let (weak, to) = (weak.clone(), to.clone());
-        beside_the_window(async move {
-            let picked = pick_folders(tr!("Share folders"), true).await;
-            let Some(app) = weak.upgrade() else {
-                return;
-            };
-            match picked {
-                Picked::Folders(folders) => {
-                    app.global::<SharingAdapter>().set_error(Default::default());
-                    add(&app, &to, folders);
-                }
-                Picked::Nothing => {}
-                Picked::NoDialog => {
-                    app.global::<ShellAdapter>().set_toast(no_dialog().into());
-                }
-            }
-        });
+    adapter.on_pick_folders(move || {
+        let picking = pick_folders(tr!("Share folders"), true);
+        add_picked(weak.clone(), to.clone(), picking);
+    });
+    let (weak, to) = (app.as_weak(), core.clone());
+    adapter.on_pick_files(move || {
+        let kind = view().borrow().kind;
+        let picking = pick_files(tr!("Share files"), kind);
+        add_picked(weak.clone(), to.clone(), picking);
     });
     let (weak, library, keeper) = (
         app.as_weak(),
@@ -319,6 +358,54 @@ pub fn connect(app: &AppWindow, core: &Core) {
 mod tests {
     use super::*;
     use crate::config::Volume;
+    use crate::ids::PeerId;
+    use crate::library::SharedFile;
+    use crate::media::{MediaFacts, MediaKind, Sidecar, SidecarRole};
+
+    #[test]
+    fn it_is_said_what_somebody_takes_if_that_is_known() {
+        let mut entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "The Long Ridge.mkv".into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 1000),
+            sources: 1,
+        };
+        entry.facts.sidecars = vec![Sidecar {
+            role: SidecarRole::Poster,
+            id: FileId([2; 32]),
+            size: 1,
+            pictures: 0,
+            language: String::new(),
+        }];
+        let mut overview = Overview::default();
+        overview.library.shared = vec![SharedFile {
+            path: "/films/ridge.mkv".into(),
+            entry,
+        }];
+        let taken = |taking| {
+            let peer = PeerSnapshot {
+                peer: PeerId([1; 16]),
+                name: "living-room".into(),
+                address: ([127, 0, 0, 1], 1).into(),
+                origin: false,
+                rtt_us: None,
+                download_rate: 0,
+                upload_rate: 400_000,
+                downloaded: 0,
+                uploaded: 0,
+                taking,
+                reason: String::new(),
+            };
+            taken(&overview, &peer)
+        };
+        let named = "The Long Ridge · 3.2 Mbit/s";
+        assert_eq!(taken(Some(FileId([1; 32]))), named);
+        assert_eq!(taken(Some(FileId([2; 32]))), named, "its poster");
+        assert_eq!(taken(Some(FileId([3; 32]))), "3.2 Mbit/s", "unheard of");
+        assert_eq!(taken(None), "3.2 Mbit/s");
+    }
 
     #[test]
     fn the_pace_tells_what_is_left_of_all_files() {

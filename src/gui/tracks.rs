@@ -18,12 +18,29 @@ use crate::player::{Control, PlayerSnapshot};
 /// Time after which going back goes to the beginning of a chapter, not to the one before.
 const JUST_BEGUN: Duration = Duration::from_secs(3);
 
-/// A sound track in words: `English · AAC · 5.1`
-pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
-    let name = match track.language.as_str() {
+/// A track by its language, and by what tells it from others of that language: its
+/// title, else what it is for.
+fn track_name(number: usize, language: &str, title: &str, is_for: [(bool, String); 2]) -> String {
+    let name = match language {
         "" | "und" => tr!("Track {}", number + 1),
         code => name_of(code),
     };
+    let says_more = !title.is_empty() && title.to_lowercase() != name.to_lowercase();
+    if says_more {
+        return format!("{name} · {title}");
+    }
+    let is_for = is_for.into_iter().filter(|(is, _)| *is);
+    let parts = std::iter::once(name).chain(is_for.map(|(_, what)| what));
+    parts.collect::<Vec<_>>().join(" · ")
+}
+
+/// A sound track in words: `English · commentary · AAC · 5.1`
+pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
+    let is_for = [
+        (track.commentary, tr!("commentary")),
+        (track.described, tr!("described")),
+    ];
+    let name = track_name(number, &track.language, &track.title, is_for);
     let channels = match track.channels {
         1 => tr!("mono"),
         2 => tr!("stereo"),
@@ -34,12 +51,10 @@ pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
     format!("{name} · {} · {channels}", codec(&track.codec))
 }
 
-/// A subtitle track in words.
+/// A subtitle track in words: `English · forced`
 pub(super) fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
-    match track.language.as_str() {
-        "" | "und" => tr!("Track {}", number + 1),
-        code => name_of(code),
-    }
+    let is_for = [(track.forced, tr!("forced")), (track.impaired, tr!("SDH"))];
+    track_name(number, &track.language, &track.title, is_for)
 }
 
 /// How much later something is than it says.
@@ -199,11 +214,48 @@ mod tests {
             codec: "aac".into(),
             language: language.into(),
             channels,
+            ..AudioTrack::default()
         };
         assert_eq!(sound_name(0, &track("por", 6)), "Portuguese · AAC · 5.1");
         assert_eq!(sound_name(1, &track("und", 2)), "Track 2 · AAC · stereo");
         assert_eq!(name_of("de"), "German");
         assert_eq!(name_of("qqq"), "QQQ");
+    }
+
+    #[test]
+    fn tracks_of_one_language_are_told_apart() {
+        let track = |title: &str, commentary, described| AudioTrack {
+            codec: "ac3".into(),
+            language: "eng".into(),
+            channels: 2,
+            title: title.into(),
+            commentary,
+            described,
+        };
+        let name = |title, commentary, described| {
+            let name = sound_name(0, &track(title, commentary, described));
+            name.strip_suffix(" · AC-3 · stereo").map(str::to_owned)
+        };
+        let told = |text: &str| Some(text.to_owned());
+        let titled = name("Director's commentary", true, false);
+        assert_eq!(titled, told("English · Director's commentary"));
+        assert_eq!(name("", true, false), told("English · commentary"));
+        assert_eq!(name("ENGLISH", false, true), told("English · described"));
+        assert_eq!(name("english", false, false), told("English"));
+        let name = |title: &str, forced, impaired| {
+            let track = SubtitleTrack {
+                codec: "ass".into(),
+                language: String::new(),
+                title: title.into(),
+                forced,
+                impaired,
+            };
+            subtitle_name(1, &track)
+        };
+        assert_eq!(name("Signs", true, false), "Track 2 · Signs");
+        assert_eq!(name("", true, false), "Track 2 · forced");
+        assert_eq!(name("", false, true), "Track 2 · SDH");
+        assert_eq!(name("", false, false), "Track 2");
     }
 
     #[test]

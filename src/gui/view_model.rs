@@ -1,11 +1,14 @@
 //! What is shown, as plain values: no window, no actor, no clock.
 
+mod formats;
+
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use roaring::RoaringBitmap;
 use tr::tr;
 
+pub use self::formats::{codec, resolution};
 use super::language::of_actors;
 use crate::announcer::{CONNECTING, TrackerLink};
 use crate::config::Rate;
@@ -70,31 +73,18 @@ pub fn rate(rate: Rate) -> String {
     }
 }
 
-/// `h264` as people write it.
-pub fn codec(name: &str) -> String {
-    match name {
-        "h264" => "H.264".into(),
-        "hevc" => "HEVC".into(),
-        "vp8" | "vp9" | "av1" | "aac" | "mp3" | "flac" => name.to_uppercase(),
-        "mpeg4" => "MPEG-4".into(),
-        "opus" => "Opus".into(),
-        "vorbis" => "Vorbis".into(),
-        other => other.to_owned(),
-    }
-}
-
 /// The line below a title: picture and codec of a film, artist of a song.
 pub fn detail(entry: &FileEntry) -> String {
     let facts = &entry.facts;
     let mut parts = Vec::new();
     match &facts.video {
         Some(video) => {
-            parts.push(format!("{}p", video.height));
+            parts.push(resolution(video.width, video.height));
             parts.push(codec(&video.codec));
             if facts.audio.len() > 1 {
                 parts.push(tr!("{n} language" | "{n} languages" % facts.audio.len()));
             }
-            if !facts.subtitles.is_empty() {
+            if !facts.subtitles.is_empty() || facts.subtitles_beside().next().is_some() {
                 parts.push(tr!("subtitles"));
             }
         }
@@ -467,4 +457,4 @@ pub fn rtt(micros: Option<u64>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -57,7 +57,7 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     let shell = app.global::<ShellAdapter>();
     shell.set_video(video);
     app.global::<LibraryAdapter>().set_video(video);
-    // Music is played in lists, a film by itself.
+    // Beside music stands what comes next; a film has all the room.
     app.global::<QueueAdapter>().set_shown(!video);
     app.global::<AboutAdapter>()
         .set_version(env!("CARGO_PKG_VERSION").into());
@@ -127,6 +127,21 @@ fn sort_of(column: SortColumn) -> Sort {
     }
 }
 
+/// Says by which column the library is sorted.
+pub(super) fn show_order(app: &AppWindow, view: &apply::View) {
+    let column = match view.sort {
+        Sort::Title => SortColumn::Title,
+        Sort::Artist => SortColumn::Artist,
+        Sort::Album => SortColumn::Album,
+        Sort::Size => SortColumn::Size,
+        Sort::Duration => SortColumn::Duration,
+        Sort::Sources => SortColumn::Sources,
+    };
+    let adapter = app.global::<LibraryAdapter>();
+    adapter.set_sorted_by(column);
+    adapter.set_descending(view.descending);
+}
+
 fn only_of(chosen: ui::Only) -> Only {
     match chosen {
         ui::Only::All => Only::All,
@@ -165,11 +180,10 @@ fn attach(app: &AppWindow) {
     adapter.on_sort(move |column| {
         if let Some(app) = weak.upgrade() {
             let view = view();
-            view.borrow_mut().sort_by(sort_of(column));
-            let adapter = app.global::<LibraryAdapter>();
-            adapter.set_sorted_by(column);
-            adapter.set_descending(view.borrow().descending);
-            super::library::show(&app, &mut view.borrow_mut());
+            let mut view = view.borrow_mut();
+            view.sort_by(sort_of(column));
+            show_order(&app, &view);
+            super::library::show(&app, &mut view);
         }
     });
 }

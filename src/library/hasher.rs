@@ -11,6 +11,9 @@ use super::scan::Stamp;
 use crate::integrity::{HashTree, Hasher};
 use crate::media::{ChunkSize, FileEntry, Geometry, MediaFacts, ProbeError, probe, probe_timeline};
 
+/// Why a file is not shared whose chunks would be too many.
+pub const TOO_LARGE: &str = "larger than 512 GiB";
+
 /// How often it is looked whether a pause is over.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -79,7 +82,7 @@ pub fn inspect(
     }
     // A file that cannot be opened now may be readable later: not remembered.
     if let Err(error) = File::open(path) {
-        return Ok(Outcome::Skip(format!("cannot be read: {error}")));
+        return Ok(Outcome::Skip(unreadable(&error)));
     }
     let mut facts = match probe(ffprobe, path, &progress.cancelled) {
         Ok(facts) => facts,
@@ -92,7 +95,7 @@ pub fn inspect(
     };
     let chunk_size = ChunkSize::for_media(stamp.size, facts.duration());
     let Some(geometry) = Geometry::checked(stamp.size, chunk_size.bytes()) else {
-        return skip(index, path, stamp, "larger than 512 GiB".into());
+        return skip(index, path, stamp, TOO_LARGE.into());
     };
     let (size, duration) = (stamp.size, facts.duration());
     facts.timeline = probe_timeline(ffprobe, path, size, duration, &progress.cancelled).into();
@@ -103,7 +106,7 @@ pub fn inspect(
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             return Ok(Outcome::Again);
         }
-        Err(error) => return Ok(Outcome::Skip(format!("cannot be read: {error}"))),
+        Err(error) => return Ok(Outcome::Skip(unreadable(&error))),
     };
     if Stamp::of(path).ok() != Some(stamp) {
         return Ok(Outcome::Again);
@@ -121,6 +124,11 @@ pub fn inspect(
     };
     index.remember(path, &record, Some(tree.as_bytes()))?;
     Ok(share(path, stamp, record.verdict, tree).unwrap_or(Outcome::Again))
+}
+
+/// Why a file is not shared that the system does not let us read.
+pub fn unreadable(error: &std::io::Error) -> String {
+    format!("cannot be read: {error}")
 }
 
 fn skip(index: &Index, path: &Path, stamp: Stamp, reason: String) -> Result<Outcome, IndexError> {

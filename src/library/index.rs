@@ -54,7 +54,7 @@ pub struct Record {
 
 /// Grows when more is learnt of a file than before; what older programs found is
 /// looked for again, without hashing.
-pub const FACTS_VERSION: u32 = 2;
+pub const FACTS_VERSION: u32 = 3;
 
 /// What was found in a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,9 @@ use walkdir::WalkDir;
 
 use super::Skipped;
 
+/// Why a folder is left out that a link in it leads back to.
+pub const LOOP: &str = "a loop of links";
+
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
@@ -64,14 +67,18 @@ pub fn walk(folders: &[PathBuf]) -> Found {
                 Ok(_) => {}
                 Err(error) => found.unreadable.push(Skipped {
                     path: error.path().unwrap_or(folder).to_owned(),
-                    reason: error
-                        .io_error()
-                        .map_or_else(|| "a loop of links".into(), ToString::to_string),
+                    reason: reason(&error),
                 }),
             }
         }
     }
     found
+}
+
+/// What the system says; only of loops it does not.
+fn reason(error: &walkdir::Error) -> String {
+    let told = error.io_error().map(ToString::to_string);
+    told.unwrap_or_else(|| LOOP.into())
 }
 
 fn note(found: &mut Found, entry: &walkdir::DirEntry) {
@@ -86,7 +93,7 @@ fn note(found: &mut Found, entry: &walkdir::DirEntry) {
         }
         Err(error) => found.unreadable.push(Skipped {
             path,
-            reason: error.to_string(),
+            reason: reason(&error),
         }),
     }
 }

@@ -97,6 +97,15 @@ pub struct AudioTrack {
     pub language: String,
     /// Number of channels.
     pub channels: u32,
+    /// As the file calls it, or empty.
+    #[serde(default)]
+    pub title: String,
+    /// Whether somebody speaks about the film in it.
+    #[serde(default)]
+    pub commentary: bool,
+    /// Whether it tells what is to be seen, for those who cannot see it.
+    #[serde(default)]
+    pub described: bool,
 }
 
 /// One subtitle track.
@@ -106,6 +115,15 @@ pub struct SubtitleTrack {
     pub codec: String,
     /// ISO 639 code, or empty.
     pub language: String,
+    /// As the file calls it, or empty.
+    #[serde(default)]
+    pub title: String,
+    /// Whether it has only what must be read, such as signs in another language.
+    #[serde(default)]
+    pub forced: bool,
+    /// Whether it tells sounds, too, for those who cannot hear them.
+    #[serde(default)]
+    pub impaired: bool,
 }
 
 /// Where a chapter begins.
@@ -191,6 +209,7 @@ impl MediaFacts {
         let beside = self.subtitles_beside().map(|sidecar| SubtitleTrack {
             codec: "srt".into(),
             language: sidecar.language.clone(),
+            ..SubtitleTrack::default()
         });
         self.subtitles.iter().cloned().chain(beside).collect()
     }
@@ -312,6 +331,16 @@ mod tests {
         assert_eq!(entry.local_name(), "_.._etc_passwd");
         entry.name = "...".into();
         assert_eq!(entry.local_name(), entry.id.to_string());
+    }
+
+    #[test]
+    fn tracks_of_an_older_database_are_still_read() {
+        let audio = r#"{"codec":"aac","language":"eng","channels":2}"#;
+        let audio: AudioTrack = serde_json::from_str(audio).expect("read");
+        assert_eq!((audio.title.as_str(), audio.commentary), ("", false));
+        let subtitles = r#"{"codec":"ass","language":"eng"}"#;
+        let subtitles: SubtitleTrack = serde_json::from_str(subtitles).expect("read");
+        assert!(!subtitles.forced && !subtitles.impaired);
     }
 
     #[test]

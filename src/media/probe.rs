@@ -18,6 +18,8 @@ use super::{AudioTrack, Chapter, ColourMatrix, MediaFacts, MediaKind, SubtitleTr
 
 /// Longest tag kept, in characters: a title, not a book.
 const MAX_TAG_CHARS: usize = 200;
+/// Longest title of a track kept, in characters: it stands in a menu.
+const MAX_TRACK_CHARS: usize = 80;
 /// Longest report that is read, in bytes: a film has one of some 10 KiB.
 const MAX_REPORT: u64 = 4 << 20;
 
@@ -108,8 +110,12 @@ struct Stream {
 }
 
 impl Stream {
+    fn is(&self, disposition: &str) -> bool {
+        self.disposition.get(disposition) == Some(&1)
+    }
+
     fn is_cover(&self) -> bool {
-        self.disposition.get("attached_pic") == Some(&1)
+        self.is("attached_pic")
     }
 
     fn matrix(&self) -> ColourMatrix {
@@ -129,6 +135,13 @@ impl Stream {
 
     fn language(&self) -> String {
         tag(&self.tags, "language")
+    }
+
+    /// What the file calls it, as in "Director's commentary".
+    fn title(&self) -> String {
+        let title = tag(&self.tags, "title");
+        let cut: String = title.trim().chars().take(MAX_TRACK_CHARS).collect();
+        cut.trim_end().to_owned()
     }
 }
 
@@ -254,11 +267,17 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         hdr: ["smpte2084", "arib-std-b67"].contains(&stream.color_transfer.as_str()),
         matrix: stream.matrix(),
     });
+    // Without a picture the tags of the sound are those of the song, as in Ogg; those
+    // of a film's sound are its own.
+    let song = of_type("audio").next().filter(|_| picture.is_none());
     let audio: Vec<AudioTrack> = of_type("audio")
         .map(|stream| AudioTrack {
             codec: stream.codec_name.clone(),
             language: stream.language(),
             channels: stream.channels,
+            title: picture.map_or(String::new(), |_| stream.title()),
+            commentary: stream.is("comment"),
+            described: stream.is("visual_impaired"),
         })
         .collect();
     let kind = match (&video, audio.is_empty()) {
@@ -273,9 +292,8 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         .find_map(|text| text.parse::<f64>().ok())
         .filter(|seconds| seconds.is_finite() && *seconds > 0.0)
         .ok_or(ProbeError::NoDuration)?;
-    let stream_tags = of_type("audio").next().map(|stream| &stream.tags);
     let tagged = |key: &str| match tag(&format.tags, key) {
-        found if found.is_empty() => stream_tags.map_or(String::new(), |tags| tag(tags, key)),
+        found if found.is_empty() => song.map_or(String::new(), |song| tag(&song.tags, key)),
         found => found,
     };
     Ok(MediaFacts {
@@ -287,6 +305,9 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
             .map(|stream| SubtitleTrack {
                 codec: stream.codec_name.clone(),
                 language: stream.language(),
+                title: stream.title(),
+                forced: stream.is("forced"),
+                impaired: stream.is("hearing_impaired") || stream.is("captions"),
             })
             .collect(),
         title: tagged("title"),
@@ -354,106 +375,4 @@ fn millifps(fraction: &str) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from_json(json: &str) -> Result<MediaFacts, ProbeError> {
-        facts(serde_json::from_str(json).expect("test JSON"))
-    }
-
-    #[test]
-    fn a_cover_makes_no_film_of_a_song() {
-        let facts = from_json(
-            r#"{"streams":[
-                {"codec_type":"audio","codec_name":"mp3","channels":2},
-                {"codec_type":"video","codec_name":"mjpeg","width":500,"height":500,
-                 "disposition":{"attached_pic":1}}],
-               "format":{"duration":"3.5","tags":{"TITLE":"Song","artist":"Them","disc":"2/3","album_artist":"All"}}}"#,
-        )
-        .expect("media");
-        assert_eq!(facts.kind, MediaKind::Audio);
-        assert!(facts.has_cover && facts.video.is_none());
-        assert_eq!((facts.title.as_str(), facts.duration_ms), ("Song", 3500));
-        assert_eq!((facts.album_artist.as_str(), facts.disc_number), ("All", 2));
-    }
-
-    #[test]
-    fn what_cannot_play_is_refused_with_a_reason() {
-        let no_streams = from_json(r#"{"streams":[],"format":{"duration":"1"}}"#);
-        assert!(matches!(no_streams, Err(ProbeError::NothingToPlay)));
-        let still = from_json(
-            r#"{"streams":[{"codec_type":"video","codec_name":"png"}],
-                "format":{"format_name":"png_pipe"}}"#,
-        );
-        assert!(matches!(still, Err(ProbeError::NothingToPlay)));
-        let endless =
-            from_json(r#"{"streams":[{"codec_type":"audio"}],"format":{"duration":"nan"}}"#);
-        assert!(matches!(endless, Err(ProbeError::NoDuration)));
-    }
-
-    #[test]
-    fn colours_are_coded_as_the_file_says() {
-        let matrix = |says: &str, width: u32| {
-            let json = format!(
-                r#"{{"streams":[{{"codec_type":"video","width":{width},"height":400,{says}}}],
-                    "format":{{"duration":"9"}}}}"#
-            );
-            let video = from_json(&json).expect("media").video.expect("a film");
-            (video.matrix, video.usual_matrix())
-        };
-        use ColourMatrix::{Bt601, Bt709, Bt2020, Other, Unknown};
-        let silent = r#""pix_fmt":"yuv420p""#;
-        assert_eq!(matrix(silent, 720), (Unknown, Bt601));
-        assert_eq!(matrix(silent, 1280), (Unknown, Bt709));
-        assert_eq!(matrix(r#""color_space":"bt709""#, 720), (Bt709, Bt709));
-        assert_eq!(matrix(r#""color_space":"smpte170m""#, 1920), (Bt601, Bt601));
-        assert_eq!(
-            matrix(r#""color_space":"bt2020nc""#, 1920),
-            (Bt2020, Bt2020)
-        );
-        assert_eq!(matrix(r#""color_space":"ycgco""#, 1920), (Other, Other));
-        assert_eq!(matrix(r#""pix_fmt":"gbrp""#, 1920), (Other, Other));
-    }
-
-    #[test]
-    fn tags_of_music_are_numbers() {
-        assert_eq!((place_on_album("7/12"), place_on_album("x")), (7, 0));
-        assert_eq!(decibels("-6.52 dB"), Some(-652));
-        assert_eq!(decibels("+3.1"), Some(310));
-        assert_eq!((decibels(""), decibels("400 dB")), (None, None));
-    }
-
-    #[test]
-    fn chapters_are_kept_if_there_are_two() {
-        let with = |chapters: &str| {
-            let json = format!(
-                r#"{{"streams":[{{"codec_type":"audio"}}],"format":{{"duration":"9"}},
-                    "chapters":[{chapters}]}}"#
-            );
-            from_json(&json).expect("media").chapters
-        };
-        let first = r#"{"start_time":"0.0","tags":{"title":"One"}}"#;
-        let second = r#"{"start_time":"4.5"}"#;
-        assert!(with(first).is_empty());
-        let both = with(&format!("{second},{first}"));
-        assert_eq!((both[0].title.as_str(), both[1].start_ms), ("One", 4500));
-    }
-
-    #[test]
-    fn frame_rates_are_fractions() {
-        assert_eq!(millifps("30000/1001"), 29_970);
-        assert_eq!(millifps("0/0"), 0);
-        assert_eq!(millifps("25"), 0);
-    }
-
-    #[test]
-    fn a_real_file_has_its_index_at_the_end() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("media/Night Train North.mp4");
-        let size = file.metadata().expect("it is part of the project").len();
-        let (half_minute, cancelled) = (Duration::from_secs(30), AtomicBool::new(false));
-        let ffprobe = Path::new("ffprobe");
-        let timeline = probe_timeline(ffprobe, &file, size, half_minute, &cancelled);
-        assert_eq!(timeline.index_ranges(), [0..48, 680_463..size]);
-        assert!(timeline.points().len() > 1, "{timeline:?}");
-    }
-}
+mod tests;

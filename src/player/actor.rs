@@ -13,13 +13,14 @@ use rand::rngs::StdRng;
 
 use super::cover::read_cover;
 use super::history::{History, HistoryFile};
+use super::output::NO_SOUND;
 use super::pipeline::{Pipeline, PipelineReport, Source, Start, Words};
 use super::process::Killer;
 use super::state::{Effect, State};
 use super::video::later;
 use super::{
-    Control, Enqueue, Phase, Play, PlayerSnapshot, PlayerState, QueueSnapshot, SHOWN_UPCOMING,
-    Screen,
+    Control, Enqueue, Mark, Phase, Play, PlayerSnapshot, PlayerState, QueueSnapshot,
+    SHOWN_UPCOMING, Screen,
 };
 use crate::config::PlayerConfig;
 use crate::gateway::Gateway;
@@ -211,7 +212,7 @@ impl Player {
                 self.pipeline = Some(pipeline);
             }
             Err(why) => {
-                let report = super::state::Report::NoSound(tr::tr!("no sound: {}", why));
+                let report = super::state::Report::NoSound(format!("{NO_SOUND}{why}"));
                 let effects = self.state.report(generation, report);
                 self.perform(ctx, effects);
             }
@@ -369,8 +370,8 @@ impl Player {
             let (file, at) = (entry.id, snapshot.position);
             self.streams.do_send(PlayerStarves { file, at });
         }
-        if let Some(what) = self.state.take_passed_over() {
-            self.screen.tell(what);
+        if let Some(song) = self.state.take_passed_over() {
+            self.screen.passed_over(song);
         }
         if snapshot != self.told {
             self.told = snapshot.clone();
@@ -421,6 +422,15 @@ impl Handler<Enqueue> for Player {
     fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
         let effects = self.state.enqueue(enqueue.entries, enqueue.next);
         self.perform(ctx, effects);
+    }
+}
+
+impl Handler<Mark> for Player {
+    type Result = ();
+
+    fn handle(&mut self, Mark { entry, done }: Mark, _: &mut Context<Self>) {
+        self.state.history().mark(&entry, done);
+        self.keep_history(false);
     }
 }
 

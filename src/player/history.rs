@@ -110,13 +110,7 @@ impl History {
         });
         seen.order = order;
         self.note_changed(entry.id);
-        if self.files.len() > MAX_FILES
-            && let Some(oldest) = self.files.iter().min_by_key(|(_, seen)| seen.order)
-        {
-            let oldest = *oldest.0;
-            self.files.remove(&oldest);
-            self.note_changed(oldest);
-        }
+        self.forget_oldest();
     }
 
     /// A file that began is at a media time.
@@ -139,6 +133,34 @@ impl History {
         if new != *seen {
             *seen = new;
             self.note_changed(file);
+        }
+    }
+
+    /// A person says that a file is done, or as if it was never played; either way it
+    /// begins at its start.
+    pub fn mark(&mut self, entry: &FileEntry, done: bool) {
+        if !done && !self.files.contains_key(&entry.id) {
+            return;
+        }
+        let seen = self.files.entry(entry.id).or_insert(Seen {
+            position_ms: 0,
+            duration_ms: entry.facts.duration_ms,
+            done,
+            // It was not played.
+            order: 0,
+        });
+        (seen.position_ms, seen.done) = (0, done);
+        self.note_changed(entry.id);
+        self.forget_oldest();
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.files.len() > MAX_FILES
+            && let Some(oldest) = self.files.iter().min_by_key(|(_, seen)| seen.order)
+        {
+            let oldest = *oldest.0;
+            self.files.remove(&oldest);
+            self.note_changed(oldest);
         }
     }
 

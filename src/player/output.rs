@@ -13,6 +13,15 @@ use super::clock::SAMPLE_RATE;
 use super::device::Device;
 use super::sound::RingSound;
 
+/// What is said while nothing can be heard.
+pub const NO_DEVICE: &str = "No sound device";
+
+/// What is wrong with the silence in place of a device when its thread is gone.
+pub const SILENCE_ENDED: &str = "the silent output has ended";
+
+/// Why there is no sound, before what is wrong with the output.
+pub const NO_SOUND: &str = "no sound: ";
+
 /// Samples that are mixed at once: 10 ms.
 pub(super) const BLOCK: usize = 480;
 
@@ -130,7 +139,7 @@ impl SilentOutput {
 
     fn tell(&self, order: Order) -> Result<(), String> {
         let sent = self.orders.send(order);
-        sent.map_err(|_| "the silent output has ended".to_owned())
+        sent.map_err(|_| SILENCE_ENDED.to_owned())
     }
 }
 

@@ -27,7 +27,7 @@ use crate::media::VideoTrack;
 const STARVED_SAMPLES: u64 = SAMPLE_RATE as u64 * 15 / 100;
 
 /// What is said of a file that yields nothing without a complaint.
-const NOTHING: &str = "there is nothing in it that can be shown or heard";
+pub const NOTHING: &str = "there is nothing in it that can be shown or heard";
 
 /// Longest sleep of what has nothing to do while time stands still.
 const REST: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use super::history::History;
 use super::queue::Queue;
 use super::tracks::Tracks;
-use super::{Control, Phase};
+use super::{Control, PassedOver, Phase};
 use crate::ids::Generation;
 use crate::media::FileEntry;
 
@@ -96,7 +96,7 @@ pub struct State {
     broke_at: Option<Duration>,
     /// Files that failed since one last began.
     failures: usize,
-    passed_over: Option<String>,
+    passed_over: Option<PassedOver>,
 }
 
 impl State {

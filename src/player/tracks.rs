@@ -3,7 +3,7 @@
 //! A choice is remembered by its language, for the next film.
 
 use super::subtitles::is_text;
-use crate::media::FileEntry;
+use crate::media::{AudioTrack, FileEntry, SubtitleTrack};
 
 /// Milliseconds that a track may be moved either way.
 const MOST_LATE: i32 = 60_000;
@@ -25,22 +25,28 @@ pub struct Tracks {
 
 impl Tracks {
     /// Another file: the tracks in the languages that were chosen before, else the
-    /// first sound and no subtitles; nothing is late.
+    /// first sound and no subtitles; nothing is late. What is not simply the film's
+    /// sound, or not all of its words, comes last.
     pub fn begin(&mut self, entry: Option<&FileEntry>) {
         (self.subtitles_late, self.sound_late) = (0, 0);
         (self.audio, self.subtitles) = (0, None);
         let Some(facts) = entry.map(|entry| &entry.facts) else {
             return;
         };
-        let heard = facts.audio.iter().position(|track| {
-            !self.audio_language.is_empty() && track.language == self.audio_language
-        });
-        self.audio = heard.unwrap_or(0);
+        let wanted = &self.audio_language;
+        let last = |track: &AudioTrack| {
+            let foreign = !wanted.is_empty() && track.language != *wanted;
+            (foreign, track.commentary, track.described)
+        };
+        let sounds = facts.audio.iter().enumerate();
+        let best = sounds.min_by_key(|(_, track)| last(track));
+        self.audio = best.map_or(0, |(number, _)| number);
         let wanted = self.subtitle_language.as_ref();
-        self.subtitles = facts
-            .all_subtitles()
-            .iter()
-            .position(|track| is_text(track) && Some(&track.language) == wanted);
+        let all = facts.all_subtitles();
+        let fits = |track: &SubtitleTrack| is_text(track) && Some(&track.language) == wanted;
+        let words = all.iter().enumerate().filter(|(_, track)| fits(track));
+        let best = words.min_by_key(|(_, track)| track.forced);
+        self.subtitles = best.map(|(number, _)| number);
     }
 
     /// Another sound track. Returns whether anything changed.
@@ -88,7 +94,7 @@ fn moved(late: i32, by: i32) -> i32 {
 mod tests {
     use super::*;
     use crate::ids::FileId;
-    use crate::media::{AudioTrack, MediaFacts, MediaKind, SubtitleTrack};
+    use crate::media::{MediaFacts, MediaKind};
 
     fn film(audio: &[&str], subtitles: &[(&str, &str)]) -> FileEntry {
         let mut facts = MediaFacts::new(MediaKind::Video, 1000);
@@ -96,10 +102,12 @@ mod tests {
             codec: "aac".into(),
             language: (*language).into(),
             channels: 2,
+            ..AudioTrack::default()
         };
         let words = |(codec, language): &(&str, &str)| SubtitleTrack {
             codec: (*codec).into(),
             language: (*language).into(),
+            ..SubtitleTrack::default()
         };
         facts.audio = audio.iter().map(sound).collect();
         facts.subtitles = subtitles.iter().map(words).collect();
@@ -132,6 +140,43 @@ mod tests {
         assert!(tracks.choose_subtitles(Some(&two), None));
         tracks.begin(Some(&two));
         assert_eq!(tracks.subtitles, None, "switched off stays off");
+    }
+
+    #[test]
+    fn what_is_not_simply_the_sound_of_the_film_is_chosen_last() {
+        let mut film = film(&["eng", "deu", "deu", "deu", "eng"], &[]);
+        film.facts.audio[0].described = true;
+        film.facts.audio[1].commentary = true;
+        film.facts.audio[2].described = true;
+        let mut tracks = Tracks::default();
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.audio, 3, "the first that is none of these");
+        assert!(tracks.choose_audio(Some(&film), 2));
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.audio, 3);
+        film.facts.audio.truncate(3);
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.audio, 2, "there is no other in German");
+        film.facts.audio.truncate(2);
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.audio, 1, "there is no other in German");
+        film.facts.audio.truncate(1);
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.audio, 0, "there is no other at all");
+    }
+
+    #[test]
+    fn all_words_are_rather_chosen_than_those_that_must_be_read() {
+        let mut film = film(&["eng"], &[("ass", "deu"), ("ass", "eng"), ("ass", "deu")]);
+        film.facts.subtitles[0].forced = true;
+        let mut tracks = Tracks::default();
+        tracks.begin(Some(&film));
+        assert!(tracks.choose_subtitles(Some(&film), Some(0)));
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.subtitles, Some(2));
+        film.facts.subtitles.pop();
+        tracks.begin(Some(&film));
+        assert_eq!(tracks.subtitles, Some(0), "better than none");
     }
 
     #[test]

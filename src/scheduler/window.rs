@@ -41,6 +41,9 @@ const GRACE_IN_CROWD: Duration = Duration::from_millis(800);
 /// Not in such a crowd, where to hurry would only hold up each other.
 const START_PACE: f64 = 0.76;
 
+/// A start that takes longer wants to be explained.
+const SLOW_START: Duration = Duration::from_millis(1500);
+
 /// A player that plays asks again within this time.
 const QUIET: Duration = Duration::from_secs(4);
 
@@ -171,10 +174,16 @@ impl Windows {
         stalled.collect()
     }
 
-    /// The chunk for want of which a playhead stands still, if one does.
-    pub fn stalled(&self) -> Option<ChunkIndex> {
-        let stalled = self.readers.values().find(|reader| reader.stalled);
-        stalled.map(|reader| reader.at)
+    /// The chunk for want of which a playhead stands still, or does not begin though it
+    /// was asked for [`SLOW_START`] ago, if one does.
+    pub fn stalled(&self, now: Instant) -> Option<ChunkIndex> {
+        let waits = |reader: &Reader| {
+            let waited = now.saturating_duration_since(reader.asked);
+            reader.waiting && reader.since.is_none() && waited > SLOW_START
+        };
+        let stalled = self.readers.values();
+        let mut stalled = stalled.filter(|reader| reader.stalled || waits(reader));
+        stalled.next().map(|reader| reader.at)
     }
 
     /// Where everybody reads.
@@ -350,10 +359,23 @@ mod tests {
         assert!(windows.stalls(later).is_empty());
         let too_late = start + SECOND * 9;
         assert_eq!(windows.stalls(too_late), [ChunkIndex(8)]);
-        assert_eq!(windows.stalled(), Some(ChunkIndex(8)));
+        assert_eq!(windows.stalled(too_late), Some(ChunkIndex(8)));
         assert!(windows.stalls(too_late).is_empty(), "told once");
         windows.set(too_late, ONE, ChunkIndex(9), true);
-        assert_eq!(windows.stalled(), None, "it plays again");
+        assert_eq!(windows.stalled(too_late), None, "it plays again");
+    }
+
+    #[test]
+    fn a_start_that_takes_long_is_told() {
+        let start = Instant::now();
+        let mut windows = windows(1000);
+        windows.set(start, ONE, ChunkIndex(3), false);
+        assert_eq!(windows.stalled(start + SECOND), None);
+        let later = start + SECOND * 2;
+        assert_eq!(windows.stalled(later), Some(ChunkIndex(3)));
+        assert!(windows.stalls(later).is_empty(), "it is no stall");
+        windows.set(later, ONE, ChunkIndex(3), true);
+        assert_eq!(windows.stalled(later + SECOND * 2), None, "it came");
     }
 
     #[test]

@@ -313,6 +313,7 @@ impl Connection {
             upload_rate: self.session.sent.rate(now) as u64,
             downloaded: self.session.received.total(),
             uploaded: self.session.sent.total(),
+            taking: self.session.taking(now),
             reason: String::new(),
         }
     }

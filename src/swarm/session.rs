@@ -128,6 +128,8 @@ pub struct Session {
     pub received: RateMeter,
     /// Bytes to the peer.
     pub sent: RateMeter,
+    /// The file that the last of them were of.
+    taken: Option<FileId>,
 }
 
 impl Session {
@@ -148,6 +150,7 @@ impl Session {
             rtt: None,
             received: RateMeter::new(now),
             sent: RateMeter::new(now),
+            taken: None,
         }
     }
 
@@ -217,6 +220,17 @@ impl Session {
     /// We answer a request. Returns whether the peer still waits for it.
     pub fn answer(&mut self, file: FileId, chunk: ChunkIndex) -> bool {
         self.asked.remove(&(file, chunk))
+    }
+
+    /// We send bytes of a file.
+    pub fn note_sent(&mut self, now: Instant, file: FileId, bytes: u64) {
+        self.sent.add(now, bytes);
+        self.taken = Some(file);
+    }
+
+    /// The file that the peer takes, as long as bytes to it count in the rate.
+    pub fn taking(&self, now: Instant) -> Option<FileId> {
+        self.taken.filter(|_| self.sent.rate(now) >= 1.0)
     }
 
     /// Round-trip time, smoothed.

@@ -11,7 +11,10 @@ use rand::rngs::StdRng;
 
 use super::registry::{ClientInfo, Outgoing, Registry};
 use super::session::Session;
-use super::{ClientArrived, ClientGone, CloseSession, FromClient, ToClient, TrackerState};
+use super::{
+    ClientArrived, ClientGone, CloseSession, ENDS, FULL, FromClient, REPLACED, SPEAKS, ToClient,
+    TrackerState,
+};
 use crate::ids::PeerId;
 use crate::lifecycle::Close;
 use crate::wire::{KickReason, LinkWriter, Message, PROTOCOL_VERSION, Register, Welcome};
@@ -77,12 +80,12 @@ impl Tracker {
     /// Why a client is not let in, if so.
     fn refusal(&self, register: &Register) -> Option<(KickReason, String)> {
         if register.version != PROTOCOL_VERSION {
-            let text = format!("this tracker speaks protocol version {PROTOCOL_VERSION}");
+            let text = format!("{SPEAKS}{PROTOCOL_VERSION}");
             return Some((KickReason::Version, text));
         }
         let known = self.registry.link_of(register.peer).is_some();
         if self.registry.link_count() >= self.settings.max_clients && !known {
-            return Some((KickReason::Full, "the server is full; try later".into()));
+            return Some((KickReason::Full, FULL.into()));
         }
         None
     }
@@ -148,7 +151,7 @@ impl Handler<Close> for Tracker {
         for session in self.sessions.values() {
             session.do_send(ToClient(Message::Kick {
                 reason: KickReason::Shutdown,
-                text: "the tracker ends".into(),
+                text: ENDS.into(),
             }));
             session.do_send(CloseSession);
         }
@@ -186,7 +189,7 @@ impl Handler<ClientArrived> for Tracker {
         {
             older.do_send(ToClient(Message::Kick {
                 reason: KickReason::Replaced,
-                text: "registered again from elsewhere".into(),
+                text: REPLACED.into(),
             }));
             older.do_send(CloseSession);
         }

@@ -107,8 +107,8 @@ pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) ->
             video,
             audio: vec![AudioTrack {
                 codec: "flac".into(),
-                language: String::new(),
                 channels: 2,
+                ..AudioTrack::default()
             }],
             subtitles: Vec::new(),
             title: title.into(),
@@ -142,7 +142,8 @@ pub fn songs() -> Vec<FileEntry> {
 
 /// A swarm in the middle of `entries[1]`.
 pub fn overview(entries: Vec<FileEntry>) -> Overview {
-    let peer = |id: u8, name: &str, origin, reason: &str| PeerSnapshot {
+    let film = entries[1].id;
+    let peer = |id: u8, name: &str, origin: bool, reason: &str| PeerSnapshot {
         peer: PeerId([id; 16]),
         name: name.into(),
         address: ([192, 168, 1, id], 7701).into(),
@@ -152,6 +153,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
         upload_rate: 30_000,
         downloaded: 0,
         uploaded: 0,
+        taking: (!origin).then_some(film),
         reason: reason.into(),
     };
     let supply = |id: u8, origin, bytes| Supply {

@@ -3,12 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use actix::MailboxError;
+use bytes::BytesMut;
 use rspolib::POEntry;
+use tokio_util::codec::Decoder;
 
+use super::sayings::known;
 use super::*;
+use crate::announcer::{CONNECTING, NO_WELCOME};
+use crate::library::index::IndexError;
+use crate::library::scan::{LOOP, walk};
+use crate::library::{Skipped, hasher};
+use crate::media::ProbeError;
+use crate::player::output::{NO_DEVICE, NO_SOUND, SILENCE_ENDED};
+use crate::player::pipeline::NOTHING;
+use crate::player::process::SpawnError;
 use crate::scheduler::StallCause;
 use crate::store::StoreError;
-use crate::wire::PathReason;
+use crate::tracker::{ENDS, FULL, REPLACED, SPEAKS};
+use crate::wire::{PROTOCOL_VERSION, PathReason, WireCodec, WireError};
 
 #[test]
 fn the_language_of_the_system_is_spoken_if_there_is_a_catalogue() {
@@ -55,11 +68,157 @@ fn all_that_actors_say_by_heart_is_known() {
     for saying in said.chain(causes.map(StallCause::text)) {
         assert_eq!(known(saying).as_deref(), Some(saying));
     }
-    use StoreError::{Busy, DiskFull, QuotaFull};
-    for error in [QuotaFull, DiskFull, Busy] {
-        assert!(known(&error.to_string()).is_some(), "{error}");
+}
+
+/// Something is not there, as the system says it.
+fn gone() -> std::io::Error {
+    std::io::Error::from_raw_os_error(libc::ENOENT)
+}
+
+/// All of it is known, and nothing that the system says is left as it is.
+#[track_caller]
+fn are_known(sayings: impl IntoIterator<Item = impl ToString>) {
+    for saying in sayings {
+        let saying = saying.to_string();
+        let told = known(&saying).expect(&saying);
+        assert!(!told.contains("os error"), "{told}");
     }
-    assert_eq!(of_actors("near, 12 {odd} things"), "near, 12 {odd} things");
+}
+
+#[test]
+fn why_a_file_is_not_shared_is_known() {
+    are_known([
+        ProbeError::NoProgram {
+            program: "ffprobe".into(),
+            error: gone(),
+        },
+        ProbeError::TooSlow,
+        ProbeError::NotMedia("Invalid data found when processing input".into()),
+        ProbeError::NotMedia("no answer from ffprobe".into()),
+        ProbeError::NothingToPlay,
+        ProbeError::NoDuration,
+    ]);
+    are_known([hasher::TOO_LARGE, &hasher::unreadable(&gone()), LOOP]);
+    are_known([IndexError::InUse("/data".into()), IndexError::from(gone())]);
+    let found = walk(&["/no/such/folder".into()]);
+    let reasons = found
+        .unreadable
+        .into_iter()
+        .map(|Skipped { reason, .. }| reason);
+    assert_eq!(reasons.len(), 1);
+    are_known(reasons);
+}
+
+#[test]
+fn why_something_is_not_stored_is_known() {
+    use StoreError::{Busy, Corrupt, Disk, DiskFull, NotHeld, QuotaFull, UnknownFile, WrongSize};
+    let disk = Disk(gone().to_string());
+    are_known([
+        Corrupt,
+        NotHeld,
+        UnknownFile,
+        WrongSize,
+        QuotaFull,
+        DiskFull,
+        Busy,
+        disk,
+    ]);
+}
+
+/// What is wrong with bytes that came from the tracker.
+fn wrong(bytes: &[u8]) -> WireError {
+    let decoded = WireCodec::default().decode(&mut BytesMut::from(bytes));
+    decoded.expect_err("it is wrong")
+}
+
+#[test]
+fn why_there_is_no_tracker_is_known() {
+    let malformed = wrong(&[0, 0, 0, 2, 1, 0xff]);
+    assert!(matches!(malformed, WireError::Malformed(_)), "{malformed}");
+    let nobody = "failed to lookup address information: Name or service not known";
+    are_known([
+        WireError::Violation(NO_WELCOME),
+        wrong(b"HTTP/1.1 400 Bad Request"),
+        malformed,
+        WireError::Io(gone()),
+        WireError::Io(std::io::Error::other(nobody)),
+        WireError::Timeout,
+        WireError::Closed,
+        WireError::Refused(FULL.into()),
+        WireError::Refused(REPLACED.into()),
+        WireError::Refused(ENDS.into()),
+        WireError::Refused(format!("{SPEAKS}{PROTOCOL_VERSION}")),
+    ]);
+    are_known([CONNECTING]);
+    are_known([MailboxError::Closed, MailboxError::Timeout]);
+    assert_eq!(
+        of_actors(&WireError::Io(std::io::Error::other(nobody)).to_string()),
+        "its address cannot be found: no such name is known"
+    );
+}
+
+#[test]
+fn why_something_cannot_be_played_is_known() {
+    are_known([
+        SpawnError::Missing("ffmpeg".into()),
+        SpawnError::Failed(gone()),
+    ]);
+    are_known([NOTHING, NO_DEVICE, SILENCE_ENDED]);
+    are_known([format!("{NO_SOUND}{SILENCE_ENDED}")]);
+    are_known([
+        "Error opening input: Invalid data found when processing input",
+        "Stream map '0:a:0' matches no streams.",
+        "Server returned 404 Not Found",
+    ]);
+    let decoder = of_actors("Decoder (codec av1) not found for input stream #0:0");
+    assert_eq!(decoder, "this ffmpeg cannot decode av1");
+}
+
+#[test]
+fn what_depends_on_the_case_stays_as_it_is() {
+    let unreadable = of_actors("cannot be read: /a, near: b: Permission denied (os error 13)");
+    assert_eq!(unreadable, "cannot be read: /a, near: b: permission denied");
+    assert_eq!(of_actors("near, server"), "near, server");
+    for odd in ["near, 12 {odd} things", "", ", ", ": ", "a: b: c"] {
+        assert_eq!(of_actors(odd), odd);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_files_is_told() {
+    let path = std::path::PathBuf::from("/c.toml");
+    let broken = "[client\n".parse::<toml_edit::DocumentMut>();
+    let told = edit_error(&EditError::NotToml {
+        path: path.clone(),
+        error: Box::new(broken.expect_err("broken")),
+    });
+    let expected = "/c.toml: there is a mistake in line 1: ";
+    assert!(told.starts_with(expected), "{told}");
+    let missing = "there is no such file or folder";
+    let told = edit_error(&EditError::File {
+        path: path.clone(),
+        error: gone(),
+    });
+    assert_eq!(told, format!("/c.toml: {missing}"));
+    let told = config_error(&ConfigError::Unreadable {
+        path: path.clone(),
+        error: gone(),
+    });
+    assert_eq!(told, format!("/c.toml cannot be read: {missing}"));
+    let told = add_error(&AddError::Unreadable {
+        path: path.clone(),
+        reason: gone().to_string(),
+    });
+    assert_eq!(told, format!("/c.toml cannot be read: {missing}"));
+    let told = start_error(
+        &StartError::DataDir {
+            path,
+            error: gone(),
+        }
+        .into(),
+    );
+    let expected = format!("the data directory /c.toml cannot be used: {missing}");
+    assert_eq!(told, expected);
 }
 
 /// The texts below a folder: what stands between quotes after `call`, with its plural.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::ids::FileId;
 use crate::ids::PeerId;
-use crate::media::{ChunkSize, Geometry, MediaFacts, VideoTrack};
+use crate::media::{ChunkSize, Geometry, MediaFacts, Sidecar, SidecarRole, VideoTrack};
 use crate::scheduler::Supply;
 
 fn entry(id: u8, title: &str, size: u64) -> FileEntry {
@@ -35,7 +35,8 @@ fn entry(id: u8, title: &str, size: u64) -> FileEntry {
     }
 }
 
-fn stream(have: std::ops::Range<u32>, available: std::ops::Range<u32>) -> StreamSnapshot {
+/// A stream of 100 chunks.
+pub fn stream(have: std::ops::Range<u32>, available: std::ops::Range<u32>) -> StreamSnapshot {
     StreamSnapshot {
         file: FileId([1; 32]),
         geometry: Geometry::new(100 * (16 << 10), ChunkSize::MIN),
@@ -205,6 +206,21 @@ fn figures_read_well() {
     );
     assert_eq!(detail(&entry(1, "x", 1)), "360p · H.264");
     assert_eq!(sources(0), "nobody online");
+}
+
+#[test]
+fn subtitles_beside_a_film_are_subtitles_too() {
+    let mut film = entry(1, "x", 1);
+    film.facts.sidecars = vec![Sidecar {
+        role: SidecarRole::Subtitles,
+        id: FileId([2; 32]),
+        size: 1,
+        pictures: 0,
+        language: "en".into(),
+    }];
+    assert_eq!(detail(&film), "360p · H.264 · subtitles");
+    film.facts.sidecars[0].role = SidecarRole::Waveform;
+    assert_eq!(detail(&film), "360p · H.264");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const FETCH: Duration = Duration::from_secs(30);
 /// Before the end of a song the next one's decoder is started from then on.
 const PREPARE: Duration = Duration::from_secs(6);
 
-/// How much of a film is fetched before it plays: time, and bytes at most.
+/// How much of a film is fetched from where it will play: time, and bytes at most.
 const BEGINNING: Duration = Duration::from_secs(20);
 const MAX_BEGINNING: u64 = 16 << 20;
 
@@ -149,8 +149,8 @@ fn part(entry: &FileEntry, from: Duration) -> Part {
         Duration::ZERO => 0,
         time => timeline.byte_at(time),
     };
-    let end = timeline.byte_at(from + BEGINNING);
-    let end = end.min(start + MAX_BEGINNING).min(entry.size);
+    let most = timeline.byte_at(from) + MAX_BEGINNING;
+    let end = timeline.byte_at(from + BEGINNING).min(most).min(entry.size);
     match start <= HEAD {
         true => beginning(end),
         false => Part {
@@ -182,8 +182,8 @@ mod tests {
         };
         // A megabyte a second: bounded.
         assert_eq!(at(&entry, 0), (MAX_BEGINNING, 0, 0));
-        let start = 290_000_000;
-        assert_eq!(at(&entry, 300), (HEAD, start, start + MAX_BEGINNING));
+        let most = 300_000_000 + MAX_BEGINNING;
+        assert_eq!(at(&entry, 300), (HEAD, 290_000_000, most));
         entry.size = 60_000_000;
         assert_eq!(at(&entry, 0), (2_000_000, 0, 0));
         assert_eq!(at(&entry, 300), (HEAD, 29_000_000, 32_000_000));

@@ -7,7 +7,7 @@ use actix::prelude::*;
 
 use super::Player;
 use crate::player::Phase;
-use crate::player::output::Output;
+use crate::player::output::{NO_DEVICE, Output};
 use crate::player::pipeline::{Followers, Heard};
 use crate::player::sound::RingSound;
 
@@ -74,7 +74,7 @@ impl Player {
             let (output, problem) = Output::open();
             hearing.looked(problem.as_ref());
             *note = match problem {
-                Some(_) => tr::tr!("No sound device"),
+                Some(_) => NO_DEVICE.into(),
                 None => String::new(),
             };
             output
@@ -160,7 +160,7 @@ impl Player {
 
     /// There is no device that stays, for now.
     fn be_silent(&mut self, ctx: &mut Context<Self>) {
-        self.note = tr::tr!("No sound device");
+        self.note = NO_DEVICE.into();
         self.hearing.looked(Some(&self.note));
         self.hearing.output = Some(Output::silence());
         let effects = self.state.restart();

@@ -57,6 +57,25 @@ fn a_short_clip_is_done_in_its_second_half_at_the_earliest() {
 }
 
 #[test]
+fn a_person_may_know_better_what_was_watched() {
+    let film = entry(1, MediaKind::Video, 100);
+    let mut history = played(&film, 40 * MINUTE);
+    history.mark(&film, true);
+    let seen = history.seen(film.id).expect("seen");
+    assert!(seen.done && !seen.is_begun());
+    history.mark(&film, false);
+    let seen = history.seen(film.id).expect("seen");
+    assert!(!seen.done && !seen.is_begun());
+    let other = entry(2, MediaKind::Video, 100);
+    history.mark(&other, false);
+    assert_eq!(history.seen(other.id), None, "nothing to forget");
+    history.mark(&other, true);
+    assert!(history.seen(other.id).expect("known now").done);
+    assert_eq!(history.recent()[0].0, film.id, "the other was not played");
+    assert_eq!(history.take_changes().len(), 2);
+}
+
+#[test]
 fn what_was_played_last_comes_first_and_the_oldest_is_forgotten() {
     let mut history = History::default();
     let films: Vec<FileEntry> = (1..=3).map(|id| entry(id, MediaKind::Video, 10)).collect();

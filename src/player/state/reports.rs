@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Effect, Report, State};
 use crate::ids::Generation;
 use crate::media::MediaKind;
-use crate::player::Phase;
+use crate::player::{PassedOver, Phase};
 
 /// An end this close to the file's own, or within a fiftieth of its length, is
 /// the end: containers round.
@@ -59,15 +59,15 @@ impl State {
         let next = next.filter(|_| self.failures < self.queue.items().len());
         if let (Some(title), Some(next)) = (title, next) {
             tracing::warn!(title, why, "passed over");
-            self.passed_over = Some(tr::tr!("{} cannot be played: {}", title, why));
+            self.passed_over = Some(PassedOver { title, why });
             return self.go(next);
         }
         self.phase = Phase::Failed(why);
         vec![Effect::Stop]
     }
 
-    /// What was passed over since this was last asked, in words.
-    pub fn take_passed_over(&mut self) -> Option<String> {
+    /// What was passed over since this was last asked.
+    pub fn take_passed_over(&mut self) -> Option<PassedOver> {
         self.passed_over.take()
     }
 

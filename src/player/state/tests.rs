@@ -166,8 +166,8 @@ fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
     let failed = || Report::Failed("damaged".into());
     let effects = state.report(state.generation, failed());
     assert_eq!(started(&effects).map(|s| s.0), Some(2));
-    let said = state.take_passed_over().expect("a word about it");
-    assert!(said.contains("damaged"), "{said}");
+    let passed_over = state.take_passed_over().expect("a word about it");
+    assert_eq!(passed_over.why, "damaged");
     let effects = state.report(state.generation, failed());
     assert_eq!(started(&effects).map(|s| s.0), Some(3));
     assert_eq!(state.report(state.generation, failed()), [Effect::Stop]);

@@ -60,7 +60,7 @@ fn what_overlaps_is_seen_together() {
 fn pictures_of_text_are_not_offered() {
     let track = |codec: &str| SubtitleTrack {
         codec: codec.into(),
-        language: String::new(),
+        ..SubtitleTrack::default()
     };
     assert!(is_text(&track("ass")) && is_text(&track("mov_text")));
     assert!(!is_text(&track("hdmv_pgs_subtitle")) && !is_text(&track("dvd_subtitle")));

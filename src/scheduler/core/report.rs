@@ -68,9 +68,9 @@ impl Core {
         here
     }
 
-    /// Why playing stands still, if it does.
+    /// Why playing stands still or is slow to begin, if it is so.
     pub fn stalled(&self, now: Instant) -> Option<StallCause> {
-        let at = self.windows.stalled()?;
+        let at = self.windows.stalled(now)?;
         Some(self.cause(now, at))
     }
 

@@ -39,7 +39,7 @@ impl Connection {
             let written = match (slot, held) {
                 (Some(slot), Ok(Ok(held))) if wanted => {
                     let bytes = held.payload.len() as u64;
-                    actor.session.sent.add(Instant::now(), bytes);
+                    actor.session.note_sent(Instant::now(), file, bytes);
                     let told = slot.send(Message::Chunk {
                         file,
                         chunk,

@@ -43,6 +43,18 @@ fn arrives(session: &mut Session, now: Instant, chunk: u32) -> bool {
 }
 
 #[test]
+fn what_the_peer_takes_is_told_while_it_takes_it() {
+    let (mut session, now) = session();
+    assert_eq!(session.taking(now), None);
+    session.note_sent(now, FileId([2; 32]), 1000);
+    session.note_sent(now, FILE, 100_000);
+    let soon = now + Duration::from_secs(2);
+    assert_eq!(session.taking(soon), Some(FILE), "the last of them");
+    assert_eq!(session.sent.total(), 101_000);
+    assert_eq!(session.taking(now + Duration::from_secs(60)), None);
+}
+
+#[test]
 fn a_chunk_is_taken_once_and_only_against_a_request() {
     let (mut session, now) = session();
     assert!(!arrives(&mut session, now, 1));

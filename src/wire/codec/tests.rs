@@ -60,6 +60,33 @@ fn film() -> FileEntry {
         chunk_size: 16 << 10,
         facts: MediaFacts {
             title: "Film".into(),
+            audio: vec![
+                AudioTrack {
+                    codec: "aac".into(),
+                    language: "eng".into(),
+                    channels: 2,
+                    title: "Director's commentary".into(),
+                    commentary: true,
+                    ..AudioTrack::default()
+                },
+                AudioTrack {
+                    described: true,
+                    ..AudioTrack::default()
+                },
+            ],
+            subtitles: vec![
+                SubtitleTrack {
+                    codec: "ass".into(),
+                    language: "eng".into(),
+                    title: "Signs".into(),
+                    forced: true,
+                    ..SubtitleTrack::default()
+                },
+                SubtitleTrack {
+                    impaired: true,
+                    ..SubtitleTrack::default()
+                },
+            ],
             track_number: 3,
             disc_number: 2,
             album_artist: "All of them".into(),
@@ -85,10 +112,16 @@ fn wordy_film() -> FileEntry {
         codec: long(),
         language: long(),
         channels: u32::MAX,
+        title: long(),
+        commentary: true,
+        described: true,
     };
     let subtitles = SubtitleTrack {
         codec: long(),
         language: long(),
+        title: long(),
+        forced: true,
+        impaired: true,
     };
     let chapter = |start_ms| Chapter {
         start_ms,
@@ -151,7 +184,12 @@ fn as_many_files_as_are_allowed_fit_a_message_however_wordy() {
         panic!("one delta: {decoded:?}");
     };
     assert_eq!(delta.changed.len(), MAX_ENTRIES);
-    assert_eq!(delta.changed[0].facts.timeline.points().len(), 512);
+    let facts = &delta.changed[0].facts;
+    assert_eq!(facts.timeline.points().len(), 512);
+    // Titles for which there is no room are left out, the tracks are kept.
+    let titles = facts.audio.iter().map(|track| track.title.chars().count());
+    assert_eq!(titles.collect::<Vec<_>>(), [80, 80, 80, 0, 0, 0, 0, 0]);
+    assert_eq!(facts.subtitles.len(), 16);
 }
 
 fn samples() -> Vec<Message> {

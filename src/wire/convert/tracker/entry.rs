@@ -19,6 +19,10 @@ const MAX_CODE: usize = 16;
 const MAX_AUDIO: usize = 8;
 /// Subtitle tracks that are kept.
 const MAX_SUBTITLES: usize = 16;
+/// Longest title of a track, in characters.
+const MAX_TRACK: usize = 80;
+/// Bytes of all titles of a file's tracks.
+const MAX_TRACK_TITLES: usize = 1 << 10;
 /// Chapters that are kept.
 const MAX_CHAPTERS: usize = 100;
 /// Longest title of a chapter, in characters.
@@ -68,6 +72,7 @@ pub(super) fn kind_from_proto(kind: proto::MediaKind) -> Option<MediaKind> {
 
 pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
     let facts = &entry.facts;
+    let (audio, subtitles) = tracks_to_proto(facts);
     proto::FileEntry {
         id: id_bytes(entry.id),
         name: text(entry.name.clone(), MAX_FILE_NAME),
@@ -84,18 +89,8 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
             hdr: video.hdr,
             matrix: matrix_to_proto(video.matrix).into(),
         }),
-        audio: facts
-            .audio
-            .iter()
-            .take(MAX_AUDIO)
-            .map(audio_to_proto)
-            .collect(),
-        subtitles: facts
-            .subtitles
-            .iter()
-            .take(MAX_SUBTITLES)
-            .map(subtitle_to_proto)
-            .collect(),
+        audio,
+        subtitles,
         title: text(facts.title.clone(), MAX_TEXT),
         artist: text(facts.artist.clone(), MAX_TEXT),
         album: text(facts.album.clone(), MAX_TEXT),
@@ -114,31 +109,48 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
 /// Titles beyond what a message has room for are left out, their times are kept.
 fn chapters_to_proto(chapters: &[Chapter]) -> Vec<proto::Chapter> {
     let mut room = MAX_CHAPTER_TITLES;
-    let chapters = chapters.iter().take(MAX_CHAPTERS).map(|chapter| {
-        let title = text(chapter.title.clone(), MAX_CHAPTER);
-        let left = room.checked_sub(title.len());
-        room = left.unwrap_or(room);
-        proto::Chapter {
-            start_ms: chapter.start_ms,
-            title: left.map_or(String::new(), |_| title),
-        }
+    let chapters = chapters.iter().take(MAX_CHAPTERS);
+    let chapters = chapters.map(|chapter| proto::Chapter {
+        start_ms: chapter.start_ms,
+        title: title(&chapter.title, MAX_CHAPTER, &mut room),
     });
     chapters.collect()
 }
 
-fn audio_to_proto(track: &AudioTrack) -> proto::AudioTrack {
-    proto::AudioTrack {
-        codec: text(track.codec.clone(), MAX_CODE),
-        language: text(track.language.clone(), MAX_CODE),
+/// Sound and subtitle tracks; titles as those of chapters.
+fn tracks_to_proto(facts: &MediaFacts) -> (Vec<proto::AudioTrack>, Vec<proto::SubtitleTrack>) {
+    let mut room = MAX_TRACK_TITLES;
+    let code = |code: &String| text(code.clone(), MAX_CODE);
+    let audio = facts.audio.iter().take(MAX_AUDIO);
+    let audio = audio.map(|track| proto::AudioTrack {
+        codec: code(&track.codec),
+        language: code(&track.language),
         channels: track.channels,
-    }
+        title: title(&track.title, MAX_TRACK, &mut room),
+        commentary: track.commentary,
+        described: track.described,
+    });
+    let audio = audio.collect();
+    let subtitles = facts.subtitles.iter().take(MAX_SUBTITLES);
+    let subtitles = subtitles.map(|track| proto::SubtitleTrack {
+        codec: code(&track.codec),
+        language: code(&track.language),
+        title: title(&track.title, MAX_TRACK, &mut room),
+        forced: track.forced,
+        impaired: track.impaired,
+    });
+    (audio, subtitles.collect())
 }
 
-fn subtitle_to_proto(track: &SubtitleTrack) -> proto::SubtitleTrack {
-    proto::SubtitleTrack {
-        codec: text(track.codec.clone(), MAX_CODE),
-        language: text(track.language.clone(), MAX_CODE),
-    }
+/// A title of some characters at most, for which there is room in bytes; none if there
+/// is not.
+fn title(title: &str, max_chars: usize, room: &mut usize) -> String {
+    let title = text(title.to_owned(), max_chars);
+    let Some(left) = room.checked_sub(title.len()) else {
+        return String::new();
+    };
+    *room = left;
+    title
 }
 
 pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireError> {
@@ -154,11 +166,17 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
         codec: code(&track.codec),
         language: code(&track.language),
         channels: track.channels,
+        title: text(track.title.clone(), MAX_TRACK),
+        commentary: track.commentary,
+        described: track.described,
     });
     let subtitles = entry.subtitles.iter().take(MAX_SUBTITLES);
     let subtitles = subtitles.map(|track| SubtitleTrack {
         codec: code(&track.codec),
         language: code(&track.language),
+        title: text(track.title.clone(), MAX_TRACK),
+        forced: track.forced,
+        impaired: track.impaired,
     });
     let video = entry.video.as_ref().map(|video| VideoTrack {
         codec: code(&video.codec),
