@@ -70,7 +70,7 @@ pub struct Enqueue {
     pub next: bool,
 }
 
-/// A person says that a file is done, or as if it was never played.
+/// A person says that a file is done, or that it may be forgotten.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Mark {

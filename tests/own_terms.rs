@@ -175,7 +175,9 @@ fn a_folder_that_is_taken_out_is_read_no_further() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let (stuck, free) = (at("stuck"), at("free"));
-    noise(&stuck, "first.wav", 1, 86);
+    for (name, seed) in [("first.wav", 86), ("other.wav", 90), ("third.wav", 91)] {
+        noise(&stuck, name, 1, seed);
+    }
     noise(&free, "second.wav", 1, 87);
     // Never ends with what lies in one of the folders.
     let script = at("ffprobe-that-waits");

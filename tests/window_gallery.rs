@@ -219,6 +219,16 @@ pictures! {
     a_film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
     a_film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
     a_film_that_loads: Video, |app| watch(app, Phase::Loading);
+    a_film_that_loads_slowly: Video, |app| {
+        watch(app, Phase::Loading);
+        let mut news = overview(films());
+        news.streams[0].stalled = Some(StallCause::SlowSource);
+        apply::overview(app, news);
+    };
+    what_comes_next_over_the_songs: Audio, |app| {
+        listen(app, Page::Library);
+        press(app, "q");
+    };
     a_film_at_risk: Video, |app| {
         watch(app, Phase::Playing);
         let mut news = overview(films());

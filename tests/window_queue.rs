@@ -7,8 +7,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use i_slint_backend_testing::ElementHandle;
-use slint::ComponentHandle;
-use slint::platform::Key;
+use slint::platform::{Key, PointerEventButton, WindowEvent};
+use slint::{ComponentHandle, LogicalPosition, PhysicalSize};
 use swarmplay::config::Theme;
 use swarmplay::gui::ui::{
     AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
@@ -147,9 +147,39 @@ fn what_comes_next_lies_over_a_film_in_full_screen() {
     assert!(!open());
     press(&app, "q");
     assert!(open());
+    // Not the picture beneath.
+    let toggled = Rc::new(RefCell::new(0));
+    let count = toggled.clone();
+    app.global::<PlayerAdapter>()
+        .on_toggle(move || *count.borrow_mut() += 1);
+    let position = LogicalPosition::new(1150.0, 400.0);
+    let button = PointerEventButton::Left;
+    app.window()
+        .dispatch_event(WindowEvent::PointerPressed { position, button });
+    app.window()
+        .dispatch_event(WindowEvent::PointerReleased { position, button });
+    settle();
+    assert_eq!(*toggled.borrow(), 0);
     press(&app, Key::Escape);
     assert!(!open(), "it goes first");
     assert!(app.get_fullscreen());
     press(&app, Key::Escape);
     assert!(!app.get_fullscreen());
+}
+
+#[test]
+fn in_a_narrow_window_it_lies_over_the_page_only_when_it_is_asked_for() {
+    let app = build(MediaKind::Audio, Theme::Dark, (900, 600), 1.0);
+    apply::overview(&app, overview(songs()));
+    let open = || ElementHandle::find_by_accessible_label(&app, "Up next").count() > 0;
+    assert!(!open());
+    labelled(&app, "Show what comes next").invoke_accessible_default_action();
+    settle();
+    assert!(open());
+    app.window().set_size(PhysicalSize::new(1280, 800));
+    settle();
+    assert!(open(), "there is room beside it now");
+    app.window().set_size(PhysicalSize::new(900, 600));
+    settle();
+    assert!(!open(), "and none any more");
 }

@@ -19,7 +19,9 @@ use swarmplay::gui::{apply, groups};
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
 use swarmplay::media::{FileEntry, MediaKind};
 use swarmplay::player::{Phase, Seen};
-use view::{build, entry, films, labelled, overview, playing, press, settle, snapshot, songs};
+use view::{
+    build, entry, films, labelled, overview, playing, press, record, settle, snapshot, songs,
+};
 
 #[test]
 fn the_library_of_films() {
@@ -159,33 +161,6 @@ fn sharing_shows_progress_and_what_was_skipped() {
     assert_eq!(taker.detail, "The Long Ridge · 0.2 Mbit/s");
 }
 
-/// What the keys and controls asked for, in order.
-fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
-    let asked = Rc::new(RefCell::new(Vec::new()));
-    let note = |what: &'static str| {
-        let asked = asked.clone();
-        move || asked.borrow_mut().push(what.to_owned())
-    };
-    let player = app.global::<PlayerAdapter>();
-    player.on_toggle(note("toggle"));
-    player.on_toggle_mute(note("mute"));
-    player.on_next(note("next"));
-    let kept = asked.clone();
-    player.on_seek(move |share| kept.borrow_mut().push(format!("seek {share:.2}")));
-    let kept = asked.clone();
-    player.on_seek_by(move |seconds| kept.borrow_mut().push(format!("by {seconds}")));
-    let kept = asked.clone();
-    player.on_speed_by(move |step| kept.borrow_mut().push(format!("speed {step:.1}")));
-    let kept = asked.clone();
-    player.on_sound_by(move |step| kept.borrow_mut().push(format!("sound {step}")));
-    let kept = asked.clone();
-    player.on_choose_subtitles(move |track| kept.borrow_mut().push(format!("subtitles {track}")));
-    let kept = asked.clone();
-    let library = app.global::<LibraryAdapter>();
-    library.on_play(move |index| kept.borrow_mut().push(format!("play {index}")));
-    asked
-}
-
 #[test]
 fn keys_do_what_they_do_in_mpv() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
@@ -317,6 +292,7 @@ fn what_was_played_is_listed_the_latest_first() {
             position_ms: 1000,
             duration_ms: entry.facts.duration_ms,
             done,
+            played: true,
             order: 1,
         };
         (entry.id, seen)
@@ -411,6 +387,18 @@ fn a_menu_stays_open_while_a_film_plays() {
     press(&app, Key::Tab);
     press(&app, Key::Return);
     assert_eq!(*asked.borrow(), ["speed -0.5"]);
+    assert_eq!(app.global::<ShellAdapter>().get_page(), Page::Playing);
+}
+
+#[test]
+fn the_keys_stay_on_the_screen_while_a_film_plays() {
+    let (app, _) = film();
+    press(&app, "?");
+    (0..8).for_each(|_| settle());
+    let keys = || ElementHandle::find_by_accessible_label(&app, "Keys").count();
+    assert!(keys() > 0);
+    press(&app, Key::Escape);
+    assert_eq!(keys(), 0);
     assert_eq!(app.global::<ShellAdapter>().get_page(), Page::Playing);
 }
 

@@ -70,7 +70,7 @@ struct StreamStatus {
     duplicate_bytes: u64,
     supplied: Vec<Supply>,
     problem: Option<String>,
-    /// Why playing stands still, if it does, and how often it did, by cause.
+    /// Why playing stands still or is slow to begin, if so; how often it stood, by cause.
     stalled: Option<StallCause>,
     stalls: BTreeMap<StallCause, u32>,
 }

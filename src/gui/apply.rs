@@ -1,6 +1,6 @@
 //! News → properties. The only place where the window's contents change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -384,7 +384,12 @@ fn swarm(app: &AppWindow, view: &View) {
 pub fn history(app: &AppWindow, seen: Vec<(FileId, Seen)>) {
     let view = view();
     let mut view = view.borrow_mut();
-    view.seen = seen;
+    let before = std::mem::replace(&mut view.seen, seen);
+    // Rows of what is now played otherwise, or not at all.
+    let now: HashSet<(FileId, Seen)> = view.seen.iter().copied().collect();
+    let before: HashSet<(FileId, Seen)> = before.into_iter().collect();
+    let others = now.symmetric_difference(&before);
+    view.marked.extend(others.map(|(file, _)| *file));
     super::library::show(app, &mut view);
     super::details::refresh(app, &view);
 }

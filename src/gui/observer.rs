@@ -1,6 +1,6 @@
 //! Asks the actors how they do and tells the window.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -54,7 +54,7 @@ impl Overview {
         let entries = &mut self.catalogue.entries;
         let here = self.cached.iter().map(|cached| &cached.entry);
         let here = here.filter(|entry| entry.facts.kind == kind);
-        let mut gone: HashMap<FileId, &FileEntry> = here.map(|entry| (entry.id, entry)).collect();
+        let mut gone: HashSet<FileId> = here.clone().map(|entry| entry.id).collect();
         if gone.is_empty() {
             return;
         }
@@ -62,7 +62,8 @@ impl Overview {
             gone.remove(&entry.id);
         }
         let sources = 0;
-        entries.extend(gone.into_values().map(|entry| FileEntry {
+        let left = here.filter(|entry| gone.contains(&entry.id));
+        entries.extend(left.map(|entry| FileEntry {
             sources,
             ..entry.clone()
         }));

@@ -1,6 +1,7 @@
 //! What this machine shares: news of it, and what is changed.
 
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +24,6 @@ use crate::ids::FileId;
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
-use crate::media::FileEntry;
 use crate::scheduler::SetDownloadLimit;
 use crate::store::SetQuota;
 use crate::swarm::{PeerSnapshot, SetLimits};
@@ -131,27 +131,44 @@ fn pace(library: &LibrarySnapshot, hashing: &Hashing) -> String {
     tr!("{}/s, {} left", rate, show::clock(left))
 }
 
-/// The title of a file that is listed or here; of a picture or the like, that of the
+/// The titles of files that are listed or here; of a picture or the like, that of the
 /// film or song it belongs to.
-fn title_of(overview: &Overview, file: FileId) -> Option<&str> {
+fn titles(overview: &Overview, mut wanted: HashSet<FileId>) -> HashMap<FileId, &str> {
     let shared = overview.library.shared.iter().map(|shared| &shared.entry);
     let listed = overview.catalogue.entries.iter();
-    let cached = overview.cached.iter().map(|cached| &cached.entry);
-    let mut known = shared.chain(listed).chain(cached);
-    let entry = known.find(|entry| {
-        let mut beside = entry.facts.sidecars.iter();
-        entry.id == file || beside.any(|sidecar| sidecar.id == file)
-    });
-    entry.map(FileEntry::display_title)
+    let mut titles = HashMap::new();
+    for entry in shared.chain(listed) {
+        if wanted.is_empty() {
+            break;
+        }
+        let beside = entry.facts.sidecars.iter().map(|sidecar| sidecar.id);
+        for file in beside.chain([entry.id]) {
+            if wanted.remove(&file) {
+                titles.insert(file, entry.display_title());
+            }
+        }
+    }
+    titles
 }
 
-/// `The Long Ridge · 3.2 Mbit/s`: what a peer takes, if that is known, and how fast.
-fn taken(overview: &Overview, peer: &PeerSnapshot) -> String {
-    let pace = show::pace(peer.upload_rate);
-    match peer.taking.and_then(|file| title_of(overview, file)) {
-        Some(title) => format!("{title} · {pace}"),
-        None => pace,
-    }
+/// Who takes something: `The Long Ridge · 3.2 Mbit/s`, as far as that is known.
+fn takers(overview: &Overview) -> Vec<SharedRow> {
+    let peers = overview.swarm.peers.iter();
+    let takers = peers.filter(|peer| peer.upload_rate > 0);
+    let titles = titles(overview, takers.clone().filter_map(|p| p.taking).collect());
+    let row = |peer: &PeerSnapshot| {
+        let pace = show::pace(peer.upload_rate);
+        let title = peer.taking.and_then(|file| titles.get(&file));
+        SharedRow {
+            name: peer.name.clone().into(),
+            detail: match title {
+                Some(title) => format!("{title} · {pace}").into(),
+                None => pace.into(),
+            },
+            problem: false,
+        }
+    };
+    takers.map(row).collect()
 }
 
 /// What is shared, what could not be, what is being looked at, and who takes it.
@@ -217,15 +234,7 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     };
     adapter.set_uploaded_text(uploaded.into());
     adapter.set_used_up(swarm.used_up);
-    let takers = swarm.peers.iter();
-    let takers = takers
-        .filter(|peer| peer.upload_rate > 0)
-        .map(|peer| SharedRow {
-            name: peer.name.clone().into(),
-            detail: taken(&view.overview, peer).into(),
-            problem: false,
-        });
-    if let Some(model) = update(adapter.get_takers(), takers.collect()) {
+    if let Some(model) = update(adapter.get_takers(), takers(&view.overview)) {
         adapter.set_takers(model);
     }
     if let Some(hashing) = &library.hashing {
@@ -360,7 +369,7 @@ mod tests {
     use crate::config::Volume;
     use crate::ids::PeerId;
     use crate::library::SharedFile;
-    use crate::media::{MediaFacts, MediaKind, Sidecar, SidecarRole};
+    use crate::media::{FileEntry, MediaFacts, MediaKind, Sidecar, SidecarRole};
 
     #[test]
     fn it_is_said_what_somebody_takes_if_that_is_known() {
@@ -384,7 +393,7 @@ mod tests {
             path: "/films/ridge.mkv".into(),
             entry,
         }];
-        let taken = |taking| {
+        let mut taken = |taking| {
             let peer = PeerSnapshot {
                 peer: PeerId([1; 16]),
                 name: "living-room".into(),
@@ -398,7 +407,8 @@ mod tests {
                 taking,
                 reason: String::new(),
             };
-            taken(&overview, &peer)
+            overview.swarm.peers = vec![peer];
+            takers(&overview).remove(0).detail
         };
         let named = "The Long Ridge · 3.2 Mbit/s";
         assert_eq!(taken(Some(FileId([1; 32]))), named);

@@ -17,11 +17,8 @@ use notify::{RecursiveMode, Watcher};
 
 use super::hasher::{Outcome, Progress, Shareable, inspect};
 use super::index::{Index, IndexError};
-use super::scan::{Found, Stamp, expand_home, walk};
-use super::{
-    AddError, AddFolder, Hashing, LibrarySnapshot, LibraryState, Pause, RemoveFolder, Rescan,
-    SKIPPED_FILE, SharedFile, Skipped,
-};
+use super::scan::{Found, Stamp, walk};
+use super::{Hashing, LibrarySnapshot, LibraryState, Rescan, SKIPPED_FILE, SharedFile, Skipped};
 use crate::announcer::{Announcer, PublishFiles};
 use crate::ids::FileId;
 use crate::lifecycle::Close;
@@ -30,6 +27,7 @@ use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, Wa
 use crate::wire::Publish;
 
 mod extras;
+mod folders;
 mod skipped;
 
 use extras::Extras;
@@ -171,7 +169,9 @@ impl Library {
     }
 
     /// What is gone is withdrawn, what is new or changed is queued.
-    fn compare(&mut self, ctx: &mut Context<Self>, found: Found) {
+    fn compare(&mut self, ctx: &mut Context<Self>, mut found: Found) {
+        // A folder may have been taken out while it was walked.
+        found.files.retain(|path, _| self.covers(path));
         let changed = |path: &PathBuf, stamp: &Stamp| found.files.get(path) != Some(stamp);
         let gone: Vec<PathBuf> = self
             .shared
@@ -380,58 +380,6 @@ impl Handler<Rescan> for Library {
 
     fn handle(&mut self, _: Rescan, ctx: &mut Context<Self>) {
         self.walk_soon(ctx, SETTLE);
-    }
-}
-
-impl Handler<AddFolder> for Library {
-    type Result = Result<(), AddError>;
-
-    fn handle(&mut self, add: AddFolder, ctx: &mut Context<Self>) -> Self::Result {
-        let path = expand_home(add.0);
-        let unreadable = |error: std::io::Error| AddError::Unreadable {
-            path: path.clone(),
-            reason: error.to_string(),
-        };
-        let real = std::fs::canonicalize(&path).map_err(unreadable)?;
-        if self.covers(&real) {
-            return Err(AddError::Known(real));
-        }
-        self.settings.folders.push(real);
-        self.watch(ctx);
-        self.walk(ctx);
-        Ok(())
-    }
-}
-
-impl Handler<RemoveFolder> for Library {
-    type Result = ();
-
-    fn handle(&mut self, remove: RemoveFolder, ctx: &mut Context<Self>) {
-        self.settings.folders.retain(|folder| *folder != remove.0);
-        let covered = |path: Option<&PathBuf>| path.is_none_or(|path| self.covers(path));
-        if !covered(self.current.as_ref().map(|(path, _)| path)) {
-            self.progress.cancelled.store(true, Ordering::Relaxed);
-        }
-        if !covered(self.extras.making()) {
-            self.extras.cancel();
-        }
-        self.watch(ctx);
-        self.walk(ctx);
-    }
-}
-
-impl Handler<Pause> for Library {
-    type Result = ();
-
-    fn handle(&mut self, Pause(paused): Pause, ctx: &mut Context<Self>) {
-        self.progress.paused.store(paused, Ordering::Relaxed);
-        if paused {
-            self.paused.get_or_insert_with(Instant::now);
-        } else if let Some(since) = self.paused.take() {
-            // The pace is that of the time it was worked.
-            self.begun += since.elapsed();
-        }
-        self.next(ctx);
     }
 }
 

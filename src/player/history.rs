@@ -29,7 +29,7 @@ const LEFT_MIN: Duration = Duration::from_secs(10);
 const LEFT_MAX: Duration = Duration::from_secs(300);
 
 /// How far a file was played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Seen {
     /// Media time reached last, in milliseconds.
     pub position_ms: u64,
@@ -37,8 +37,15 @@ pub struct Seen {
     pub duration_ms: u64,
     /// Whether it was played to the end, or nearly, at some time.
     pub done: bool,
+    /// Whether it was played at all: what is done may only be said to be.
+    #[serde(default = "yes")]
+    pub played: bool,
     /// Grows from one played file to the next: the highest was played last.
     pub order: u64,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Seen {
@@ -63,6 +70,8 @@ pub struct History {
     order: u64,
     /// Changed since they were last kept.
     changed: Vec<FileId>,
+    /// What a person said how it is while it may have played.
+    settled: Option<FileId>,
 }
 
 impl History {
@@ -74,6 +83,7 @@ impl History {
             files,
             order,
             changed: Vec::new(),
+            settled: None,
         }
     }
 
@@ -101,21 +111,24 @@ impl History {
     /// A file begins to play.
     pub fn begins(&mut self, entry: &FileEntry) {
         self.order += 1;
+        self.settled = None;
         let order = self.order;
         let seen = self.files.entry(entry.id).or_insert(Seen {
             position_ms: 0,
             duration_ms: entry.facts.duration_ms,
             done: false,
+            played: true,
             order,
         });
-        seen.order = order;
+        (seen.order, seen.played) = (order, true);
         self.note_changed(entry.id);
         self.forget_oldest();
     }
 
     /// A file that began is at a media time.
     pub fn at(&mut self, file: FileId, position: Duration) {
-        let Some(seen) = self.files.get_mut(&file) else {
+        let followed = self.settled != Some(file);
+        let Some(seen) = self.files.get_mut(&file).filter(|_| followed) else {
             return;
         };
         let duration = Duration::from_millis(seen.duration_ms);
@@ -136,18 +149,22 @@ impl History {
         }
     }
 
-    /// A person says that a file is done, or as if it was never played; either way it
-    /// begins at its start.
+    /// A person says that a file is done, or that it may be forgotten. What plays is not
+    /// followed any more until it begins anew.
     pub fn mark(&mut self, entry: &FileEntry, done: bool) {
-        if !done && !self.files.contains_key(&entry.id) {
+        self.settled = Some(entry.id);
+        if !done {
+            if self.files.remove(&entry.id).is_some() {
+                self.note_changed(entry.id);
+            }
             return;
         }
         let seen = self.files.entry(entry.id).or_insert(Seen {
             position_ms: 0,
             duration_ms: entry.facts.duration_ms,
             done,
-            // It was not played.
-            order: 0,
+            played: false,
+            order: self.order,
         });
         (seen.position_ms, seen.done) = (0, done);
         self.note_changed(entry.id);

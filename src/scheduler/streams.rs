@@ -17,7 +17,7 @@ use crate::config::StreamConfig;
 use crate::ids::{FileId, PeerId};
 use crate::lifecycle::Close;
 use crate::media::FileEntry;
-use crate::store::{OpenCache, Opened, Store};
+use crate::store::{CachedFiles, OpenCache, Opened, Store};
 use crate::swarm::Swarm;
 
 /// The actor.
@@ -93,17 +93,30 @@ impl Streams {
     }
 }
 
+/// What is held of a file that is in no catalogue any more, by its id.
+async fn held(wanted: &str, store: &Addr<Store>) -> Option<FileEntry> {
+    let file: FileId = wanted.parse().ok()?;
+    let cached = store.send(CachedFiles).await.ok()?;
+    let mut entries = cached.into_iter().map(|cached| cached.entry);
+    entries.find(|entry| entry.id == file)
+}
+
 /// Finds the entry and makes the store ready for it.
 async fn prepare(
     wanted: String,
     announcer: Addr<Announcer>,
     store: Addr<Store>,
 ) -> Result<(FileEntry, Opened), StreamError> {
-    let entry = announcer
-        .send(FindEntry(wanted))
+    let listed = announcer
+        .send(FindEntry(wanted.clone()))
         .await
-        .map_err(|_| StreamError::Closing)?
-        .ok_or(StreamError::UnknownFile)?;
+        .map_err(|_| StreamError::Closing)?;
+    let entry = match listed {
+        Some(entry) => entry,
+        None => held(&wanted, &store)
+            .await
+            .ok_or(StreamError::UnknownFile)?,
+    };
     let opened = store
         .send(OpenCache(entry.clone()))
         .await

@@ -57,6 +57,8 @@ struct Reader {
     /// Whether that chunk is not here.
     waiting: bool,
     asked: Instant,
+    /// When it came to this part of the file.
+    begun: Instant,
     /// Media time at which the present run of playing begins.
     from: Duration,
     /// When it began; `None` while not enough was handed over.
@@ -124,6 +126,7 @@ impl Windows {
             at: chunk,
             waiting: false,
             asked: now,
+            begun: now,
             from: time,
             since: None,
             stalled: false,
@@ -178,7 +181,7 @@ impl Windows {
     /// was asked for [`SLOW_START`] ago, if one does.
     pub fn stalled(&self, now: Instant) -> Option<ChunkIndex> {
         let waits = |reader: &Reader| {
-            let waited = now.saturating_duration_since(reader.asked);
+            let waited = now.saturating_duration_since(reader.begun);
             reader.waiting && reader.since.is_none() && waited > SLOW_START
         };
         let stalled = self.readers.values();
@@ -321,6 +324,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
     const ONE: ReaderId = ReaderId(1);
+    const TWO: ReaderId = ReaderId(2);
 
     /// 100 chunks of a second each, 10 s ahead, 2 s urgent.
     fn windows(room: u32) -> Windows {
@@ -375,7 +379,14 @@ mod tests {
         assert_eq!(windows.stalled(later), Some(ChunkIndex(3)));
         assert!(windows.stalls(later).is_empty(), "it is no stall");
         windows.set(later, ONE, ChunkIndex(3), true);
-        assert_eq!(windows.stalled(later + SECOND * 2), None, "it came");
+        assert_eq!(windows.stalled(later), None, "it came");
+        windows.set(later, ONE, ChunkIndex(4), false);
+        assert_eq!(windows.stalled(later), None, "enough to play");
+        windows.set(start, TWO, ChunkIndex(50), true);
+        let slow = start + SECOND * 3;
+        // Less than it takes to play.
+        windows.set(slow, TWO, ChunkIndex(50), false);
+        assert_eq!(windows.stalled(slow), Some(ChunkIndex(50)), "a trickle");
     }
 
     #[test]

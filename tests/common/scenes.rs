@@ -96,6 +96,7 @@ pub fn seen() -> Vec<(FileId, Seen)> {
             position_ms: duration_ms * share / 100,
             duration_ms,
             done,
+            played: true,
             order: u64::from(id),
         };
         (FileId([id; 32]), seen)

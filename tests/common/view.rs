@@ -5,7 +5,9 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use i_slint_backend_testing::{
@@ -16,7 +18,7 @@ use slint::{ComponentHandle, LogicalPosition, PhysicalSize, SharedString};
 use swarmplay::announcer::{CatalogueSnapshot, TrackerLink};
 use swarmplay::config::{Config, Language, Theme};
 use swarmplay::gui::observer::Overview;
-use swarmplay::gui::ui::AppWindow;
+use swarmplay::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
 use swarmplay::gui::window;
 use swarmplay::ids::{ChunkIndex, FileId, PeerId};
 use swarmplay::library::LibrarySnapshot;
@@ -290,4 +292,31 @@ pub fn point_at_the_seek_bar(app: &AppWindow) {
             .dispatch_event(WindowEvent::PointerMoved { position });
         settle();
     }
+}
+
+/// What the keys and controls asked for, in order.
+pub fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
+    let asked = Rc::new(RefCell::new(Vec::new()));
+    let note = |what: &'static str| {
+        let asked = asked.clone();
+        move || asked.borrow_mut().push(what.to_owned())
+    };
+    let player = app.global::<PlayerAdapter>();
+    player.on_toggle(note("toggle"));
+    player.on_toggle_mute(note("mute"));
+    player.on_next(note("next"));
+    let kept = asked.clone();
+    player.on_seek(move |share| kept.borrow_mut().push(format!("seek {share:.2}")));
+    let kept = asked.clone();
+    player.on_seek_by(move |seconds| kept.borrow_mut().push(format!("by {seconds}")));
+    let kept = asked.clone();
+    player.on_speed_by(move |step| kept.borrow_mut().push(format!("speed {step:.1}")));
+    let kept = asked.clone();
+    player.on_sound_by(move |step| kept.borrow_mut().push(format!("sound {step}")));
+    let kept = asked.clone();
+    player.on_choose_subtitles(move |track| kept.borrow_mut().push(format!("subtitles {track}")));
+    let kept = asked.clone();
+    let library = app.global::<LibraryAdapter>();
+    library.on_play(move |index| kept.borrow_mut().push(format!("play {index}")));
+    asked
 }
