@@ -1,15 +1,19 @@
-//! The first run in the window, without a display.
+//! The first run in the window, without a display; and that a screen that is drawn piece by
+//! piece shows the same as one that is drawn anew.
 
 #[path = "common/view.rs"]
 mod view;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use slint::ComponentHandle;
-use slint::platform::Key;
-use swarmplay::config::Theme;
-use swarmplay::gui::ui::{Page, SetupAdapter, ShellAdapter};
+use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
+use slint::platform::{Key, Platform, PlatformError, WindowAdapter};
+use slint::{ComponentHandle, PhysicalSize, Rgb8Pixel};
+use swarmplay::config::{Config, Theme};
+use swarmplay::gui::ui::{Page, SetupAdapter, SharingAdapter, ShellAdapter};
+use swarmplay::gui::window;
 use swarmplay::media::MediaKind;
 use view::{build, labelled, press, settle, snapshot};
 
@@ -37,4 +41,58 @@ fn the_first_run_asks_and_says_what_is_wrong() {
     labelled(&app, "Start").invoke_accessible_default_action();
     assert_eq!(submitted.get(), 2);
     snapshot(&app, "setup-problem-dark");
+}
+
+/// A screen that stands still in time.
+struct Screen(Rc<MinimalSoftwareWindow>);
+
+impl Platform for Screen {
+    fn create_window_adapter(&self) -> Result<Rc<dyn WindowAdapter>, PlatformError> {
+        Ok(self.0.clone())
+    }
+
+    fn duration_since_start(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+#[test]
+fn a_message_in_place_of_another_is_drawn() {
+    const SIZE: (u32, u32) = (1000, 700);
+    let pixels = || vec![Rgb8Pixel::default(); (SIZE.0 * SIZE.1) as usize];
+    let screen = MinimalSoftwareWindow::new(RepaintBufferType::ReusedBuffer);
+    slint::platform::set_platform(Box::new(Screen(screen.clone()))).expect("one window a test");
+    let app = window::build(&Config::default(), MediaKind::Video).expect("builds");
+    screen.set_size(PhysicalSize::new(SIZE.0, SIZE.1));
+    app.show().expect("shows");
+    let mut drawn = pixels();
+    let draw = |drawn: &mut [Rgb8Pixel]| {
+        slint::platform::update_timers_and_animations();
+        screen.draw_if_needed(|renderer| {
+            renderer.render(drawn, SIZE.0 as usize);
+        });
+    };
+    let shell = app.global::<ShellAdapter>();
+    let sharing = app.global::<SharingAdapter>();
+    let setup = app.global::<SetupAdapter>();
+    for page in [Page::Library, Page::Sharing, Page::Setup] {
+        shell.set_page(page);
+        for text in ["one", "another that is longer", "a third", "two"] {
+            shell.set_banner(text.into());
+            sharing.set_limits_error(text.into());
+            sharing.set_error(text.into());
+            setup.set_error(text.into());
+            draw(&mut drawn);
+            // Something else happens, and the window is measured for it.
+            shell.set_people_text(format!("{text} clients online").into());
+            draw(&mut drawn);
+        }
+        let whole = app.window().take_snapshot().expect("drawn anew");
+        let whole = whole.as_slice().iter();
+        let others = drawn
+            .iter()
+            .zip(whole)
+            .filter(|(piece, whole)| (piece.r, piece.g, piece.b) != (whole.r, whole.g, whole.b));
+        assert_eq!(others.count(), 0, "on {page:?}");
+    }
 }
