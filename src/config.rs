@@ -426,14 +426,14 @@ impl Config {
         require(problem.is_empty(), "log.level", &problem)
     }
 
-    /// The data directory, with the default filled in.
-    pub fn data_dir(&self) -> PathBuf {
+    /// The data directory, with the default filled in: one for each thing that the
+    /// program can be, so that a machine may be several at once.
+    pub fn data_dir(&self, of: &str) -> PathBuf {
         if !self.store.data_dir.as_os_str().is_empty() {
             return self.store.data_dir.clone();
         }
-        dirs::data_local_dir()
-            .unwrap_or_else(|| PathBuf::from("."))
-            .join("swarmplay")
+        let data = dirs::data_local_dir().unwrap_or_else(|| PathBuf::from("."));
+        data.join("swarmplay").join(of)
     }
 
     /// The name others see, with the default filled in.

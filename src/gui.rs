@@ -137,7 +137,7 @@ pub fn run(
     source: ConfigSource,
 ) -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
-    fonts::provide(&config.data_dir());
+    fonts::provide(&config.data_dir(Role::Client(Some(mode)).name()));
     window::choose_renderer()?;
     let app = window::build(&config, mode)?;
     let running = Rc::new(RefCell::new(None));
@@ -296,7 +296,7 @@ async fn start(
     // On a thread of its own: to open a sound device can take a second.
     let arbiter = Arbiter::new();
     let player = {
-        let data_dir = config.data_dir();
+        let data_dir = config.data_dir(Role::Client(Some(mode)).name());
         let (config, gateway) = (config.player.clone(), gateway.clone());
         let streams = node.sources.streams.clone();
         let history = HistoryFile::open(&data_dir)

@@ -27,6 +27,7 @@ pub mod slots;
 pub mod upload;
 pub mod uploader;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -260,8 +261,19 @@ pub struct PeerSnapshot {
     pub uploaded: u64,
     /// The file of which bytes went to it last, while they still count in the rate.
     pub taking: Option<FileId>,
-    /// Why the tracker named it, in plain words.
-    pub reason: String,
+    /// For which files the tracker named it, and why, in plain words.
+    #[serde(rename = "reason", serialize_with = "all_of_them")]
+    pub reasons: BTreeMap<FileId, String>,
+}
+
+/// Without the files, some of which are none for people.
+fn all_of_them<S: serde::Serializer>(
+    reasons: &BTreeMap<FileId, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let different: BTreeSet<&str> = reasons.values().map(String::as_str).collect();
+    let different: Vec<&str> = different.into_iter().collect();
+    serializer.serialize_str(&different.join("; "))
 }
 
 fn display<T: std::fmt::Display, S: serde::Serializer>(

@@ -67,3 +67,13 @@ fn every_key_stands_in_a_default_file_with_a_comment() {
         }
     }
 }
+
+#[test]
+fn each_mode_has_a_directory_of_its_own_unless_one_is_named() {
+    let mut config = Config::default();
+    let (films, music) = (config.data_dir("video"), config.data_dir("audio"));
+    assert_eq!(films.parent(), music.parent());
+    assert_ne!(films, music);
+    config.store.data_dir = "/srv/swarmplay".into();
+    assert_eq!(config.data_dir("video"), Path::new("/srv/swarmplay"));
+}

@@ -4,7 +4,7 @@
 //! listener, gateway. The end goes the other way.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -45,6 +45,18 @@ pub enum Role {
     Server,
     /// A client that follows the catalogue of one kind, or of both.
     Client(Option<MediaKind>),
+}
+
+impl Role {
+    /// A name for it, of which a directory can be made.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "tracker",
+            Self::Client(Some(MediaKind::Video)) => "video",
+            Self::Client(Some(MediaKind::Audio)) => "audio",
+            Self::Client(_) => "peer",
+        }
+    }
 }
 
 /// Why the program cannot start.
@@ -94,7 +106,7 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: &Config, role: Role) -> Result<Self, StartError> {
-        let data_dir = config.data_dir();
+        let data_dir = config.data_dir(role.name());
         let in_data_dir = |error| StartError::DataDir {
             path: data_dir.clone(),
             error,
@@ -153,7 +165,7 @@ impl Node {
             announcer.clone(),
         )
         .start();
-        let settings = library_settings(config);
+        let settings = library_settings(config, &data_dir);
         let library = Library::new(settings, index, store.clone(), announcer.clone()).start();
         let sources = Sources {
             name: hello.name,
@@ -239,7 +251,7 @@ fn loopback(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn library_settings(config: &Config) -> LibrarySettings {
+fn library_settings(config: &Config, data_dir: &Path) -> LibrarySettings {
     LibrarySettings {
         folders: config.library.folders.clone(),
         rescan: config.library.rescan.0,
@@ -248,7 +260,7 @@ fn library_settings(config: &Config) -> LibrarySettings {
             .library
             .previews
             .then(|| config.player.ffmpeg.clone()),
-        data_dir: config.data_dir(),
+        data_dir: data_dir.to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Commands that print and end: `ls`, `id`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use bytesize::ByteSize;
 
 use crate::announcer::AnnouncerSettings;
 use crate::announcer::actor::dial;
+use crate::app::Role;
 use crate::config::Config;
 use crate::ids::PeerId;
 use crate::library::{SKIPPED_FILE, Skipped, hasher};
@@ -49,7 +51,11 @@ pub(super) fn ls(
         return print(&format!("{}\n", serde_json::to_string_pretty(&entries)?));
     }
     print(&table(&entries))?;
-    show_skipped(&config.data_dir());
+    // Those of all clients of this machine.
+    let kinds = [Some(MediaKind::Video), Some(MediaKind::Audio), None];
+    let folders = kinds.map(|kind| config.data_dir(Role::Client(kind).name()));
+    let folders: BTreeSet<PathBuf> = folders.into();
+    folders.iter().for_each(|folder| show_skipped(folder));
     Ok(())
 }
 

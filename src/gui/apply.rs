@@ -304,12 +304,15 @@ fn banner(app: &AppWindow, view: &View) {
 fn swarm(app: &AppWindow, view: &View) {
     let adapter = app.global::<SwarmAdapter>();
     let stream = view.current_stream();
-    let peers = view.overview.swarm.peers.iter().map(|peer| {
+    let peers = view.overview.swarm.peers.iter();
+    let peers = peers.filter(|peer| stream.is_none_or(|stream| show::takes_part(stream, peer)));
+    let peers = peers.map(|peer| {
         let role = match peer.origin {
             true => tr!("server"),
             false => tr!("viewer"),
         };
-        let reason = match peer.reason.as_str() {
+        let reason = stream.and_then(|stream| peer.reasons.get(&stream.file));
+        let reason = match reason.map_or("", String::as_str) {
             "" => tr!("it dialled us"),
             reason => of_actors(&show::first_reasons(reason)),
         };

@@ -168,8 +168,8 @@ fn detailed() -> Option<FileEntry> {
 pub(super) fn connect(app: &AppWindow, core: &Core) {
     let adapter = app.global::<DetailsAdapter>();
     let (weak, announcer) = (app.as_weak(), core.sources.announcer.clone());
-    adapter.on_show(move |row| {
-        let (Some(app), Some(entry)) = (weak.upgrade(), chosen(row)) else {
+    let open = move |entry: Option<FileEntry>| {
+        let (Some(app), Some(entry)) = (weak.upgrade(), entry) else {
             return;
         };
         let sources = show::sources(entry.sources);
@@ -191,6 +191,12 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
                 show(&app, &mut view().borrow_mut(), &entry, &sharers);
             }
         });
+    };
+    let show_row = open.clone();
+    adapter.on_show(move |row| show_row(chosen(row)));
+    adapter.on_show_playing(move || {
+        let playing = view().borrow().player.entry.clone();
+        open(playing);
     });
     let (weak, player) = (app.as_weak(), core.player.clone());
     adapter.on_play(move || {

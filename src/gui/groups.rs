@@ -9,7 +9,7 @@ use super::Core;
 use super::apply::{View, update};
 use super::rows::Facts;
 use super::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
-use super::view_model::{Only, songs};
+use super::view_model::{Only, folded, songs};
 use super::window::view;
 use crate::ids::FileId;
 use crate::media::facts::search_words;
@@ -53,7 +53,7 @@ impl Group {
     }
 
     fn holds(&self, entry: &FileEntry) -> bool {
-        let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+        let same = |one: &str, other: &str| folded(one) == folded(other);
         let (name, of) = key(self.kind, entry);
         same(name, &self.name) && same(of, &self.of)
     }
@@ -78,7 +78,7 @@ pub fn all<'a>(
     let mut groups: BTreeMap<(bool, String, String), Vec<&FileEntry>> = BTreeMap::new();
     for entry in entries.into_iter().filter(|entry| entry.matches(&words)) {
         let (name, of) = key(kind, entry);
-        let (name, of) = (name.to_lowercase(), of.to_lowercase());
+        let (name, of) = (folded(name), folded(of));
         let songs = groups.entry((name.is_empty(), name, of)).or_default();
         songs.push(entry);
     }
@@ -121,13 +121,10 @@ fn detail(kind: Kind, entries: &[&FileEntry]) -> String {
 pub fn within(entries: &[FileEntry], group: &Group) -> Vec<FileEntry> {
     let mut found: Vec<FileEntry> = entries.iter().filter(|e| group.holds(e)).cloned().collect();
     found.sort_by_cached_key(|entry| {
-        let title = entry.display_title().to_lowercase();
+        let title = folded(entry.display_title());
         let facts = &entry.facts;
         let place = (facts.disc_number, facts.track_number);
-        let album = (
-            facts.album.to_lowercase(),
-            facts.album_artist.to_lowercase(),
-        );
+        let album = (folded(&facts.album), folded(&facts.album_artist));
         (album, place, title)
     });
     found

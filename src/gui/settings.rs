@@ -5,6 +5,7 @@ use toml_edit::Value;
 use tr::tr;
 
 use super::language;
+use super::setup::Answers;
 use super::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
 use super::window::view;
 use super::{Core, beside_the_window};
@@ -102,6 +103,32 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
             app.global::<Colours>().set_motion(motion);
             kept("motion", motion.into());
         }
+    });
+    let (weak, keeper) = (app.as_weak(), core.keeper.clone());
+    adapter.on_keep_identity(move |name, tracker| {
+        let Some(app) = weak.upgrade() else {
+            return;
+        };
+        let answers = match Answers::checked(&name, &tracker, "") {
+            Ok(answers) => answers,
+            Err(problem) => return app.global::<ShellAdapter>().set_toast(problem.into()),
+        };
+        let kept = keeper.keep(vec![
+            ("client", "name", (&answers.name).into()),
+            ("client", "tracker", (&answers.tracker).into()),
+        ]);
+        beside_the_window(async move {
+            let told = match kept.await {
+                Ok(()) => {
+                    let adapter = app.global::<SettingsAdapter>();
+                    adapter.set_name(answers.name.into());
+                    adapter.set_tracker(answers.tracker.into());
+                    tr!("It holds when Swarmplay is started again")
+                }
+                Err(error) => tr!("It cannot be kept: {}", language::edit_error(&error)),
+            };
+            app.global::<ShellAdapter>().set_toast(told.into());
+        });
     });
     let weak = app.as_weak();
     app.global::<LibraryAdapter>().on_lay_out(move |pictures| {

@@ -31,15 +31,15 @@ pub struct FirstRun {
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Answers {
-    name: String,
-    tracker: String,
+pub(super) struct Answers {
+    pub(super) name: String,
+    pub(super) tracker: String,
     folder: String,
 }
 
 impl Answers {
     /// What was typed, made good; or what is wrong with it.
-    fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
+    pub(super) fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
         let (name, tracker, folder) = (name.trim(), tracker.trim(), folder.trim());
         if name.is_empty() {
             return Err(tr!(

@@ -238,7 +238,11 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
         adapter.set_takers(model);
     }
     if let Some(hashing) = &library.hashing {
-        let text = tr!("Looking at {}", name_of(&hashing.path)) + &to_come(library);
+        let name = name_of(&hashing.path);
+        let text = match library.paused {
+            true => tr!("Paused at {}", name),
+            false => tr!("Looking at {}", name),
+        } + &to_come(library);
         adapter.set_hashing_text(text.into());
         adapter.set_pace(pace(library, hashing).into());
         adapter.set_progress(hashing.done as f32 / hashing.total.max(1) as f32);
@@ -405,7 +409,7 @@ mod tests {
                 downloaded: 0,
                 uploaded: 0,
                 taking,
-                reason: String::new(),
+                reasons: Default::default(),
             };
             overview.swarm.peers = vec![peer];
             takers(&overview).remove(0).detail

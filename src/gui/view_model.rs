@@ -2,11 +2,14 @@
 
 mod formats;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use roaring::RoaringBitmap;
 use tr::tr;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 pub use self::formats::{codec, resolution};
 use super::language::of_actors;
@@ -81,8 +84,10 @@ pub fn detail(entry: &FileEntry) -> String {
         Some(video) => {
             parts.push(resolution(video.width, video.height));
             parts.push(codec(&video.codec));
-            if facts.audio.len() > 1 {
-                parts.push(tr!("{n} language" | "{n} languages" % facts.audio.len()));
+            let languages = facts.audio.iter().map(|track| track.language.as_str());
+            let languages: BTreeSet<&str> = languages.filter(|code| !code.is_empty()).collect();
+            if languages.len() > 1 {
+                parts.push(tr!("{n} language" | "{n} languages" % languages.len()));
             }
             if !facts.subtitles.is_empty() || facts.subtitles_beside().next().is_some() {
                 parts.push(tr!("subtitles"));
@@ -119,6 +124,12 @@ pub fn songs(count: usize) -> String {
     tr!("1 song" | "{n} songs" % count)
 }
 
+/// A text as it is sorted: whatever its case, letters with marks beside those without.
+pub fn folded(text: &str) -> String {
+    let letters = text.nfd().filter(|letter| !is_combining_mark(*letter));
+    letters.flat_map(char::to_lowercase).collect()
+}
+
 /// The entries that hold all words, sorted.
 pub fn filter_and_sort(
     entries: &[FileEntry],
@@ -129,8 +140,8 @@ pub fn filter_and_sort(
     let words = search_words(search);
     let matches = entries.iter().filter(|entry| entry.matches(&words));
     let mut found: Vec<FileEntry> = matches.cloned().collect();
-    let title = |entry: &FileEntry| entry.display_title().to_lowercase();
-    let named = |name: &str| (name.is_empty(), name.to_lowercase());
+    let title = |entry: &FileEntry| folded(entry.display_title());
+    let named = |name: &str| (name.is_empty(), folded(name));
     let on_album = |entry: &FileEntry| {
         let facts = &entry.facts;
         let place = (facts.disc_number, facts.track_number);
@@ -376,7 +387,7 @@ pub fn verdict(stream: &StreamSnapshot, rest_of: Rest) -> (String, bool) {
     let missing =
         |set: &RoaringBitmap| u64::from(rest.len() as u32) - set.range_cardinality(rest.clone());
     if missing(&stream.have) == 0 {
-        return (tr!("all here"), false);
+        return (tr!("the rest is here"), false);
     }
     if let Some(problem) = &stream.problem {
         return (of_actors(problem), true);
@@ -420,6 +431,14 @@ pub fn split(stream: &StreamSnapshot) -> (f32, String) {
         100 - percent
     );
     (share, text)
+}
+
+/// Whether a peer has to do with a stream: it was named for it, gave of it, takes it, or
+/// came by itself and was named for nothing.
+pub fn takes_part(stream: &StreamSnapshot, peer: &PeerSnapshot) -> bool {
+    let gave = stream.supplied.iter().any(|gave| gave.peer == peer.peer);
+    let takes = peer.taking == Some(stream.file);
+    gave || takes || peer.reasons.is_empty() || peer.reasons.contains_key(&stream.file)
 }
 
 /// Percent of the bytes of a stream that a peer supplied.

@@ -9,8 +9,8 @@ use slint::ComponentHandle;
 use super::Core;
 use super::apply::{self, View};
 use super::ui::{
-    self, AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
-    SortColumn,
+    self, AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter,
+    SettingsAdapter, ShellAdapter, SortColumn,
 };
 use super::view_model::{Only, Sort, clock};
 use crate::config::Config;
@@ -77,6 +77,9 @@ pub fn introduce(app: &AppWindow, config: &Config) {
         .set_tracker_text(tracker.into());
     app.global::<AboutAdapter>()
         .set_name(config.client_name().into());
+    let settings = app.global::<SettingsAdapter>();
+    settings.set_name(config.client_name().into());
+    settings.set_tracker(config.client.tracker.clone().into());
     super::sharing::introduce(app, config);
 }
 

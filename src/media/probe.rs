@@ -109,6 +109,30 @@ struct Stream {
     tags: HashMap<String, String>,
 }
 
+/// Codes of ISO 639-2 for libraries, which Matroska uses, and those that all others do.
+const BIBLIOGRAPHIC: [(&str, &str); 20] = [
+    ("alb", "sqi"),
+    ("arm", "hye"),
+    ("baq", "eus"),
+    ("bur", "mya"),
+    ("chi", "zho"),
+    ("cze", "ces"),
+    ("dut", "nld"),
+    ("fre", "fra"),
+    ("geo", "kat"),
+    ("ger", "deu"),
+    ("gre", "ell"),
+    ("ice", "isl"),
+    ("mac", "mkd"),
+    ("may", "msa"),
+    ("mao", "mri"),
+    ("per", "fas"),
+    ("rum", "ron"),
+    ("slo", "slk"),
+    ("tib", "bod"),
+    ("wel", "cym"),
+];
+
 impl Stream {
     fn is(&self, disposition: &str) -> bool {
         self.disposition.get(disposition) == Some(&1)
@@ -134,7 +158,9 @@ impl Stream {
     }
 
     fn language(&self) -> String {
-        tag(&self.tags, "language")
+        let code = tag(&self.tags, "language");
+        let usual = BIBLIOGRAPHIC.iter().find(|(other, _)| *other == code);
+        usual.map_or(code, |(_, usual)| (*usual).to_owned())
     }
 
     /// What the file calls it, as in "Director's commentary".

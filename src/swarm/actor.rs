@@ -324,6 +324,7 @@ impl Handler<LeaveFile> for Swarm {
         self.joined.remove(&leave.0);
         self.places.remove(&leave.0);
         self.reserved.remove(&leave.0);
+        self.roster.forget_file(leave.0);
         self.announcer.do_send(ForgetPeers(leave.0));
         for connection in self.connections.values() {
             connection.do_send(LeaveFile(leave.0));
@@ -350,8 +351,8 @@ impl Handler<MeetPeers> for Swarm {
                 self.reserved.remove(&meet.file);
             }
             let address = entry.host.zip(entry.port).map(SocketAddr::from);
-            self.roster
-                .learn(now, entry.peer, address, entry.origin, entry.reasons);
+            self.roster.learn(now, entry.peer, address, entry.origin);
+            self.roster.named(entry.peer, meet.file, entry.reasons);
         }
         self.tick(ctx);
     }

@@ -314,7 +314,7 @@ impl Connection {
             downloaded: self.session.received.total(),
             uploaded: self.session.sent.total(),
             taking: self.session.taking(now),
-            reason: String::new(),
+            reasons: Default::default(),
         }
     }
 

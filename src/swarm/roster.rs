@@ -1,10 +1,10 @@
 //! Known peers: whom to dial, when to try again, who is banned.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::ids::PeerId;
+use crate::ids::{FileId, PeerId};
 use crate::wire::PathReason;
 
 /// First wait after a failed dial; it doubles up to [`MAX_WAIT`].
@@ -23,8 +23,8 @@ pub struct Known {
     pub address: Option<SocketAddr>,
     /// Whether it is the server's library.
     pub origin: bool,
-    /// Why the tracker named it, last.
-    pub reasons: Vec<PathReason>,
+    /// For which files the tracker named it, and why, last.
+    pub reasons: BTreeMap<FileId, Vec<PathReason>>,
     failures: u32,
     next_dial: Instant,
     state: LinkState,
@@ -72,14 +72,7 @@ impl Roster {
     }
 
     /// Enters what the tracker said of a peer.
-    pub fn learn(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        address: Option<SocketAddr>,
-        origin: bool,
-        reasons: Vec<PathReason>,
-    ) {
+    pub fn learn(&mut self, now: Instant, peer: PeerId, address: Option<SocketAddr>, origin: bool) {
         if peer == self.me {
             return;
         }
@@ -90,7 +83,20 @@ impl Roster {
             known.next_dial = now;
         }
         known.origin = origin;
-        known.reasons = reasons;
+    }
+
+    /// Enters why the tracker named a known peer for a file.
+    pub fn named(&mut self, peer: PeerId, file: FileId, reasons: Vec<PathReason>) {
+        if let Some(known) = self.known.get_mut(&peer) {
+            known.reasons.insert(file, reasons);
+        }
+    }
+
+    /// Nobody is named for a file any more.
+    pub fn forget_file(&mut self, file: FileId) {
+        for known in self.known.values_mut() {
+            known.reasons.remove(&file);
+        }
     }
 
     fn entry(&mut self, now: Instant, peer: PeerId) -> &mut Known {
@@ -100,7 +106,7 @@ impl Roster {
         self.known.entry(peer).or_insert(Known {
             address: None,
             origin: false,
-            reasons: Vec::new(),
+            reasons: BTreeMap::new(),
             failures: 0,
             next_dial: now,
             state: LinkState::Idle,
@@ -220,8 +226,23 @@ mod tests {
 
     fn roster(now: Instant) -> Roster {
         let mut roster = Roster::new(ME, 2);
-        roster.learn(now, LOW, address(1), false, Vec::new());
+        roster.learn(now, LOW, address(1), false);
         roster
+    }
+
+    #[test]
+    fn a_peer_is_named_for_each_file_by_itself() {
+        let now = Instant::now();
+        let mut roster = roster(now);
+        let (film, next) = (FileId([1; 32]), FileId([2; 32]));
+        roster.named(LOW, film, vec![PathReason::HasAll]);
+        roster.named(LOW, next, vec![PathReason::Near]);
+        roster.named(ME, film, vec![PathReason::Near]);
+        let reasons = |roster: &Roster| roster.get(LOW).expect("known").reasons.clone();
+        assert_eq!(reasons(&roster)[&film], [PathReason::HasAll]);
+        roster.forget_file(film);
+        assert_eq!(reasons(&roster).into_keys().collect::<Vec<_>>(), [next]);
+        assert!(roster.get(ME).is_none());
     }
 
     #[test]

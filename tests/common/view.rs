@@ -156,7 +156,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
         downloaded: 0,
         uploaded: 0,
         taking: (!origin).then_some(film),
-        reason: reason.into(),
+        reasons: [(film, reason.into())].into(),
     };
     let supply = |id: u8, origin, bytes| Supply {
         peer: PeerId([id; 16]),

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::ids::FileId;
-use crate::ids::PeerId;
-use crate::media::{ChunkSize, Geometry, MediaFacts, Sidecar, SidecarRole, VideoTrack};
+use crate::ids::{FileId, PeerId};
+use crate::media::{AudioTrack, ChunkSize, Geometry, MediaFacts, Sidecar, SidecarRole, VideoTrack};
 use crate::scheduler::Supply;
 
 fn entry(id: u8, title: &str, size: u64) -> FileEntry {
@@ -68,6 +67,15 @@ fn search_and_sort_are_what_they_say() {
 }
 
 #[test]
+fn letters_with_marks_stand_beside_those_without() {
+    let titles = ["Zebra", "Öffentlich", "Ofen", "école", "Eis", "olive"];
+    let mut sorted = titles;
+    sorted.sort_by_cached_key(|title| folded(title));
+    let expected = ["école", "Eis", "Ofen", "Öffentlich", "olive", "Zebra"];
+    assert_eq!(sorted, expected);
+}
+
+#[test]
 fn songs_are_sorted_by_whose_they_are_and_where_they_stand() {
     let song = |id, title: &str, artist: &str, album: &str, number| {
         let mut song = entry(id, title, 1);
@@ -122,7 +130,10 @@ fn the_verdict_names_the_risk() {
     };
     let fast = rest(10_000_000);
     let verdict = |stream: &StreamSnapshot| verdict(stream, fast);
-    assert_eq!(verdict(&stream(0..100, 0..0)), ("all here".into(), false));
+    assert_eq!(
+        verdict(&stream(0..100, 0..0)),
+        ("the rest is here".into(), false)
+    );
     assert_eq!(verdict(&stream(0..50, 0..100)).0, "plays to the end");
     assert_eq!(
         verdict(&stream(0..50, 0..90)),
@@ -209,6 +220,19 @@ fn figures_read_well() {
 }
 
 #[test]
+fn languages_are_counted_not_tracks() {
+    let mut film = entry(1, "x", 1);
+    let spoken = |language: &str| AudioTrack {
+        language: language.into(),
+        ..AudioTrack::default()
+    };
+    film.facts.audio = ["eng", "eng", ""].map(spoken).into();
+    assert_eq!(detail(&film), "360p · H.264");
+    film.facts.audio.push(spoken("deu"));
+    assert_eq!(detail(&film), "360p · H.264 · 2 languages");
+}
+
+#[test]
 fn subtitles_beside_a_film_are_subtitles_too() {
     let mut film = entry(1, "x", 1);
     film.facts.sidecars = vec![Sidecar {
@@ -268,4 +292,31 @@ fn a_stall_says_its_cause() {
         ..stream(0..2, 0..1)
     };
     assert_eq!(stall_cause(&nobody), Some(StallCause::NoSource));
+}
+
+#[test]
+fn a_swarm_is_of_those_who_have_to_do_with_the_file() {
+    let stream = stream(0..10, 0..100);
+    let named = |file: Option<FileId>| PeerSnapshot {
+        peer: PeerId([7; 16]),
+        name: "attic".into(),
+        address: ([127, 0, 0, 1], 1).into(),
+        origin: false,
+        rtt_us: None,
+        download_rate: 0,
+        upload_rate: 0,
+        downloaded: 0,
+        uploaded: 0,
+        taking: None,
+        reasons: file
+            .map(|file| (file, "has all".into()))
+            .into_iter()
+            .collect(),
+    };
+    let (this, other) = (named(Some(stream.file)), named(Some(FileId([9; 32]))));
+    assert!(takes_part(&stream, &this) && takes_part(&stream, &named(None)));
+    assert!(!takes_part(&stream, &other));
+    let taking = Some(stream.file);
+    let takes = PeerSnapshot { taking, ..other };
+    assert!(takes_part(&stream, &takes));
 }

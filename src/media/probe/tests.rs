@@ -145,3 +145,16 @@ fn a_real_file_has_its_index_at_the_end() {
     assert_eq!(timeline.index_ranges(), [0..48, 680_463..size]);
     assert!(timeline.points().len() > 1, "{timeline:?}");
 }
+
+#[test]
+fn languages_have_the_codes_that_all_others_use() {
+    let facts = from_json(
+        r#"{"streams":[{"codec_type":"video"},
+            {"codec_type":"audio","tags":{"language":"ger"}},
+            {"codec_type":"audio","tags":{"language":"eng"}}],
+           "format":{"duration":"9"}}"#,
+    );
+    let spoken = facts.expect("media").audio.into_iter();
+    let spoken: Vec<String> = spoken.map(|track| track.language).collect();
+    assert_eq!(spoken, ["deu", "eng"]);
+}

@@ -20,10 +20,13 @@ impl Swarm {
         let mut peers: Vec<PeerSnapshot> = self.states.values().cloned().collect();
         for peer in &mut peers {
             let known = self.roster.get(peer.peer);
-            let reasons = known.map_or(&[][..], |known| &known.reasons[..]);
-            let reasons = reasons.iter().copied().filter(|r| *r != PathReason::Origin);
-            let texts: Vec<&str> = reasons.map(PathReason::text).collect();
-            peer.reason = texts.join(", ");
+            let reasons = known.map(|known| known.reasons.iter());
+            let in_words = |(file, reasons): (&FileId, &Vec<PathReason>)| {
+                let reasons = reasons.iter().copied().filter(|r| *r != PathReason::Origin);
+                let texts: Vec<&str> = reasons.map(PathReason::text).collect();
+                (*file, texts.join(", "))
+            };
+            peer.reasons = reasons.into_iter().flatten().map(in_words).collect();
         }
         peers.sort_by(|a, b| (&a.name, a.peer).cmp(&(&b.name, b.peer)));
         let sum = |of: fn(&PeerSnapshot) -> u64| peers.iter().map(of).sum::<u64>();
