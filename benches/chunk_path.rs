@@ -10,15 +10,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use swarmplay::app::{Node, Role};
+use engine::ids::{ChunkIndex, FileId};
+use engine::integrity::{Hasher, verify};
+use engine::media::{ChunkSize, FileEntry, Geometry};
+use engine::protocol::Message;
+use swarmplay::app::node::{Node, Role};
 use swarmplay::config::Config;
-use swarmplay::ids::{ChunkIndex, FileId};
-use swarmplay::integrity::{Hasher, verify};
 use swarmplay::library::LibraryState;
-use swarmplay::media::{ChunkSize, FileEntry, Geometry};
 use swarmplay::scheduler::{AwaitChunk, FetchWhole, OpenReader, OpenStream};
 use swarmplay::store::{OpenCache, Put, ReadChunk, Store};
-use swarmplay::wire::{Frame, Message, WireCodec};
+use swarmplay::wire::{Frame, WireCodec};
 use tokio_util::codec::Decoder;
 
 const CHUNK: u32 = 256 << 10;

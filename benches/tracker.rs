@@ -14,17 +14,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::{FileEntry, MediaFacts, MediaKind};
+use engine::protocol::{FileReport, Message, PROTOCOL_VERSION, Publish, Register, Report};
+use engine::tracker::{ClientInfo, Registry};
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use swarmplay::ids::{ChunkIndex, FileId, PeerId};
-use swarmplay::media::{FileEntry, MediaFacts, MediaKind};
-use swarmplay::tracker::registry::{ClientInfo, Registry};
-use swarmplay::wire::link::LinkLimits;
-use swarmplay::wire::{
-    FileReport, Frame, Link, Message, PROTOCOL_VERSION, Publish, Register, Report, WireCodec,
-};
+use swarmplay::net::Link;
+use swarmplay::net::LinkLimits;
+use swarmplay::wire::{Frame, WireCodec};
 use tokio_util::codec::Decoder;
 
 const FILE: FileId = FileId([7; 32]);

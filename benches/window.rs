@@ -9,13 +9,13 @@ mod view;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use engine::ids::FileId;
+use engine::media::{FileEntry, MediaKind};
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::Theme;
 use swarmplay::gui::apply;
 use swarmplay::gui::ui::{AppWindow, LibraryAdapter};
-use swarmplay::ids::FileId;
-use swarmplay::media::{FileEntry, MediaKind};
 use view::{build, entry, overview};
 
 /// Files of the large library, and of the small one it is compared with.

@@ -7,7 +7,6 @@
 //! * [`identity`]: the peer id, kept in the data directory.
 
 pub mod identity;
-pub mod listener;
 pub mod node;
 
 pub use node::{Node, Role, StartError};

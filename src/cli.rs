@@ -18,10 +18,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use engine::media::MediaKind;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Config, ConfigError};
-use crate::media::MediaKind;
+use crate::config;
+use crate::config::Config;
+use crate::config::load::ConfigError;
 
 /// Exit code for usage and configuration errors.
 const EXIT_USAGE: u8 = 2;

@@ -9,16 +9,14 @@
 
 pub mod edit;
 pub mod load;
-pub mod units;
 
 use std::path::PathBuf;
 
+use engine::scheduler::Picker;
+use engine::units::{Rate, Size, Span, Volume};
 use serde::Deserialize;
 
-use crate::scheduler::core::Picker;
-
 pub use load::{ConfigError, load};
-pub use units::{Rate, Size, Span, Volume};
 
 /// The default file of a tracker, every key explained.
 pub const TRACKER_FILE: &str = include_str!("../config/tracker.toml");

@@ -52,24 +52,25 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use anyhow::Context as _;
+use engine::media::MediaKind;
 use slint::ComponentHandle as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tr::tr;
 
-use self::artwork::Artwork;
-use self::keeper::Keeper;
-use self::observer::Observer;
-use self::screen::WindowScreen;
-use self::setup::FirstRun;
-use self::ui::AppWindow;
-use crate::announcer::FindEntry;
-use crate::app::{Node, Role};
+use crate::app::node::{Node, Role};
 use crate::config::Config;
-use crate::gateway::{Gateway, Sources};
-use crate::lifecycle::close;
-use crate::media::MediaKind;
-use crate::player::history::HistoryFile;
+use crate::gui::artwork::Artwork;
+use crate::gui::keeper::Keeper;
+use crate::gui::observer::Observer;
+use crate::gui::screen::WindowScreen;
+use crate::gui::setup::FirstRun;
+use crate::gui::ui::AppWindow;
+use crate::handles::Sources;
+use crate::http::Gateway;
+use crate::player::HistoryFile;
 use crate::player::{Play, Player};
+use crate::runtime::close;
+use crate::tracker_client::FindEntry;
 
 /// Time for the player to end its children.
 const PLAYER_END: Duration = Duration::from_millis(300);

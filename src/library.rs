@@ -20,11 +20,12 @@ pub mod sidecars;
 use std::path::PathBuf;
 
 use actix::prelude::*;
+use engine::media::FileEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::media::FileEntry;
-
-pub use actor::Library;
+pub use actor::{Library, LibrarySettings};
+pub use index::{Index, IndexError};
+pub use scan::{LOOP, expand_home, walk};
 
 /// Shares a folder or a file from now on.
 #[derive(Debug, Message)]

@@ -20,35 +20,25 @@
 //! A seek, another file or a lost device starts a new pipeline; what an older
 //! one still says is ignored.
 
-pub mod actor;
-pub mod audio;
-pub mod clock;
-pub mod cover;
-pub mod device;
-pub mod history;
-pub mod output;
+mod actor;
+mod history_file;
 pub mod pipeline;
-pub mod planes;
-pub mod ppm;
-pub mod process;
-pub mod queue;
 pub mod sound;
-pub mod spare;
-pub mod state;
-pub mod subtitles;
-pub mod tracks;
-pub mod video;
 
 use std::time::Duration;
 
 use actix::prelude::*;
-
-use crate::ids::FileId;
-use crate::media::FileEntry;
+use engine::ids::FileId;
+use engine::media::FileEntry;
+use engine::player::{Control, Item, PassedOver, Phase, Repeat, Seen};
 
 pub use actor::Player;
-pub use history::Seen;
-pub use queue::Repeat;
+pub use history_file::HistoryFile;
+
+/// A command to the player.
+#[derive(Debug, Clone, Copy, PartialEq, Message)]
+#[rtype(result = "()")]
+pub struct PlayerCommand(pub Control);
 
 /// Plays a file, with the list it was chosen from for next and previous.
 #[derive(Debug, Clone, Message)]
@@ -80,58 +70,6 @@ pub struct Mark {
     pub done: bool,
 }
 
-/// What a person at the controls can do.
-#[derive(Debug, Clone, Copy, PartialEq, Message)]
-#[rtype(result = "()")]
-pub enum Control {
-    /// Pause, or go on.
-    Toggle,
-    /// To a time from the start.
-    SeekTo(Duration),
-    /// By seconds, back if negative.
-    SeekBy(f64),
-    /// To a share of the duration, 0 to 1.
-    SeekShare(f64),
-    /// 0 to 100.
-    SetVolume(u32),
-    /// By percent points.
-    VolumeBy(i32),
-    /// Mute, or not.
-    ToggleMute,
-    /// Faster by this much of normal, slower if negative; 0.5 to 2 in all.
-    SpeedBy(f64),
-    /// Another sound track of this file, by its number.
-    ChooseAudio(usize),
-    /// A subtitle track of this file, by its number, or none.
-    ChooseSubtitles(Option<usize>),
-    /// Subtitles later by this many milliseconds, earlier if negative.
-    SubtitlesBy(i32),
-    /// Sound later by this many milliseconds, earlier if negative.
-    SoundBy(i32),
-    /// The next file of the list.
-    Next,
-    /// The start of this file, or the previous one if it has just begun.
-    Previous,
-    /// To a place in the list.
-    Jump(usize),
-    /// Takes a place out of the list.
-    Remove(usize),
-    /// Moves what is at the first place of the list to the second.
-    Shift(usize, usize),
-    /// Takes all out of the list that comes after the present file.
-    ClearUpcoming,
-    /// The list in random order, or no longer.
-    ToggleShuffle,
-    /// The list in random order or not.
-    SetShuffled(bool),
-    /// Repeat nothing, all, or the present file.
-    CycleRepeat,
-    /// What happens at an end.
-    SetRepeat(Repeat),
-    /// To the beginning of the present file, and nothing plays; the list stays.
-    Stop,
-}
-
 /// Where pictures and news go. Latest value wins: a screen may drop whatever a
 /// newer value has overtaken.
 pub trait Screen: Send + Sync {
@@ -157,27 +95,6 @@ pub trait Frame: Send {
     fn bytes_mut(&mut self) -> &mut [u8];
     /// For the screen to get its own type back.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
-}
-
-/// What the player does.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Phase {
-    /// Nothing chosen.
-    #[default]
-    Stopped,
-    /// A file or a place was chosen; nothing is decoded yet. `Playing`,
-    /// `Paused` or `Failed` follows.
-    Loading,
-    /// Time passes.
-    Playing,
-    /// Stopped by hand.
-    Paused,
-    /// The bytes are late. `Playing` follows by itself.
-    Buffering,
-    /// The last file of the list is over.
-    Ended,
-    /// The file cannot be played, and why.
-    Failed(String),
 }
 
 /// State of the player.
@@ -225,15 +142,6 @@ pub struct PlayerSnapshot {
     pub frames_dropped: u64,
 }
 
-/// A song that could not be played, in place of which the next one plays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PassedOver {
-    /// Its title.
-    pub title: String,
-    /// What is wrong with it.
-    pub why: String,
-}
-
 /// Items of a [`QueueSnapshot`] at most.
 pub const SHOWN_UPCOMING: usize = 200;
 
@@ -243,7 +151,7 @@ pub struct QueueSnapshot {
     /// Place of the first of `upcoming` in the list.
     pub first: usize,
     /// The next [`SHOWN_UPCOMING`] of them.
-    pub upcoming: Vec<queue::Item>,
+    pub upcoming: Vec<Item>,
     /// How many there are.
     pub count: usize,
 }

@@ -13,27 +13,22 @@
 //! them from the store; where they ask is the playhead. The scheduler never
 //! touches payload.
 
-pub mod actor;
-pub mod core;
-pub mod peer;
-pub mod peers;
-pub mod reader;
-pub mod streams;
-pub mod window;
+mod actor;
+mod reader;
+mod streams;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId};
+use engine::media::{FileEntry, Geometry};
+use engine::scheduler::{Part, ReaderId, StallCause, Supply};
+use engine::store::StoreError;
 use roaring::RoaringBitmap;
-use serde::Serialize;
-
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::media::{FileEntry, Geometry};
-use crate::store::StoreError;
 
 pub use actor::Scheduler;
+pub use reader::{Reader, read_sidecar};
 pub use streams::Streams;
 
 /// Why a file cannot be streamed.
@@ -49,10 +44,6 @@ pub enum StreamError {
     #[error("shutting down")]
     Closing,
 }
-
-/// One place where a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReaderId(pub u64);
 
 /// Opens (or finds) the scheduler of a file, by id, name or title.
 #[derive(Debug, Message)]
@@ -107,15 +98,6 @@ pub struct SetDownloadLimit(pub Option<u64>);
 #[rtype(result = "()")]
 pub struct FetchAhead(pub Option<(FileId, Part)>);
 
-/// What of a file is to be here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// So many bytes of its beginning.
-    pub head: u64,
-    /// And then these, if they are any.
-    pub place: Range<u64>,
-}
-
 /// Fetches all of a file though nobody reads it, after all that plays; or gives that up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
@@ -140,38 +122,6 @@ pub struct PlayerStarves {
     pub file: FileId,
     /// Media time.
     pub at: Duration,
-}
-
-/// Why playing stands still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StallCause {
-    /// Nobody who is reached holds what is needed.
-    NoSource,
-    /// Who holds it does not send it fast enough.
-    SlowSource,
-    /// Who holds it chokes us: its slots, or what it may give a day, are used up.
-    Choked,
-    /// It cannot be stored.
-    Disk,
-    /// The configured download limit.
-    OwnLimit,
-    /// It is here, but not decoded fast enough.
-    Decoder,
-}
-
-impl StallCause {
-    /// In plain words.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::NoSource => "nobody online has this part",
-            Self::SlowSource => "the sources are too slow",
-            Self::Choked => "who has this part gives nothing at present",
-            Self::Disk => "the disk is full or fails",
-            Self::OwnLimit => "your download limit",
-            Self::Decoder => "this machine decodes too slowly",
-        }
-    }
 }
 
 /// Asks for the state of one stream.
@@ -208,20 +158,6 @@ pub struct StreamSnapshot {
     pub stalled: Option<StallCause>,
     /// Times it stood still, by cause.
     pub stalls: BTreeMap<StallCause, u32>,
-}
-
-/// What one peer supplied of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Supply {
-    /// Who.
-    #[serde(skip)]
-    pub peer: PeerId,
-    /// Name to show.
-    pub name: String,
-    /// Whether it is the server's library.
-    pub origin: bool,
-    /// Verified bytes.
-    pub bytes: u64,
 }
 
 /// Asks for the states of all open streams.

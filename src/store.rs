@@ -23,51 +23,20 @@
 //! Memory: 4 MiB of recent chunks, and 64 bytes a chunk for the hashes of each shared file, and of each
 //! cached one that was opened since the program started.
 
-pub mod actor;
-pub mod disk;
-pub mod ledger;
-pub mod recent;
+mod actor;
+mod disk;
 
 use std::path::PathBuf;
 
 use actix::prelude::*;
 use bytes::Bytes;
+use engine::ids::{ChunkIndex, FileId};
+use engine::integrity::HashTree;
+use engine::media::{FileEntry, Geometry};
+use engine::store::StoreError;
 use roaring::RoaringBitmap;
 
-use crate::ids::{ChunkIndex, FileId};
-use crate::integrity::HashTree;
-use crate::media::{FileEntry, Geometry};
-
 pub use actor::Store;
-
-/// Why a chunk could not be stored or read. None of these ends anything else.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The bytes do not belong to the file.
-    #[error("a chunk that does not verify")]
-    Corrupt,
-    /// The chunk is not here (any more).
-    #[error("the chunk is not held")]
-    NotHeld,
-    /// The file was never opened, or is gone.
-    #[error("the file is not known")]
-    UnknownFile,
-    /// The announced size is impossible, or not that of the copy held.
-    #[error("the file's announced size cannot be right")]
-    WrongSize,
-    /// All that is held is nearer to a playhead than this chunk.
-    #[error("store.quota is used up by what plays and what is pinned; raise it")]
-    QuotaFull,
-    /// The disk has no room.
-    #[error("the disk of the data directory is full; free space or lower store.quota")]
-    DiskFull,
-    /// It is being moved out of the cache.
-    #[error("it is being kept for good already")]
-    Busy,
-    /// Any other failure of the disk.
-    #[error("disk error: {0}")]
-    Disk(String),
-}
 
 /// Takes a whole file of a shared folder in. Several paths may hold the same
 /// content; the last one given is read.

@@ -16,16 +16,10 @@
 //! scheduler learns only that they arrived. Serving others needs no scheduler:
 //! a connection answers requests from the store when the uploader says so.
 
-pub mod actor;
-pub mod allowance;
-pub mod connection;
-pub mod dial;
-pub mod rate;
-pub mod roster;
-pub mod session;
-pub mod slots;
-pub mod upload;
-pub mod uploader;
+mod actor;
+mod connection;
+mod quota_file;
+mod uploader;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -33,16 +27,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::Geometry;
+use engine::protocol::{Backlog, FileReport, Place, RejectReason};
+use engine::store::StoreError;
+use engine::units::{Rate, Volume};
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
-use crate::config::{Rate, Volume};
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::media::Geometry;
-use crate::store::StoreError;
-use crate::wire::{Backlog, FileReport, Hello, Link, PeerEntry, RejectReason};
-
-pub use actor::Swarm;
+pub use actor::{Daily, Swarm, SwarmSettings};
 pub use connection::Connection;
 
 /// Other limits for all links together, from now on.
@@ -73,42 +66,6 @@ pub struct JoinFile {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct LeaveFile(pub FileId);
-
-/// Peers the tracker named; those not connected yet are dialled.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct MeetPeers {
-    /// For which file.
-    pub file: FileId,
-    /// Who.
-    pub peers: Vec<PeerEntry>,
-}
-
-/// A peer dialled us and said hello.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct PeerArrived {
-    /// Both halves of the connection.
-    pub link: Link,
-    /// What it said.
-    pub hello: Hello,
-}
-
-/// Told as an uplink that is not measured yet. It counts as the highest of those
-/// that are, or who is never asked would never be measured.
-pub const UNKNOWN_UPLINK: u64 = 1;
-
-/// What a peer says of its own place in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
-    /// Chunks it fetches at present: from its reader to the end of its window.
-    pub window: Range<u32>,
-    /// What decides its share of new chunks: bytes a second it can send, more while
-    /// it idles; 0 if it does not fetch from sources.
-    pub uplink: u64,
-    /// Media time that plays at present.
-    pub playhead: Duration,
-}
 
 /// What a scheduler wants the tracker and other viewers to know of its file.
 #[derive(Debug, Message)]

@@ -9,17 +9,13 @@
 //! loopback, with a token that only this process knows, and is then flagged as
 //! the origin.
 
-pub mod actor;
-pub mod planner;
-pub mod registry;
-pub mod session;
-
-use std::net::SocketAddr;
+mod actor;
+mod session;
 
 use actix::prelude::*;
-
-use crate::ids::PeerId;
-use crate::wire::{Link, Message, Register};
+use engine::ids::PeerId;
+use engine::protocol::Message;
+use engine::tracker::TrackerSnapshot;
 
 pub use actor::{Tracker, TrackerSettings};
 
@@ -34,16 +30,6 @@ pub const REPLACED: &str = "registered again from elsewhere";
 
 /// What all are told at the end.
 pub const ENDS: &str = "the tracker ends";
-
-/// A client dialled us and registered.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct ClientArrived {
-    /// Both halves of the connection.
-    pub link: Link,
-    /// What it said.
-    pub register: Register,
-}
 
 /// A message of a registered client.
 #[derive(Debug, Message)]
@@ -81,25 +67,3 @@ pub struct CloseSession;
 #[derive(Debug, Message)]
 #[rtype(result = "TrackerSnapshot")]
 pub struct TrackerState;
-
-/// Answer to [`TrackerState`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
-pub struct TrackerSnapshot {
-    /// Clients online, observers not counted.
-    pub clients: Vec<ClientSnapshot>,
-    /// Files that somebody shares.
-    pub files: usize,
-}
-
-/// One client.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ClientSnapshot {
-    /// Name to show.
-    pub name: String,
-    /// Where it can be dialled.
-    pub address: SocketAddr,
-    /// Whether it is the server's library.
-    pub origin: bool,
-    /// Files it shares.
-    pub files: usize,
-}

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use swarmplay::config::{Config, load};
+use swarmplay::config::Config;
+use swarmplay::config::load::load;
 
 fn path(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

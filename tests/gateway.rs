@@ -3,10 +3,10 @@
 mod common;
 
 use common::{client, eventually, noise, open, run, tracker};
-use swarmplay::config::Size;
-use swarmplay::gateway::Sources;
-use swarmplay::media::SidecarRole;
-use swarmplay::scheduler::reader::read_sidecar;
+use engine::media::SidecarRole;
+use engine::units::Size;
+use swarmplay::handles::Sources;
+use swarmplay::scheduler::read_sidecar;
 use swarmplay::store::StoreState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -147,7 +147,7 @@ fn ffmpeg_plays_every_sample_from_it_from_the_start_and_from_the_middle() {
         let server = tracker(&at("dt"), &[&media]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         open(&viewer, "Night Train North.mp4", 1).await;
-        let state = swarmplay::announcer::CatalogueState;
+        let state = swarmplay::tracker_client::CatalogueState;
         let catalogue = viewer
             .sources
             .announcer
@@ -182,7 +182,7 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
         let named = |role: SidecarRole, there: bool| {
             let announcer = viewer.sources.announcer.clone();
             async move {
-                let find = swarmplay::announcer::FindEntry("Harbour.mp4".into());
+                let find = swarmplay::tracker_client::FindEntry("Harbour.mp4".into());
                 let entry = announcer.send(find).await.expect("announcer")?;
                 let sidecar = entry.facts.sidecar(role).cloned();
                 (sidecar.is_some() == there).then_some(sidecar)
@@ -208,7 +208,7 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
             status.contains("streams") && !status.contains(&id.to_string()),
             "{status}"
         );
-        let find = swarmplay::announcer::FindEntry("Harbour.mp4".into());
+        let find = swarmplay::tracker_client::FindEntry("Harbour.mp4".into());
         let film = viewer
             .sources
             .announcer
@@ -265,10 +265,10 @@ fn sidecars_are_made_once_and_streams_of_them_do_not_stay_open() {
     let song = "Estuary - 02 Slow Orbit.flac";
     std::fs::copy(media.join(song), folder.join(song)).expect("copied");
     run(async {
-        let waveform = |node: &swarmplay::app::Node| {
+        let waveform = |node: &swarmplay::app::node::Node| {
             let announcer = node.sources.announcer.clone();
             async move {
-                let find = swarmplay::announcer::FindEntry(song.into());
+                let find = swarmplay::tracker_client::FindEntry(song.into());
                 let entry = announcer.send(find).await.expect("announcer")?;
                 let sidecar = entry.facts.sidecar(SidecarRole::Waveform).cloned();
                 sidecar.map(|sidecar| (sidecar.id, entry.facts.gain_cdb))

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{client, eventually, fetch_whole, noise, open, run, tracker};
-use swarmplay::announcer::actor::dial;
-use swarmplay::announcer::{AnnouncerSettings, CatalogueState};
-use swarmplay::app::Node;
-use swarmplay::ids::{ChunkIndex, PeerId};
-use swarmplay::media::FileEntry;
+use engine::ids::{ChunkIndex, PeerId};
+use engine::integrity::TreeShape;
+use engine::media::FileEntry;
+use engine::protocol::{ByeReason, Hello, Message, PROTOCOL_VERSION, Publish};
+use swarmplay::app::node::Node;
+use swarmplay::net::Link;
+use swarmplay::net::{LinkLimits, listen};
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;
-use swarmplay::wire::link::{LinkLimits, listen};
-use swarmplay::wire::{
-    ByeReason, Frame, Hello, Link, Message, PROTOCOL_VERSION, Publish, WireCodec, WireError,
-};
+use swarmplay::tracker_client::dial;
+use swarmplay::tracker_client::{AnnouncerSettings, CatalogueState};
+use swarmplay::wire::{Frame, WireCodec, WireError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::Decoder;
 
@@ -98,7 +99,7 @@ async fn serve(mut link: Link, entry: &FileEntry, habit: Habit) -> Option<ByeRea
                 link.writer.send(have).expect("have");
             }
             Ok(Message::Request { file, chunk, .. }) if habit == Habit::Lies => {
-                let levels = geometry.tree_shape().proof_nodes(chunk).count();
+                let levels = TreeShape::of(geometry).proof_nodes(chunk).count();
                 let slot = link.writer.reserve_payload().await.ok()?;
                 slot.send(Message::Chunk {
                     file,

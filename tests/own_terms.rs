@@ -6,13 +6,14 @@ mod common;
 use std::os::unix::fs::PermissionsExt as _;
 
 use common::{client, eventually, fetch_whole, noise, open, run, tracker};
-use swarmplay::announcer::WhoShares;
-use swarmplay::app::Node;
-use swarmplay::config::{Config, Rate, Volume};
+use engine::units::{Rate, Volume};
+use swarmplay::app::node::Node;
+use swarmplay::config::Config;
 use swarmplay::library::{AddFolder, LibraryState, RemoveFolder};
 use swarmplay::scheduler::Download;
 use swarmplay::store::{CachedFiles, Pin, SetQuota};
 use swarmplay::swarm::{SetLimits, SwarmState};
+use swarmplay::tracker_client::WhoShares;
 
 async fn uploads(node: &Node) -> (u64, bool) {
     let state = node.sources.swarm.send(SwarmState).await.expect("swarm");
@@ -119,7 +120,7 @@ fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let announcer = &viewer.sources.announcer;
         let entry = eventually("both of them", || async {
-            let find = swarmplay::announcer::FindEntry("noise.wav".into());
+            let find = swarmplay::tracker_client::FindEntry("noise.wav".into());
             let entry = announcer.send(find).await.expect("announcer")?;
             (entry.sources == 2).then_some(entry)
         })
@@ -148,7 +149,7 @@ fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
-        let find = || swarmplay::announcer::FindEntry("wanted.wav".into());
+        let find = || swarmplay::tracker_client::FindEntry("wanted.wav".into());
         let file = eventually("the entry", || async {
             let found = viewer.sources.announcer.send(find()).await;
             found.expect("announcer").map(|entry| entry.id)

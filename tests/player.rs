@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr};
 use common::{client, eventually, noise, open, run, slow, tracker};
-use swarmplay::announcer::CatalogueState;
-use swarmplay::app::Node;
+use engine::ids::FileId;
+use engine::media::FileEntry;
+use engine::player::{Control, PassedOver, Phase, Seen};
+use swarmplay::app::node::Node;
 use swarmplay::config::PlayerConfig;
-use swarmplay::ids::FileId;
-use swarmplay::media::FileEntry;
 use swarmplay::player::{
-    Control, Frame, PassedOver, Phase, Play, Player, PlayerSnapshot, PlayerState, QueueSnapshot,
-    Screen, Seen,
+    Frame, Play, Player, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot, Screen,
 };
+use swarmplay::tracker_client::CatalogueState;
 
 /// A picture in plain memory.
 struct Pixels(Vec<u8>);
@@ -89,7 +89,7 @@ async fn entries(node: &Node) -> Vec<FileEntry> {
 }
 
 async fn end(player: Addr<Player>, nodes: Vec<Node>) {
-    swarmplay::lifecycle::close(&player, common::PATIENCE).await;
+    swarmplay::runtime::close(&player, common::PATIENCE).await;
     for node in nodes {
         node.stop().await;
     }
@@ -146,7 +146,7 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
         .await;
         // Paused, what is shown is what was jumped to. The second jump comes before
         // another pair waits.
-        player.do_send(Control::Toggle);
+        player.do_send(PlayerCommand(Control::Toggle));
         for step in [7, 3] {
             eventually("a pause", || async {
                 state(&player).await.paused.then_some(())
@@ -154,7 +154,7 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
             .await;
             notes.1.lock().expect("not poisoned").clear();
             let to = std::time::Duration::from_millis(step * 3000 + 1500);
-            player.do_send(Control::SeekTo(to));
+            player.do_send(PlayerCommand(Control::SeekTo(to)));
             let [shown, ..] = eventually("a picture", || async {
                 notes.1.lock().expect("not poisoned").last().copied()
             })
@@ -162,7 +162,7 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
             let bright = (step as f64 * 20.0 * 255.0 / 219.0).round() as u8;
             assert!(shown.abs_diff(bright) <= 6, "{shown} for {bright}");
         }
-        swarmplay::lifecycle::close(&player, common::PATIENCE).await;
+        swarmplay::runtime::close(&player, common::PATIENCE).await;
         eventually("an end of all decoders", || async {
             (readers(&viewer, "") == 0).then_some(())
         })
@@ -225,7 +225,7 @@ fn red_is_red_however_a_film_codes_it() {
             let off = shown.into_iter().zip([255, 0, 0_u8]);
             let off = off.map(|(is, should)| is.abs_diff(should)).max();
             assert!(off <= Some(6), "{name}: {shown:?}");
-            swarmplay::lifecycle::close(&player, common::PATIENCE).await;
+            swarmplay::runtime::close(&player, common::PATIENCE).await;
         }
         viewer.stop().await;
         server.stop().await;
@@ -281,7 +281,7 @@ fn a_film_ends_however_late_its_sound_is_heard() {
         let list = entries(&viewer).await;
         let last = list[1].id;
         player.do_send(Play { list, index: 0 });
-        player.do_send(Control::SoundBy(-200));
+        player.do_send(PlayerCommand(Control::SoundBy(-200)));
         let state = eventually("the end", || async {
             let state = state(&player).await;
             (state.phase == Phase::Ended).then_some(state)
@@ -351,7 +351,7 @@ fn what_cannot_be_played_is_explained_and_nothing_crashes() {
             list: list.clone(),
             index: 0,
         });
-        damaged.do_send(Control::SeekShare(0.9));
+        damaged.do_send(PlayerCommand(Control::SeekShare(0.9)));
         eventually("a word about the damage, or the end of it", || async {
             let phase = state(&damaged).await.phase;
             matches!(phase, Phase::Failed(_) | Phase::Ended).then_some(())
@@ -370,7 +370,7 @@ fn what_cannot_be_played_is_explained_and_nothing_crashes() {
         })
         .await;
         assert!(why.contains("apt install ffmpeg"), "{why}");
-        swarmplay::lifecycle::close(&without, common::PATIENCE).await;
+        swarmplay::runtime::close(&without, common::PATIENCE).await;
         end(damaged, vec![viewer, server]).await;
     });
 }

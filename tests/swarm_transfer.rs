@@ -8,16 +8,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{PATIENCE, client, eventually, fetch_whole, noise, open, run, slow, tracker};
-use swarmplay::announcer::CatalogueState;
-use swarmplay::app::Node;
-use swarmplay::config::Rate;
-use swarmplay::ids::PeerId;
-use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, Part, StreamState};
+use engine::ids::PeerId;
+use engine::protocol::{Hello, Message, PROTOCOL_VERSION};
+use engine::scheduler::Part;
+use engine::units::Rate;
+use swarmplay::app::node::Node;
+use swarmplay::net::Link;
+use swarmplay::net::LinkLimits;
+use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, StreamState};
 use swarmplay::store::{CachedFiles, Forget};
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
-use swarmplay::wire::link::LinkLimits;
-use swarmplay::wire::{Hello, Link, Message, PROTOCOL_VERSION};
+use swarmplay::tracker_client::CatalogueState;
 
 /// Names of the peers that supplied part of a stream.
 async fn suppliers(stream: &swarmplay::scheduler::OpenedStream) -> BTreeSet<String> {
@@ -161,7 +163,7 @@ fn playing_goes_on_without_the_tracker_and_everybody_registers_again() {
         // A new tracker at the same address, with an empty memory.
         let mut config = common::config(&at("dt2"), "127.0.0.1:1", "server");
         config.tracker.listen = address;
-        let again = Node::start(&config, swarmplay::app::Role::Server).await;
+        let again = Node::start(&config, swarmplay::app::node::Role::Server).await;
         let again = again.expect("tracker");
         let registry = again.tracker.clone().expect("a server has a tracker");
         eventually("both to register and publish again", || async {
@@ -183,13 +185,13 @@ fn a_seek_fetches_there_and_not_what_lies_between() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
-            config.stream.read_ahead = swarmplay::config::Span::secs(5);
+            config.stream.read_ahead = engine::units::Span::secs(5);
         })
         .await;
         let stream = open(&viewer, "noise.wav", 1).await;
         let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");
         let last = stream.geometry.chunk_at(u64::MAX);
-        for chunk in [swarmplay::ids::ChunkIndex(0), last] {
+        for chunk in [engine::ids::ChunkIndex(0), last] {
             let wait = AwaitChunk { reader, chunk };
             let arrived = stream.scheduler.send(wait).await.expect("scheduler");
             arrived.expect("arrives");
@@ -217,7 +219,7 @@ fn what_was_fetched_survives_a_restart_and_is_not_fetched_again() {
 
         let again = eventually("the data directory to be free", || async {
             let config = common::config(&at("dv"), &server.listen.to_string(), "viewer");
-            Node::start(&config, swarmplay::app::Role::Client(None))
+            Node::start(&config, swarmplay::app::node::Role::Client(None))
                 .await
                 .ok()
         })
@@ -240,11 +242,11 @@ fn a_silent_death_is_noticed_by_the_tracker() {
         let server = tracker(&at("dt"), &[]).await;
         let registry = server.tracker.clone().expect("a server has a tracker");
         // A client that registers and then says nothing more, its link open.
-        let settings = swarmplay::announcer::AnnouncerSettings {
+        let settings = swarmplay::tracker_client::AnnouncerSettings {
             tracker: server.listen.to_string(),
-            hello: swarmplay::wire::Hello {
-                version: swarmplay::wire::PROTOCOL_VERSION,
-                peer: swarmplay::ids::PeerId([7; 16]),
+            hello: engine::protocol::Hello {
+                version: engine::protocol::PROTOCOL_VERSION,
+                peer: engine::ids::PeerId([7; 16]),
                 name: "mute".into(),
                 agent: "test".into(),
                 listen_port: None,
@@ -253,7 +255,7 @@ fn a_silent_death_is_noticed_by_the_tracker() {
             kind: None,
             observer: false,
         };
-        let link = swarmplay::announcer::actor::dial(&settings)
+        let link = swarmplay::tracker_client::dial(&settings)
             .await
             .expect("registers");
         let clients = || async {
@@ -376,7 +378,7 @@ fn what_was_fetched_can_be_removed_unless_it_is_read() {
         let file = stream.entry.id;
         let store = &viewer.sources.store;
         let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");
-        let chunk = swarmplay::ids::ChunkIndex(0);
+        let chunk = engine::ids::ChunkIndex(0);
         let first = stream.scheduler.send(AwaitChunk { reader, chunk }).await;
         first.expect("scheduler").expect("it comes");
         eventually("a refusal, since somebody reads it", || async {
@@ -415,7 +417,7 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         // Opened, and nobody reads it: nothing of it is here.
         open(&viewer, "left.wav", 1).await;
-        let find = swarmplay::announcer::FindEntry("next.wav".into());
+        let find = swarmplay::tracker_client::FindEntry("next.wav".into());
         let next = viewer.sources.announcer.send(find).await;
         let next = next.expect("announcer").expect("it is there");
         let ahead = FetchAhead(Some((
@@ -446,7 +448,7 @@ fn of_what_comes_next_that_is_fetched_which_it_goes_on_with() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
-            config.stream.read_ahead = swarmplay::config::Span::secs(5);
+            config.stream.read_ahead = engine::units::Span::secs(5);
         })
         .await;
         let stream = open(&viewer, "next.wav", 1).await;

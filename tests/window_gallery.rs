@@ -6,6 +6,10 @@ mod scenes;
 #[path = "common/view.rs"]
 mod view;
 
+use engine::media::MediaKind;
+use engine::player::Phase;
+use engine::scheduler::StallCause;
+use engine::store::StoreError;
 use scenes::{
     about, cached, choose_from, films, library, listen, queue_of_films, seen, setup, shared, songs,
     stall, watch,
@@ -17,10 +21,7 @@ use swarmplay::gui::ui::{
     AppWindow, LibraryAdapter, Only, Page, SetupAdapter, SharingAdapter, Shelf, ShellAdapter,
 };
 use swarmplay::gui::{apply, groups};
-use swarmplay::media::MediaKind;
-use swarmplay::player::{Phase, PlayerSnapshot};
-use swarmplay::scheduler::StallCause;
-use swarmplay::store::StoreError;
+use swarmplay::player::PlayerSnapshot;
 use view::{
     build, build_in, labelled, overview, playing, point_at_the_seek_bar, press, settle, snapshot,
 };

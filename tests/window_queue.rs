@@ -6,6 +6,9 @@ mod view;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use engine::media::MediaKind;
+use engine::player::Item;
+use engine::player::Repeat;
 use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize};
@@ -14,9 +17,7 @@ use swarmplay::gui::ui::{
     AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
 };
 use swarmplay::gui::{apply, queue};
-use swarmplay::media::MediaKind;
-use swarmplay::player::queue::Item;
-use swarmplay::player::{PlayerSnapshot, QueueSnapshot, Repeat};
+use swarmplay::player::{PlayerSnapshot, QueueSnapshot};
 use view::{build, films, labelled, overview, playing, press, settle, snapshot, songs};
 
 /// Two songs that come after the first of the list.

@@ -8,13 +8,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::media::MediaKind;
 use slint::platform::software_renderer::{MinimalSoftwareWindow, RepaintBufferType};
 use slint::platform::{Key, Platform, PlatformError, WindowAdapter};
 use slint::{ComponentHandle, PhysicalSize, Rgb8Pixel};
 use swarmplay::config::{Config, Theme};
 use swarmplay::gui::ui::{Page, SetupAdapter, SharingAdapter, ShellAdapter};
 use swarmplay::gui::window;
-use swarmplay::media::MediaKind;
 use view::{build, labelled, press, settle, snapshot};
 
 #[test]

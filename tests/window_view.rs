@@ -7,6 +7,8 @@ mod view;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use engine::media::{FileEntry, MediaKind};
+use engine::player::{Phase, Seen};
 use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
@@ -17,8 +19,6 @@ use swarmplay::gui::ui::{
 };
 use swarmplay::gui::{apply, groups};
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
-use swarmplay::media::{FileEntry, MediaKind};
-use swarmplay::player::{Phase, Seen};
 use view::{
     build, entry, films, labelled, overview, playing, press, record, settle, snapshot, songs,
 };

@@ -25,8 +25,8 @@ mod report;
 use std::time::Duration;
 
 use clap::Parser;
-use swarmplay::scheduler::core::{Picker, Tuning};
-use swarmplay::swarm::upload::UploadTuning;
+use engine::scheduler::{Picker, Tuning};
+use engine::swarm::UploadTuning;
 
 /// What is simulated.
 #[derive(Debug, Clone, Parser)]

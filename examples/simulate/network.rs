@@ -6,15 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use engine::ids::{ChunkIndex, PeerId};
+use engine::media::{ChunkSize, Geometry, Timeline};
+use engine::scheduler::Core;
+use engine::scheduler::Windows;
+use engine::swarm::Uploads;
+use engine::tracker::{Asker, Candidate, Held, Planner};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use roaring::RoaringBitmap;
-use swarmplay::ids::{ChunkIndex, PeerId};
-use swarmplay::media::{ChunkSize, Geometry, Timeline};
-use swarmplay::scheduler::core::Core;
-use swarmplay::scheduler::window::Windows;
-use swarmplay::swarm::upload::Uploads;
-use swarmplay::tracker::planner::{Asker, Candidate, Held, Planner};
 
 use crate::Options;
 use crate::node::{FILE, Node, Say};

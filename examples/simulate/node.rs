@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::protocol::{Backlog, RejectReason};
+use engine::protocol::{Place, UNKNOWN_UPLINK};
+use engine::scheduler::ReaderId;
+use engine::scheduler::{Core, Effect};
+use engine::swarm::{Upload, Uploads};
 use roaring::RoaringBitmap;
-use swarmplay::ids::{ChunkIndex, FileId, PeerId};
-use swarmplay::scheduler::ReaderId;
-use swarmplay::scheduler::core::{Core, Effect};
-use swarmplay::swarm::upload::{Upload, Uploads};
-use swarmplay::swarm::{Place, UNKNOWN_UPLINK};
-use swarmplay::wire::{Backlog, RejectReason};
 
 use crate::player::Player;
 

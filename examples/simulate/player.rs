@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use engine::ids::ChunkIndex;
+use engine::media::{Geometry, Timeline};
 use roaring::RoaringBitmap;
-use swarmplay::ids::ChunkIndex;
-use swarmplay::media::{Geometry, Timeline};
 
 const START: Duration = Duration::from_secs(2);
 const AHEAD: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::ids::PeerId;
+use engine::ids::PeerId;
 
 /// Reads the identity, or makes and keeps one.
 ///

@@ -9,25 +9,26 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use bytes::Bytes;
+use engine::ids::PeerId;
+use engine::media::MediaKind;
+use engine::protocol::{AGENT, Hello, PROTOCOL_VERSION};
 
-use super::identity;
-use super::listener::{Doors, accept};
-use crate::announcer::{Announcer, AnnouncerSettings, SendPeersTo};
+use crate::app::identity;
 use crate::config::Config;
-use crate::gateway::{Gateway, Sources};
-use crate::ids::PeerId;
+use crate::handles::Sources;
+use crate::http::Gateway;
 use crate::library::Library;
-use crate::library::actor::LibrarySettings;
-use crate::library::index::{Index, IndexError};
-use crate::lifecycle::close;
-use crate::media::MediaKind;
+use crate::library::LibrarySettings;
+use crate::library::{Index, IndexError};
+use crate::net::{Doors, accept};
+use crate::net::{LinkLimits, listen};
+use crate::runtime::close;
 use crate::scheduler::Streams;
 use crate::store::Store;
 use crate::swarm::Swarm;
-use crate::swarm::actor::{Daily, SwarmSettings};
+use crate::swarm::{Daily, SwarmSettings};
 use crate::tracker::{Tracker, TrackerSettings};
-use crate::wire::link::{LinkLimits, listen};
-use crate::wire::{AGENT, Hello, PROTOCOL_VERSION};
+use crate::tracker_client::{Announcer, AnnouncerSettings, SendPeersTo};
 
 /// Time for goodbyes to reach the wire.
 const FAREWELL: Duration = Duration::from_millis(50);

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytesize::ByteSize;
+use engine::ids::PeerId;
+use engine::media::clock;
+use engine::media::{FileEntry, MediaKind};
+use engine::protocol::{AGENT, Hello, Message, PROTOCOL_VERSION};
 
-use crate::announcer::AnnouncerSettings;
-use crate::announcer::actor::dial;
-use crate::app::Role;
+use crate::app::node::Role;
 use crate::config::Config;
-use crate::ids::PeerId;
 use crate::library::{SKIPPED_FILE, Skipped, hasher};
-use crate::media::facts::clock;
-use crate::media::{FileEntry, MediaKind};
-use crate::wire::{AGENT, Hello, Link, Message, PROTOCOL_VERSION};
+use crate::net::Link;
+use crate::tracker_client::AnnouncerSettings;
+use crate::tracker_client::dial;
 
 /// Time for each page of an answer.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use engine::ids::ChunkIndex;
+use engine::store::StoreError;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::app::{Node, Role};
+use crate::app::node::{Node, Role};
 use crate::config::Config;
-use crate::ids::ChunkIndex;
 use crate::scheduler::{FetchWhole, OpenStream, OpenedStream, StreamError, StreamState};
-use crate::store::{Export, ReadChunk, StoreError};
+use crate::store::{Export, ReadChunk};
 
 /// How long the catalogue may take to show the file.
 const FIND: Duration = Duration::from_secs(10);

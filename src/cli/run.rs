@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use engine::media::MediaKind;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::ask;
-use crate::app::{Node, Role};
+use crate::app::node::{Node, Role};
+use crate::cli::ask;
 use crate::config::Config;
-use crate::media::MediaKind;
 
 /// The line that tells a script that a program serves.
 #[derive(Serialize)]
@@ -74,7 +74,8 @@ pub(super) fn client(
     play: Option<String>,
     files: ClientFiles,
 ) -> anyhow::Result<()> {
-    use crate::gui::{ConfigSource, setup::FirstRun};
+    use crate::gui::ConfigSource;
+    use crate::gui::setup::FirstRun;
     let source = match files.to_write {
         Some((path, sets)) => ConfigSource::FirstRun(FirstRun { path, sets }),
         None => ConfigSource::File(files.read),

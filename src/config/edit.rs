@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Value};
 
-use super::CLIENT_FILE;
+use crate::config::CLIENT_FILE;
 
 /// Why a file was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub fn set(path: &Path, changes: Vec<(&str, &str, Value)>) -> Result<(), EditErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::load;
+    use crate::config::load::load;
 
     #[test]
     fn a_new_file_is_the_default_one_with_its_comments_and_the_change() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Config;
+use crate::config::Config;
 
 /// Prefix of environment variables that set a key.
 const ENV_PREFIX: &str = "SWARMPLAY";

@@ -6,26 +6,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::ids::FileId;
+use engine::media::{FileEntry, MediaKind, Timeline};
+use engine::player::{Phase, Seen};
 use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
 use tr::tr;
 
-use super::charts::{self, Buffers};
-use super::language::of_actors;
-use super::observer::Overview;
-use super::rows::Rows;
-use super::ui::{
+use crate::gui::charts;
+use crate::gui::charts::Buffers;
+use crate::gui::language::of_actors;
+use crate::gui::observer::Overview;
+use crate::gui::rows::Rows;
+use crate::gui::ui::{
     AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
-use super::view_model::{self as show, Held, Only, Sort};
-use super::window::view;
-use crate::announcer::CONNECTING;
-use crate::gateway::Gateway;
-use crate::ids::FileId;
-use crate::media::{FileEntry, MediaKind, Timeline};
-use crate::player::{Phase, PlayerSnapshot, Seen};
+use crate::gui::view_model as show;
+use crate::gui::view_model::{Held, Only, Sort};
+use crate::gui::window::view;
+use crate::http::Gateway;
+use crate::player::PlayerSnapshot;
 use crate::scheduler::StreamSnapshot;
 use crate::store::CachedFile;
 use crate::swarm::SwarmSnapshot;
+use crate::tracker_client::CONNECTING;
 
 /// Pieces the seek bar can tell apart.
 const BAR_CELLS: u32 = 400;
@@ -63,7 +66,7 @@ pub struct View {
     /// Whether there is time to fetch its storyboard.
     pub(super) storyboard_wanted: bool,
     /// Which shelf of music is looked at.
-    pub(super) shelf: super::groups::Kind,
+    pub(super) shelf: crate::gui::groups::Kind,
     /// Which of all there is are shown.
     pub(super) only: Only,
     /// A hash of the shared files that are listed.
@@ -71,9 +74,9 @@ pub struct View {
     /// What the sheet with all details is about.
     pub(super) detailed: Option<FileEntry>,
     /// The album or artist that is open.
-    pub(super) open: Option<super::groups::Group>,
+    pub(super) open: Option<crate::gui::groups::Group>,
     /// Albums or artists, in the order shown.
-    pub(super) groups: Vec<super::groups::Group>,
+    pub(super) groups: Vec<crate::gui::groups::Group>,
     /// What was fetched, in the order shown.
     pub(super) cached: Vec<CachedFile>,
     /// Shared folders, in the order shown.
@@ -90,7 +93,7 @@ pub struct View {
     /// Files whose rows say that they are fetched or play.
     pub(super) marked: Vec<FileId>,
     /// What the rows were made for.
-    pub(super) rows_of: Option<super::library::Key>,
+    pub(super) rows_of: Option<crate::gui::library::Key>,
     /// Row of each file that is shown.
     pub(super) places: HashMap<FileId, usize>,
     pub(super) overview: Overview,
@@ -247,15 +250,15 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     }
     view.shown_at = Some(view.position);
     view.overview = overview;
-    super::library::show(app, &mut view);
+    crate::gui::library::show(app, &mut view);
     status(app, &view.overview);
     banner(app, &view);
-    super::waiting::show(app, &view);
-    super::sharing::show(app, &mut view);
-    super::downloads::show(app, &mut view);
-    super::details::refresh(app, &view);
+    crate::gui::waiting::show(app, &view);
+    crate::gui::sharing::show(app, &mut view);
+    crate::gui::downloads::show(app, &mut view);
+    crate::gui::details::refresh(app, &view);
     swarm(app, &view);
-    super::artwork::when_there_is_time(app, &mut view);
+    crate::gui::artwork::when_there_is_time(app, &mut view);
 }
 
 fn status(app: &AppWindow, overview: &Overview) {
@@ -393,8 +396,8 @@ pub fn history(app: &AppWindow, seen: Vec<(FileId, Seen)>) {
     let before: HashSet<(FileId, Seen)> = before.into_iter().collect();
     let others = now.symmetric_difference(&before);
     view.marked.extend(others.map(|(file, _)| *file));
-    super::library::show(app, &mut view);
-    super::details::refresh(app, &view);
+    crate::gui::library::show(app, &mut view);
+    crate::gui::details::refresh(app, &view);
 }
 
 /// The cover of a song; one that comes late for another song is not shown.
@@ -435,13 +438,13 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         app.global::<ShellAdapter>()
             .set_buffer_text(Default::default());
         adapter.set_segments(ModelRc::default());
-        super::library::show(app, &mut view);
+        crate::gui::library::show(app, &mut view);
         swarm(app, &view);
     }
     (view.position, view.duration) = (state.position, state.duration);
-    super::tracks::chapters(app, &mut view, &state);
-    super::queue::modes(app, &state);
-    view.subtitle_tracks = super::tracks::show(app, &state);
+    crate::gui::tracks::chapters(app, &mut view, &state);
+    crate::gui::queue::modes(app, &state);
+    view.subtitle_tracks = crate::gui::tracks::show(app, &state);
     let resumed = state.resumed.map(show::clock).unwrap_or_default();
     adapter.set_resumed_text(resumed.into());
     adapter.set_loaded(state.entry.is_some());
@@ -477,6 +480,6 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_speed_text(speed.into());
     adapter.set_speed(i32::try_from(state.speed.max(1)).unwrap_or(100));
     view.player = state;
-    super::waiting::show(app, &view);
+    crate::gui::waiting::show(app, &view);
     banner(app, &view);
 }

@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use engine::ids::FileId;
+use engine::media::SidecarRole;
 use lru::LruCache;
 use slint::{ComponentHandle, Image, Rgb8Pixel, Rgba8Pixel, SharedPixelBuffer};
 use zune_jpeg::JpegDecoder;
@@ -16,14 +18,12 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::apply::View;
-use super::screen::WindowScreen;
-use super::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
-use super::window::view;
-use crate::gateway::Sources;
-use crate::ids::FileId;
-use crate::media::SidecarRole;
-use crate::scheduler::reader::read_sidecar;
+use crate::gui::apply::View;
+use crate::gui::screen::WindowScreen;
+use crate::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
+use crate::gui::window::view;
+use crate::handles::Sources;
+use crate::scheduler::read_sidecar;
 
 /// Pictures fetched at once: they are small, and a film plays meanwhile.
 const AT_ONCE: usize = 3;

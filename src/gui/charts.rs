@@ -6,7 +6,8 @@ use std::time::Duration;
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
 use tr::tr;
 
-use super::view_model::{self as show, Held};
+use crate::gui::view_model as show;
+use crate::gui::view_model::Held;
 use crate::scheduler::StreamSnapshot;
 
 /// Pieces of the chunk map: four rows of 54, read like text.

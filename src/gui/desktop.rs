@@ -7,17 +7,18 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use engine::media::MediaKind;
+use engine::player::{Control, Phase};
 use slint::winit_030::winit::event::WindowEvent;
 use slint::winit_030::{EventResult, WinitWindowAccessor};
 use slint::{ComponentHandle, SharedString};
 use tokio::sync::watch;
 use tr::tr;
 
-use super::Core;
-use super::ui::{AppWindow, Page, PlayerAdapter, SharingAdapter, ShellAdapter};
-use super::window::view;
-use crate::media::MediaKind;
-use crate::player::{Control, Phase, PlayerSnapshot};
+use crate::gui::Core;
+use crate::gui::ui::{AppWindow, Page, PlayerAdapter, SharingAdapter, ShellAdapter};
+use crate::gui::window::view;
+use crate::player::{PlayerCommand, PlayerSnapshot};
 
 /// Players that are tried in turn, and what they are told of the second they begin at.
 const PLAYERS: [(&str, &str); 2] = [("mpv", "--start="), ("vlc", "--start-time=")];
@@ -142,7 +143,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
             Some((name, _)) => {
                 // Two players at once would be two sounds.
                 if app.global::<PlayerAdapter>().get_playing() {
-                    player.do_send(Control::Toggle);
+                    player.do_send(PlayerCommand(Control::Toggle));
                 }
                 tr!("Opened in {}", name)
             }
@@ -269,7 +270,7 @@ fn connect_drop(app: &AppWindow, core: &Core) {
             WindowEvent::HoveredFileCancelled => app.set_dropping(false),
             WindowEvent::DroppedFile(path) => {
                 app.set_dropping(false);
-                super::sharing::add(&app, &core, vec![path.clone()]);
+                crate::gui::sharing::add(&app, &core, vec![path.clone()]);
                 app.global::<ShellAdapter>().set_page(Page::Sharing);
             }
             _ => {}
@@ -281,8 +282,8 @@ fn connect_drop(app: &AppWindow, core: &Core) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::FileId;
-    use crate::media::{FileEntry, MediaFacts, VideoTrack};
+    use engine::ids::FileId;
+    use engine::media::{FileEntry, MediaFacts, VideoTrack};
 
     #[test]
     fn only_a_film_that_plays_keeps_the_screen_on() {

@@ -1,20 +1,20 @@
 //! All that is known of one file.
 
+use engine::media::FileEntry;
 use slint::ComponentHandle;
 use tr::tr;
 
-use super::apply::{View, update};
-use super::language::of_actors;
-use super::tracks::{sound_name, subtitle_name};
-use super::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
-use super::view_model as show;
-use super::window::view;
-use super::{Core, beside_the_window};
-use crate::announcer::WhoShares;
-use crate::media::FileEntry;
+use crate::gui::apply::{View, update};
+use crate::gui::language::of_actors;
+use crate::gui::tracks::{sound_name, subtitle_name};
+use crate::gui::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
+use crate::gui::view_model as show;
+use crate::gui::window::view;
+use crate::gui::{Core, beside_the_window};
 use crate::player::{Enqueue, Mark, Play};
 use crate::scheduler::{Download, StreamSnapshot};
 use crate::store::{Pin, StoreState};
+use crate::tracker_client::WhoShares;
 
 /// Names of sharers that are told; of more, only how many.
 const NAMED: usize = 8;
@@ -98,7 +98,7 @@ fn names(mut names: Vec<String>, sources: u32) -> String {
 fn show(app: &AppWindow, view: &mut View, entry: &FileEntry, sharers: &str) {
     let adapter = app.global::<DetailsAdapter>();
     adapter.set_title(entry.display_title().into());
-    adapter.set_poster(super::library::poster(entry).into());
+    adapter.set_poster(crate::gui::library::poster(entry).into());
     let fact = |(name, value): (String, String)| Fact {
         name: name.into(),
         value: value.into(),
@@ -282,12 +282,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::{ChunkIndex, FileId};
-    use crate::media::{
+    use engine::ids::{ChunkIndex, FileId};
+    use engine::media::{
         AudioTrack, ChunkSize, Geometry, MediaFacts, MediaKind, Sidecar, SidecarRole,
         SubtitleTrack, VideoTrack,
     };
-    use crate::store::StoreError;
+    use engine::store::StoreError;
 
     #[test]
     fn only_what_is_known_is_told() {

@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use engine::media::{FileEntry, MediaKind};
 use slint::ComponentHandle;
 use tr::tr;
 
-use super::apply::{View, update};
-use super::keeper::Keeper;
-use super::language::{add_error, of_actors};
-use super::sharing::keep_folders;
-use super::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
-use super::view_model as show;
-use super::window::view;
-use super::{Core, beside_the_window};
+use crate::gui::apply::{View, update};
+use crate::gui::keeper::Keeper;
+use crate::gui::language::add_error;
+use crate::gui::language::of_actors;
+use crate::gui::sharing::keep_folders;
+use crate::gui::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
+use crate::gui::view_model as show;
+use crate::gui::window::view;
+use crate::gui::{Core, beside_the_window};
 use crate::library::{AddError, AddFolder, Library};
-use crate::media::{FileEntry, MediaKind};
 use crate::store::{CachedFile, Export, Forget, Pin};
 
 /// Names that are tried for a file before it is given up.
@@ -179,8 +180,8 @@ async fn share_from_now_on(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::FileId;
-    use crate::media::MediaFacts;
+    use engine::ids::FileId;
+    use engine::media::MediaFacts;
 
     #[test]
     fn nothing_is_overwritten() {

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::ids::FileId;
+use engine::media::search_words;
+use engine::media::{FileEntry, SidecarRole};
 use slint::ComponentHandle;
 use tr::tr;
 
-use super::Core;
-use super::apply::{View, update};
-use super::rows::Facts;
-use super::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
-use super::view_model::{Only, folded, songs};
-use super::window::view;
-use crate::ids::FileId;
-use crate::media::facts::search_words;
-use crate::media::{FileEntry, SidecarRole};
+use crate::gui::Core;
+use crate::gui::apply::{View, update};
+use crate::gui::rows::Facts;
+use crate::gui::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
+use crate::gui::view_model::{Only, folded, songs};
+use crate::gui::window::view;
 use crate::player::Play;
 
 /// What songs are put together by.
@@ -181,7 +181,7 @@ fn change(app: &AppWindow, change: impl FnOnce(&mut View)) {
     let mut view = view.borrow_mut();
     change(&mut view);
     app.global::<LibraryAdapter>().set_selected(-1);
-    super::library::show(app, &mut view);
+    crate::gui::library::show(app, &mut view);
 }
 
 /// What is opened has an order of its own; outside, what was sorted stays so.
@@ -198,7 +198,7 @@ fn set_open(app: &AppWindow, view: &mut View, group: Option<Group>) {
         _ => {}
     }
     view.open = group;
-    super::window::show_order(app, view);
+    crate::gui::window::show_order(app, view);
 }
 
 /// Looks through another shelf.
@@ -261,7 +261,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{MediaFacts, MediaKind};
+    use engine::media::{MediaFacts, MediaKind};
 
     fn song(id: u8, title: &str, artist: &str, album: &str, number: u32) -> FileEntry {
         FileEntry {

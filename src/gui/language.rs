@@ -11,12 +11,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
+use engine::units::UnitError;
 use tr::{Translator, tr};
 
-use crate::app::StartError;
+use crate::app::node::StartError;
+use crate::config::Language;
 use crate::config::edit::EditError;
-use crate::config::units::UnitError;
-use crate::config::{ConfigError, Language};
+use crate::config::load::ConfigError;
 use crate::library::AddError;
 
 mod sayings;

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use engine::ids::FileId;
+use engine::media::search_words;
+use engine::media::{FileEntry, MediaKind, SidecarRole};
+use engine::player::Seen;
 use slint::{ComponentHandle, Model, ModelRc};
 
-use super::apply::{View, update};
-use super::groups;
-use super::rows::{Facts, Rows};
-use super::ui::{AppWindow, ContinueItem, LibraryAdapter};
-use super::view_model::{self as show, Only};
-use crate::ids::FileId;
-use crate::media::facts::search_words;
-use crate::media::{FileEntry, MediaKind, SidecarRole};
-use crate::player::Seen;
+use crate::gui::apply::{View, update};
+use crate::gui::groups;
+use crate::gui::rows::{Facts, Rows};
+use crate::gui::ui::{AppWindow, ContinueItem, LibraryAdapter};
+use crate::gui::view_model as show;
+use crate::gui::view_model::Only;
 use crate::store::CachedFile;
 
 /// Films to go on with that are shown.

@@ -7,13 +7,14 @@
 use std::time::{Duration, Instant};
 
 use actix::Addr;
+use engine::ids::FileId;
+use engine::media::{FileEntry, SidecarRole};
+use engine::player::{Control, Phase, Repeat};
 use mpris_server::{LoopStatus, Metadata, PlaybackStatus, Player as Server, Time, TrackId};
 use tokio::sync::watch;
 
-use crate::gateway::Gateway;
-use crate::ids::FileId;
-use crate::media::{FileEntry, SidecarRole};
-use crate::player::{Control, Phase, Player, PlayerSnapshot, Repeat};
+use crate::http::Gateway;
+use crate::player::{Player, PlayerCommand, PlayerSnapshot};
 
 /// A position this far from where time alone would have led is a jump, which
 /// listeners are told of.
@@ -71,7 +72,7 @@ async fn serve(
     });
     let send = |control: Control| {
         let player = player.clone();
-        move |_: &Server| player.do_send(control)
+        move |_: &Server| player.do_send(PlayerCommand(control))
     };
     server.connect_play_pause(send(Control::Toggle));
     server.connect_next(send(Control::Next));
@@ -83,7 +84,7 @@ async fn serve(
         move |_: &Server| {
             let plays = status(&states.borrow()) == PlaybackStatus::Playing;
             if plays != play {
-                player.do_send(Control::Toggle);
+                player.do_send(PlayerCommand(Control::Toggle));
             }
         }
     };
@@ -91,7 +92,7 @@ async fn serve(
     server.connect_pause(towards(false));
     let to = player.clone();
     server.connect_seek(move |_, by| {
-        to.do_send(Control::SeekBy(by.as_micros() as f64 / 1e6));
+        to.do_send(PlayerCommand(Control::SeekBy(by.as_micros() as f64 / 1e6)));
     });
     let (to, now) = (player.clone(), states.clone());
     server.connect_set_position(move |_, track, position| {
@@ -104,28 +105,32 @@ async fn serve(
         if let Ok(micros) = u64::try_from(position.as_micros())
             && same
         {
-            to.do_send(Control::SeekTo(Duration::from_micros(micros)));
+            to.do_send(PlayerCommand(Control::SeekTo(Duration::from_micros(
+                micros,
+            ))));
         }
     });
     let to = player.clone();
-    server.connect_set_shuffle(move |_, shuffled| to.do_send(Control::SetShuffled(shuffled)));
+    server.connect_set_shuffle(move |_, shuffled| {
+        to.do_send(PlayerCommand(Control::SetShuffled(shuffled)))
+    });
     let to = player.clone();
     server.connect_set_loop_status(move |_, status| {
-        to.do_send(Control::SetRepeat(match status {
+        to.do_send(PlayerCommand(Control::SetRepeat(match status {
             LoopStatus::None => Repeat::Off,
             LoopStatus::Track => Repeat::One,
             LoopStatus::Playlist => Repeat::All,
-        }));
+        })));
     });
     let to = player.clone();
     server.connect_set_volume(move |_, volume| {
         let percent = (volume.clamp(0.0, 1.0) * 100.0).round();
-        to.do_send(Control::SetVolume(percent as u32));
+        to.do_send(PlayerCommand(Control::SetVolume(percent as u32)));
     });
     let (to, now) = (player.clone(), states.clone());
     server.connect_set_rate(move |_, rate| {
         let present = f64::from(now.borrow().speed) / 100.0;
-        to.do_send(Control::SpeedBy(rate - present));
+        to.do_send(PlayerCommand(Control::SpeedBy(rate - present)));
     });
     Ok(server)
 }
@@ -228,7 +233,7 @@ fn jumped(before: &PlayerSnapshot, since: Duration, state: &PlayerSnapshot) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{MediaFacts, MediaKind, Sidecar};
+    use engine::media::{MediaFacts, MediaKind, Sidecar};
 
     #[test]
     fn the_desktop_is_told_where_the_poster_is_if_there_is_one() {

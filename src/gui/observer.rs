@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::FileId;
+use engine::media::{FileEntry, MediaKind};
 
-use super::screen::WindowScreen;
-use crate::announcer::{CatalogueSnapshot, CatalogueState};
-use crate::gateway::Sources;
-use crate::ids::FileId;
+use crate::gui::screen::WindowScreen;
+use crate::handles::Sources;
 use crate::library::{LibrarySnapshot, LibraryState};
-use crate::media::{FileEntry, MediaKind};
 use crate::scheduler::{Downloads, StreamSnapshot, StreamsState};
 use crate::store::{CachedFile, CachedFiles};
 use crate::swarm::{SwarmSnapshot, SwarmState};
+use crate::tracker_client::{CatalogueSnapshot, CatalogueState};
 
 /// How often: figures that change faster cannot be read.
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -130,7 +130,7 @@ impl Actor for Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::MediaFacts;
+    use engine::media::MediaFacts;
 
     #[test]
     fn what_is_here_in_part_stays_though_its_last_sharer_went() {

@@ -1,15 +1,16 @@
 //! What comes next: shown, and changed by hand.
 
+use engine::media::FileEntry;
+use engine::media::clock;
+use engine::player::{Control, Repeat};
 use slint::ComponentHandle;
 use tr::tr;
 
-use super::Core;
-use super::apply::update;
-use super::ui::{AppWindow, QueueAdapter, QueueRow, RepeatMode, ShellAdapter};
-use super::view_model::clock;
-use super::window::view;
-use crate::media::FileEntry;
-use crate::player::{Control, Enqueue, PlayerSnapshot, QueueSnapshot, Repeat};
+use crate::gui::Core;
+use crate::gui::apply::update;
+use crate::gui::ui::{AppWindow, QueueAdapter, QueueRow, RepeatMode, ShellAdapter};
+use crate::gui::window::view;
+use crate::player::{Enqueue, PlayerCommand, PlayerSnapshot, QueueSnapshot};
 
 fn row(entry: &FileEntry) -> QueueRow {
     QueueRow {
@@ -51,16 +52,16 @@ fn place(row: i32) -> Option<usize> {
 pub fn connect(app: &AppWindow, core: &Core) {
     let adapter = app.global::<QueueAdapter>();
     let player = core.player.clone();
-    adapter.on_toggle_shuffle(move || player.do_send(Control::ToggleShuffle));
+    adapter.on_toggle_shuffle(move || player.do_send(PlayerCommand(Control::ToggleShuffle)));
     let player = core.player.clone();
-    adapter.on_cycle_repeat(move || player.do_send(Control::CycleRepeat));
+    adapter.on_cycle_repeat(move || player.do_send(PlayerCommand(Control::CycleRepeat)));
     let player = core.player.clone();
-    adapter.on_clear(move || player.do_send(Control::ClearUpcoming));
+    adapter.on_clear(move || player.do_send(PlayerCommand(Control::ClearUpcoming)));
     let at = |control: fn(usize) -> Control| {
         let player = core.player.clone();
         move |row| {
             if let Some(place) = place(row) {
-                player.do_send(control(place));
+                player.do_send(PlayerCommand(control(place)));
             }
         }
     };
@@ -69,7 +70,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
     let player = core.player.clone();
     adapter.on_shift(move |from, to| {
         if let (Some(from), Some(to)) = (place(from), place(to)) {
-            player.do_send(Control::Shift(from, to));
+            player.do_send(PlayerCommand(Control::Shift(from, to)));
         }
     });
     let (weak, player) = (app.as_weak(), core.player.clone());

@@ -6,15 +6,16 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use engine::ids::FileId;
+use engine::media::FileEntry;
+use engine::player::Seen;
 use slint::{Model, ModelNotify, ModelTracker};
 
-use super::apply::View;
-use super::library::{held, poster};
-use super::ui::LibraryItem;
-use super::view_model::{self as show, Only};
-use crate::ids::FileId;
-use crate::media::FileEntry;
-use crate::player::Seen;
+use crate::gui::apply::View;
+use crate::gui::library::{held, poster};
+use crate::gui::ui::LibraryItem;
+use crate::gui::view_model as show;
+use crate::gui::view_model::Only;
 
 /// What rows are made of beside the catalogue.
 #[derive(Debug, Default)]

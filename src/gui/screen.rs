@@ -4,19 +4,21 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use engine::ids::FileId;
+use engine::player::{PassedOver, Seen};
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
 use tr::tr;
 
-use super::apply;
-use super::artwork::{self, Art};
-use super::desktop;
-use super::language::of_actors;
-use super::observer::Overview;
-use super::slot::Slot;
-use super::ui::{AppWindow, Page, ShellAdapter};
-use crate::ids::FileId;
-use crate::player::{Frame, PassedOver, PlayerSnapshot, QueueSnapshot, Screen, Seen};
+use crate::gui::apply;
+use crate::gui::artwork;
+use crate::gui::artwork::Art;
+use crate::gui::desktop;
+use crate::gui::language::of_actors;
+use crate::gui::observer::Overview;
+use crate::gui::slot::Slot;
+use crate::gui::ui::{AppWindow, Page, ShellAdapter};
+use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen};
 
 /// Pictures whose memory is used again: so many that the one on the screen, the one on
 /// its way there and the next are not among those that are written to.
@@ -192,7 +194,7 @@ impl Screen for WindowScreen {
     }
 
     fn queue_changed(&self, queue: QueueSnapshot) {
-        self.post(|slots| &slots.queue, queue, super::queue::show);
+        self.post(|slots| &slots.queue, queue, crate::gui::queue::show);
     }
 
     fn passed_over(&self, song: PassedOver) {

@@ -4,12 +4,12 @@ use slint::ComponentHandle;
 use toml_edit::Value;
 use tr::tr;
 
-use super::language;
-use super::setup::Answers;
-use super::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
-use super::window::view;
-use super::{Core, beside_the_window};
 use crate::config::{Config, Language, Layout, Theme};
+use crate::gui::language;
+use crate::gui::setup::Answers;
+use crate::gui::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
+use crate::gui::window::view;
+use crate::gui::{Core, beside_the_window};
 
 /// Colours, in the order offered.
 const THEMES: [(Theme, &str); 3] = [
@@ -53,10 +53,10 @@ fn say_again(app: &AppWindow) {
         let view = view();
         let mut view = view.borrow_mut();
         (view.rows_of, view.shown_at, view.files_of) = (None, None, None);
-        super::library::show(app, &mut view);
+        crate::gui::library::show(app, &mut view);
         view.player.clone()
     };
-    super::apply::player(app, player);
+    crate::gui::apply::player(app, player);
 }
 
 /// Connects what is chosen there.

@@ -2,20 +2,23 @@
 
 use std::path::PathBuf;
 
+use engine::ids::PeerId;
+use engine::protocol::{AGENT, Hello, PROTOCOL_VERSION};
 use slint::ComponentHandle;
 use toml_edit::Value;
 use tr::tr;
 
-use super::beside_the_window;
-use super::desktop::{Picked, no_dialog, pick_folders};
-use super::language::{config_error, edit_error, of_actors, start_error};
-use super::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
-use crate::announcer::AnnouncerSettings;
-use crate::announcer::actor::dial;
-use crate::config::{self, Config, edit};
-use crate::ids::PeerId;
-use crate::library::scan::expand_home;
-use crate::wire::{AGENT, Hello, PROTOCOL_VERSION, WireError};
+use crate::config;
+use crate::config::{Config, edit};
+use crate::gui::beside_the_window;
+use crate::gui::desktop::{Picked, no_dialog, pick_folders};
+use crate::gui::language::of_actors;
+use crate::gui::language::{config_error, edit_error, start_error};
+use crate::gui::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
+use crate::library::expand_home;
+use crate::tracker_client::AnnouncerSettings;
+use crate::tracker_client::dial;
+use crate::wire::WireError;
 
 /// The port of a tracker whose address names none.
 const TRACKER_PORT: u16 = 7700;

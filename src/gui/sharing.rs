@@ -7,20 +7,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actix::Addr;
+use engine::ids::FileId;
+use engine::units::{Rate, Size};
 use slint::{ComponentHandle, SharedString, Weak};
 use tr::tr;
 
-use super::apply::{View, update};
-use super::desktop::{Picked, no_dialog, pick_files, pick_folders};
-use super::keeper::Keeper;
-use super::language::{add_error, edit_error, of_actors, unit_error};
-use super::observer::Overview;
-use super::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
-use super::view_model as show;
-use super::window::view;
-use super::{Core, beside_the_window};
-use crate::config::{Config, Rate, Size};
-use crate::ids::FileId;
+use crate::config::Config;
+use crate::gui::apply::{View, update};
+use crate::gui::desktop::{Picked, no_dialog, pick_files, pick_folders};
+use crate::gui::keeper::Keeper;
+use crate::gui::language::of_actors;
+use crate::gui::language::{add_error, edit_error, unit_error};
+use crate::gui::observer::Overview;
+use crate::gui::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
+use crate::gui::view_model as show;
+use crate::gui::window::view;
+use crate::gui::{Core, beside_the_window};
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
@@ -370,10 +372,10 @@ pub fn connect(app: &AppWindow, core: &Core) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Volume;
-    use crate::ids::PeerId;
     use crate::library::SharedFile;
-    use crate::media::{FileEntry, MediaFacts, MediaKind, Sidecar, SidecarRole};
+    use engine::ids::PeerId;
+    use engine::media::{FileEntry, MediaFacts, MediaKind, Sidecar, SidecarRole};
+    use engine::units::Volume;
 
     #[test]
     fn it_is_said_what_somebody_takes_if_that_is_known() {

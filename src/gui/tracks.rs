@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use engine::media::{AudioTrack, Chapter, FileEntry, SubtitleTrack};
+use engine::player::Control;
+use engine::player::is_text;
 use slint::{ComponentHandle, SharedString};
 use tr::tr;
 
-use super::Core;
-use super::apply::{View, update};
-use super::language::name_of;
-use super::ui::{AppWindow, ChapterMark, PlayerAdapter};
-use super::view_model::codec;
-use super::window::view;
-use crate::media::{AudioTrack, Chapter, FileEntry, SubtitleTrack};
-use crate::player::subtitles::is_text;
-use crate::player::{Control, PlayerSnapshot};
+use crate::gui::Core;
+use crate::gui::apply::{View, update};
+use crate::gui::language::name_of;
+use crate::gui::ui::{AppWindow, ChapterMark, PlayerAdapter};
+use crate::gui::view_model::codec;
+use crate::gui::window::view;
+use crate::player::{PlayerCommand, PlayerSnapshot};
 
 /// Time after which going back goes to the beginning of a chapter, not to the one before.
 const JUST_BEGUN: Duration = Duration::from_secs(3);
@@ -106,7 +107,7 @@ pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
     let address = view.gateway.as_ref().zip(view.playing.as_ref());
     let address = address.map(|(gateway, entry)| gateway.named_url(entry));
     adapter.set_address(address.unwrap_or_default().into());
-    super::artwork::beside_the_film(app, view);
+    crate::gui::artwork::beside_the_film(app, view);
 }
 
 /// The chapter that a moment belongs to.
@@ -183,25 +184,27 @@ pub fn connect(app: &AppWindow, core: &Core) {
         let view = view.borrow();
         if let Some(begins) = other_chapter(&view, step) {
             let length = view.duration.as_secs_f64().max(0.001);
-            player.do_send(Control::SeekShare(begins.as_secs_f64() / length));
+            player.do_send(PlayerCommand(Control::SeekShare(
+                begins.as_secs_f64() / length,
+            )));
         }
     });
     let player = core.player.clone();
     adapter.on_choose_audio(move |track| {
         if let Ok(track) = usize::try_from(track) {
-            player.do_send(Control::ChooseAudio(track));
+            player.do_send(PlayerCommand(Control::ChooseAudio(track)));
         }
     });
     let player = core.player.clone();
     adapter.on_choose_subtitles(move |row| {
         let row = usize::try_from(row).ok();
         let track = row.and_then(|row| view().borrow().subtitle_tracks.get(row).copied());
-        player.do_send(Control::ChooseSubtitles(track));
+        player.do_send(PlayerCommand(Control::ChooseSubtitles(track)));
     });
     let player = core.player.clone();
-    adapter.on_subtitles_by(move |by| player.do_send(Control::SubtitlesBy(by)));
+    adapter.on_subtitles_by(move |by| player.do_send(PlayerCommand(Control::SubtitlesBy(by))));
     let player = core.player.clone();
-    adapter.on_sound_by(move |by| player.do_send(Control::SoundBy(by)));
+    adapter.on_sound_by(move |by| player.do_send(PlayerCommand(Control::SoundBy(by))));
 }
 
 #[cfg(test)]

@@ -6,21 +6,22 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use engine::ids::ChunkIndex;
+use engine::media::search_words;
+use engine::media::{FileEntry, MediaKind, Timeline};
+use engine::scheduler::StallCause;
+use engine::units::Rate;
 use roaring::RoaringBitmap;
 use tr::tr;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 pub use self::formats::{codec, resolution};
-use super::language::of_actors;
-use crate::announcer::{CONNECTING, TrackerLink};
-use crate::config::Rate;
-use crate::ids::ChunkIndex;
-pub use crate::media::facts::clock;
-use crate::media::facts::search_words;
-use crate::media::{FileEntry, MediaKind, Timeline};
-use crate::scheduler::{StallCause, StreamSnapshot};
+use crate::gui::language::of_actors;
+use crate::scheduler::StreamSnapshot;
 use crate::swarm::PeerSnapshot;
+use crate::tracker_client::{CONNECTING, TrackerLink};
+pub use engine::media::clock;
 
 /// A state of a piece of a file. Each is also told by its place in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,16 @@
 //! What is awaited, why, and what is done about it, in words.
 
+use engine::player::Phase;
+use engine::scheduler::StallCause;
 use slint::ComponentHandle;
 use tr::tr;
 
-use super::apply::View;
-use super::language::of_actors;
-use super::ui::{AppWindow, PlayerAdapter};
-use super::view_model::stall_cause;
-use crate::player::{Phase, PlayerSnapshot};
-use crate::scheduler::{StallCause, StreamSnapshot};
+use crate::gui::apply::View;
+use crate::gui::language::of_actors;
+use crate::gui::ui::{AppWindow, PlayerAdapter};
+use crate::gui::view_model::stall_cause;
+use crate::player::PlayerSnapshot;
+use crate::scheduler::StreamSnapshot;
 
 /// Shows it; the cause may change while the player's state stays.
 pub(super) fn show(app: &AppWindow, view: &View) {

@@ -4,18 +4,22 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::Context;
+use engine::media::MediaKind;
+use engine::media::clock;
+use engine::player::Control;
 use slint::ComponentHandle;
 
-use super::Core;
-use super::apply::{self, View};
-use super::ui::{
-    self, AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter,
-    SettingsAdapter, ShellAdapter, SortColumn,
-};
-use super::view_model::{Only, Sort, clock};
 use crate::config::Config;
-use crate::media::MediaKind;
-use crate::player::{Control, Play};
+use crate::gui::Core;
+use crate::gui::apply;
+use crate::gui::apply::View;
+use crate::gui::ui;
+use crate::gui::ui::{
+    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, SettingsAdapter,
+    ShellAdapter, SortColumn,
+};
+use crate::gui::view_model::{Only, Sort};
+use crate::player::{Play, PlayerCommand};
 
 thread_local! {
     /// What the window shows, for callbacks and news alike. Only the main
@@ -61,11 +65,11 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     app.global::<QueueAdapter>().set_shown(!video);
     app.global::<AboutAdapter>()
         .set_version(env!("CARGO_PKG_VERSION").into());
-    super::settings::introduce(&app, config);
+    crate::gui::settings::introduce(&app, config);
     introduce(&app, config);
-    super::artwork::attach(&app);
+    crate::gui::artwork::attach(&app);
     attach(&app);
-    super::library::show(&app, &mut view().borrow_mut());
+    crate::gui::library::show(&app, &mut view().borrow_mut());
     apply::player(&app, crate::player::PlayerSnapshot::default());
     Ok(app)
 }
@@ -80,7 +84,7 @@ pub fn introduce(app: &AppWindow, config: &Config) {
     let settings = app.global::<SettingsAdapter>();
     settings.set_name(config.client_name().into());
     settings.set_tracker(config.client.tracker.clone().into());
-    super::sharing::introduce(app, config);
+    crate::gui::sharing::introduce(app, config);
 }
 
 /// Shows the window and runs until it is closed.
@@ -100,16 +104,16 @@ pub fn connect(app: &AppWindow, core: &Core) {
     connect_library(app, core);
     connect_continue(app, core);
     connect_player(app, core);
-    super::sharing::connect(app, core);
-    super::downloads::connect(app, core);
+    crate::gui::sharing::connect(app, core);
+    crate::gui::downloads::connect(app, core);
     view().borrow_mut().gateway = Some(core.gateway.clone());
-    super::desktop::connect(app, core);
-    super::groups::connect(app, core);
-    super::settings::connect(app, core);
-    super::details::connect(app, core);
-    super::artwork::connect(core.artwork.clone());
-    super::queue::connect(app, core);
-    super::tracks::connect(app, core);
+    crate::gui::desktop::connect(app, core);
+    crate::gui::groups::connect(app, core);
+    crate::gui::settings::connect(app, core);
+    crate::gui::details::connect(app, core);
+    crate::gui::artwork::connect(core.artwork.clone());
+    crate::gui::queue::connect(app, core);
+    crate::gui::tracks::connect(app, core);
     let weak = app.as_weak();
     app.global::<ShellAdapter>()
         .on_fullscreen_changed(move |on| {
@@ -165,7 +169,7 @@ fn attach(app: &AppWindow) {
             let view = view();
             view.borrow_mut().search = text.into();
             app.global::<LibraryAdapter>().set_selected(-1);
-            super::library::show(&app, &mut view.borrow_mut());
+            crate::gui::library::show(&app, &mut view.borrow_mut());
         }
     });
     let weak = app.as_weak();
@@ -176,7 +180,7 @@ fn attach(app: &AppWindow) {
             let adapter = app.global::<LibraryAdapter>();
             adapter.set_only(only);
             adapter.set_selected(-1);
-            super::library::show(&app, &mut view.borrow_mut());
+            crate::gui::library::show(&app, &mut view.borrow_mut());
         }
     });
     let weak = app.as_weak();
@@ -186,7 +190,7 @@ fn attach(app: &AppWindow) {
             let mut view = view.borrow_mut();
             view.sort_by(sort_of(column));
             show_order(&app, &view);
-            super::library::show(&app, &mut view);
+            crate::gui::library::show(&app, &mut view);
         }
     });
 }
@@ -230,24 +234,27 @@ fn connect_player(app: &AppWindow, core: &Core) {
     let adapter = app.global::<PlayerAdapter>();
     let send = |control: Control| {
         let player = core.player.clone();
-        move || player.do_send(control)
+        move || player.do_send(PlayerCommand(control))
     };
     adapter.on_toggle(send(Control::Toggle));
     adapter.on_next(send(Control::Next));
     adapter.on_previous(send(Control::Previous));
     adapter.on_toggle_mute(send(Control::ToggleMute));
     let player = core.player.clone();
-    adapter.on_seek(move |share| player.do_send(Control::SeekShare(share.into())));
+    adapter.on_seek(move |share| player.do_send(PlayerCommand(Control::SeekShare(share.into()))));
     let player = core.player.clone();
-    adapter.on_seek_by(move |seconds| player.do_send(Control::SeekBy(seconds.into())));
+    adapter
+        .on_seek_by(move |seconds| player.do_send(PlayerCommand(Control::SeekBy(seconds.into()))));
     let player = core.player.clone();
     adapter.on_set_volume(move |volume| {
-        player.do_send(Control::SetVolume((volume * 100.0).round().max(0.0) as u32));
+        player.do_send(PlayerCommand(Control::SetVolume(
+            (volume * 100.0).round().max(0.0) as u32,
+        )));
     });
     let player = core.player.clone();
-    adapter.on_volume_by(move |step| player.do_send(Control::VolumeBy(step)));
+    adapter.on_volume_by(move |step| player.do_send(PlayerCommand(Control::VolumeBy(step))));
     let player = core.player.clone();
-    adapter.on_speed_by(move |step| player.do_send(Control::SpeedBy(step.into())));
+    adapter.on_speed_by(move |step| player.do_send(PlayerCommand(Control::SpeedBy(step.into()))));
 }
 
 /// A place on the seek bar in words: its time, and its chapter.
@@ -255,7 +262,7 @@ fn time_at(share: f32) -> String {
     let view = view();
     let view = view.borrow();
     let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
-    let chapter = super::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
+    let chapter = crate::gui::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
     match chapter.filter(|title| !title.is_empty()) {
         Some(title) => format!("{} · {title}", clock(at)),
         None => clock(at),

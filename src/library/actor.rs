@@ -15,21 +15,23 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use notify::{RecursiveMode, Watcher};
 
-use super::hasher::{Outcome, Progress, Shareable, inspect};
-use super::index::{Index, IndexError};
-use super::scan::{Found, Stamp, walk};
-use super::{Hashing, LibrarySnapshot, LibraryState, Rescan, SKIPPED_FILE, SharedFile, Skipped};
-use crate::announcer::{Announcer, PublishFiles};
-use crate::ids::FileId;
-use crate::lifecycle::Close;
-use crate::media::FileEntry;
+use crate::library::hasher::{Outcome, Progress, Shareable, inspect};
+use crate::library::index::{Index, IndexError};
+use crate::library::scan::{Found, Stamp, walk};
+use crate::library::{
+    Hashing, LibrarySnapshot, LibraryState, Rescan, SKIPPED_FILE, SharedFile, Skipped,
+};
+use crate::runtime::Close;
 use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
-use crate::wire::Publish;
+use crate::tracker_client::{Announcer, PublishFiles};
 
 mod extras;
 mod folders;
 mod skipped;
 
+use engine::ids::FileId;
+use engine::media::FileEntry;
+use engine::protocol::Publish;
 use extras::Extras;
 
 /// Changes on disk are gathered this long before a walk: copying a file makes

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::index::{FACTS_VERSION, Index, IndexError, Record, Verdict};
-use super::scan::Stamp;
-use crate::integrity::{HashTree, Hasher};
-use crate::media::{ChunkSize, FileEntry, Geometry, MediaFacts, ProbeError, probe, probe_timeline};
+use engine::integrity::{HashTree, Hasher, TreeShape};
+use engine::media::{ChunkSize, FileEntry, Geometry, MediaFacts};
+
+use crate::ffmpeg::{ProbeError, probe, probe_timeline};
+use crate::library::index::{FACTS_VERSION, Index, IndexError, Record, Verdict};
+use crate::library::scan::Stamp;
 
 /// Why a file is not shared whose chunks would be too many.
 pub const TOO_LARGE: &str = "larger than 512 GiB";
@@ -210,7 +212,7 @@ fn recall(
     let Some(chunk_size) = ChunkSize::checked(*chunk_size) else {
         return Ok(None);
     };
-    let shape = Geometry::new(stamp.size, chunk_size).tree_shape();
+    let shape = TreeShape::of(Geometry::new(stamp.size, chunk_size));
     let bytes = index.tree(*id)?;
     let tree = bytes.and_then(|bytes| HashTree::from_bytes(shape, &bytes));
     Ok(tree.and_then(|tree| share(path, stamp, verdict, tree)))
@@ -248,7 +250,7 @@ fn hash(
     path: &Path,
     geometry: Geometry,
     progress: &Progress,
-) -> std::io::Result<Option<(crate::ids::FileId, HashTree)>> {
+) -> std::io::Result<Option<(engine::ids::FileId, HashTree)>> {
     let mut file = File::open(path)?;
     let mut hasher = Hasher::new(geometry);
     let mut buffer = vec![0; geometry.chunk_size().bytes() as usize];
@@ -274,10 +276,10 @@ fn hash(
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn file_id(path: &PathBuf) -> std::io::Result<crate::ids::FileId> {
+pub fn file_id(path: &PathBuf) -> std::io::Result<engine::ids::FileId> {
     let mut hasher = blake3::Hasher::new();
     std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(crate::ids::FileId(*hasher.finalize().as_bytes()))
+    Ok(engine::ids::FileId(*hasher.finalize().as_bytes()))
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
+use engine::ids::FileId;
+use engine::media::MediaFacts;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use super::scan::Stamp;
-use super::sidecars::Made;
-use crate::ids::FileId;
-use crate::media::MediaFacts;
+use crate::library::scan::Stamp;
+use crate::library::sidecars::Made;
 
 const FILES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("files");
 const SIDECARS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sidecars");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
-use super::Skipped;
+use crate::library::Skipped;
 
 /// Why a folder is left out that a link in it leads back to.
 pub const LOOP: &str = "a loop of links";

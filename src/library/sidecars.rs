@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use engine::ids::FileId;
+use engine::integrity::{HashTree, Hasher};
+use engine::media::{ChunkSize, FileEntry, Geometry, MediaKind, Sidecar, SidecarRole};
+use engine::media::{MAX_PICTURES, MAX_SIDECAR, SIDECAR_CHUNK, STORYBOARD_COLUMNS};
 use serde::{Deserialize, Serialize};
 
-use super::scan::Stamp;
-use crate::ids::FileId;
-use crate::integrity::{HashTree, Hasher};
-use crate::media::sidecar::{MAX_PICTURES, MAX_SIDECAR, SIDECAR_CHUNK, STORYBOARD_COLUMNS};
-use crate::media::tool::{Answer, Output, Tool, all};
-use crate::media::{ChunkSize, FileEntry, Geometry, MediaKind, Sidecar, SidecarRole};
+use crate::ffmpeg::{Answer, Output, Tool, all};
+use crate::library::scan::Stamp;
 
 /// Longest run of ffmpeg for one picture.
 const PICTURE_LIMIT: Duration = Duration::from_secs(30);

@@ -11,22 +11,19 @@ use actix::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::cover::read_cover;
-use super::history::{History, HistoryFile};
-use super::output::NO_SOUND;
-use super::pipeline::{Pipeline, PipelineReport, Source, Start, Words};
-use super::process::Killer;
-use super::state::{Effect, State};
-use super::video::later;
-use super::{
-    Control, Enqueue, Mark, Phase, Play, PlayerSnapshot, PlayerState, QueueSnapshot,
-    SHOWN_UPCOMING, Screen,
-};
 use crate::config::PlayerConfig;
-use crate::gateway::Gateway;
-use crate::ids::{FileId, Generation};
-use crate::lifecycle::Close;
-use crate::media::FileEntry;
+use crate::ffmpeg::Killer;
+use crate::ffmpeg::read_cover;
+use crate::http::Gateway;
+use crate::player::history_file::HistoryFile;
+use crate::player::pipeline::video::later;
+use crate::player::pipeline::{Pipeline, PipelineReport, Source, Start, Words};
+use crate::player::sound::output::NO_SOUND;
+use crate::player::{
+    Enqueue, Mark, Play, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot, SHOWN_UPCOMING,
+    Screen,
+};
+use crate::runtime::Close;
 use crate::scheduler::{PlayerStarves, Streams};
 
 mod ahead;
@@ -34,6 +31,11 @@ mod hearing;
 mod waiting;
 
 use ahead::Ahead;
+use engine::ids::{FileId, Generation};
+use engine::media::FileEntry;
+use engine::player::History;
+use engine::player::Phase;
+use engine::player::{Effect, State};
 use hearing::Hearing;
 use waiting::Waiting;
 
@@ -212,7 +214,7 @@ impl Player {
                 self.pipeline = Some(pipeline);
             }
             Err(why) => {
-                let report = super::state::Report::NoSound(format!("{NO_SOUND}{why}"));
+                let report = engine::player::Report::NoSound(format!("{NO_SOUND}{why}"));
                 let effects = self.state.report(generation, report);
                 self.perform(ctx, effects);
             }
@@ -434,10 +436,10 @@ impl Handler<Mark> for Player {
     }
 }
 
-impl Handler<Control> for Player {
+impl Handler<PlayerCommand> for Player {
     type Result = ();
 
-    fn handle(&mut self, control: Control, ctx: &mut Context<Self>) {
+    fn handle(&mut self, PlayerCommand(control): PlayerCommand, ctx: &mut Context<Self>) {
         let effects = self.state.control(control);
         self.perform(ctx, effects);
     }

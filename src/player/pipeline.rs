@@ -5,23 +5,27 @@
 //! pictures that are there. Dropping the pipeline stops them all and kills their
 //! ffmpeg; they are not waited for, their reports carry the generation.
 
+mod audio;
+pub(super) mod standby;
+pub(super) mod video;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::Generation;
+use engine::media::VideoTrack;
+use engine::player::Report;
+use engine::player::SAMPLE_RATE;
+use engine::player::{Cue, Cues};
 
-use super::audio::{self, RING_FLOATS};
-use super::clock::SAMPLE_RATE;
-use super::process::Killer;
-use super::sound::{Follow, SoundControl};
-use super::spare::{Spare, Turn};
-use super::state::Report;
-use super::subtitles::{Cue, Cues};
-use super::{Screen, video};
-use crate::ids::Generation;
-use crate::media::VideoTrack;
+use crate::ffmpeg::Killer;
+use crate::player::Screen;
+use crate::player::pipeline::audio::RING_FLOATS;
+use crate::player::pipeline::standby::{Spare, Turn};
+use crate::player::sound::ring::{Follow, SoundControl};
 
 /// Missing samples that count as starving: 0.15 s.
 const STARVED_SAMPLES: u64 = SAMPLE_RATE as u64 * 15 / 100;
@@ -420,7 +424,7 @@ impl Drop for Pipeline {
 }
 
 /// Decodes and shows pictures, with a decoder that is ready if there is one.
-pub(super) fn picture(source: &Source, ready: Option<video::Started>, shared: &Arc<Shared>) {
+fn picture(source: &Source, ready: Option<video::Started>, shared: &Arc<Shared>) {
     match video::run(source, ready, shared) {
         Ok(decoded) if decoded.empty => {
             let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
@@ -433,7 +437,7 @@ pub(super) fn picture(source: &Source, ready: Option<video::Started>, shared: &A
 }
 
 /// Decodes sound, with a decoder that is ready if there is one.
-pub(super) fn sound(
+fn sound(
     source: &Source,
     ready: Option<audio::Started>,
     mut samples: rtrb::Producer<f32>,

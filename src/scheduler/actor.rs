@@ -7,26 +7,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::{FileEntry, Geometry, MediaKind};
+use engine::protocol::FileReport;
+use engine::scheduler::Windows;
+use engine::scheduler::{Core, Effect, Tuning};
+use engine::scheduler::{ReaderId, StallCause};
+use engine::store::StoreError;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::oneshot;
 
-use super::core::{Core, Effect, Tuning};
-use super::window::Windows;
-use super::{
-    AwaitChunk, CloseReader, FetchWhole, OpenReader, PlayerStarves, ReaderId, SetDownloadLimit,
-    StallCause, StreamError, StreamSnapshot, StreamState,
-};
 use crate::config::StreamConfig;
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::lifecycle::{Close, every};
-use crate::media::{FileEntry, Geometry, MediaKind};
-use crate::store::{Opened, SetPlayheads, Store, StoreError, StoreEvent, WatchStore};
+use crate::runtime::{Close, every};
+use crate::scheduler::{
+    AwaitChunk, CloseReader, FetchWhole, OpenReader, PlayerStarves, SetDownloadLimit, StreamError,
+    StreamSnapshot, StreamState,
+};
+use crate::store::{Opened, SetPlayheads, Store, StoreEvent, WatchStore};
 use crate::swarm::{
     CancelChunk, Connection, JoinFile, LeaveFile, RecallChunk, ReportFile, RequestChunk, Swarm,
     SwarmEvent, SwarmEventKind,
 };
-use crate::wire::FileReport;
 
 /// How often silence and lateness are looked for.
 const TICK: Duration = Duration::from_millis(100);

@@ -3,18 +3,21 @@
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 use bytes::Bytes;
+use engine::ids::FileId;
+use engine::media::MAX_SIDECAR;
+use engine::media::{FileEntry, Geometry, MediaKind};
+use engine::scheduler::ReaderId;
+use engine::store::StoreError;
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
-use super::{
-    AwaitChunk, CloseReader, OpenReader, OpenStream, OpenedStream, ReaderId, Scheduler,
-    StreamError, Streams,
+use crate::scheduler::actor::Scheduler;
+use crate::scheduler::streams::Streams;
+use crate::scheduler::{
+    AwaitChunk, CloseReader, OpenReader, OpenStream, OpenedStream, StreamError,
 };
-use crate::announcer::{Announcer, FindEntry};
-use crate::ids::FileId;
-use crate::media::sidecar::MAX_SIDECAR;
-use crate::media::{FileEntry, Geometry, MediaKind};
-use crate::store::{ReadChunk, Store, StoreError};
+use crate::store::{ReadChunk, Store};
+use crate::tracker_client::{Announcer, FindEntry};
 
 /// Bytes handed on at once: an HTTP server buffers what it is given, and a player
 /// that stops reading should hold little.

@@ -5,20 +5,21 @@ use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::{FileId, PeerId};
+use engine::media::FileEntry;
+use engine::scheduler::Part;
 
-use super::actor::Scheduler;
-use super::reader::Reader;
-use super::{
-    Download, Downloads, FetchAhead, FetchWhole, OpenStream, OpenedStream, Part, PlayerStarves,
+use crate::config::StreamConfig;
+use crate::runtime::Close;
+use crate::scheduler::actor::Scheduler;
+use crate::scheduler::reader::Reader;
+use crate::scheduler::{
+    Download, Downloads, FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves,
     SetDownloadLimit, StreamError, StreamSnapshot, StreamState, StreamsState,
 };
-use crate::announcer::{Announcer, FindEntry};
-use crate::config::StreamConfig;
-use crate::ids::{FileId, PeerId};
-use crate::lifecycle::Close;
-use crate::media::FileEntry;
 use crate::store::{CachedFiles, OpenCache, Opened, Store};
 use crate::swarm::Swarm;
+use crate::tracker_client::{Announcer, FindEntry};
 
 /// The actor.
 pub struct Streams {

@@ -14,21 +14,23 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId};
+use engine::integrity::{Node, NodeHash, verify};
+use engine::media::{FileEntry, Geometry};
+use engine::store::Recent;
+use engine::store::StoreError;
+use engine::store::{Ledger, NoRoom};
 use roaring::RoaringBitmap;
 
-use self::content::Content;
-use super::disk::{self, CacheFiles};
-use super::ledger::{Ledger, NoRoom};
-use super::recent::Recent;
-use super::{
+use crate::runtime::Close;
+use crate::store::actor::content::Content;
+use crate::store::disk;
+use crate::store::disk::CacheFiles;
+use crate::store::{
     CachedFile, CachedFiles, CloseShared, CompleteFiles, Forget, GetHolding, Holding, OpenCache,
-    OpenShared, Opened, Put, SetPlayheads, SetQuota, StoreError, StoreEvent, StoreSnapshot,
-    StoreState, WatchStore,
+    OpenShared, Opened, Put, SetPlayheads, SetQuota, StoreEvent, StoreSnapshot, StoreState,
+    WatchStore,
 };
-use crate::ids::{ChunkIndex, FileId};
-use crate::integrity::{Node, NodeHash, verify};
-use crate::lifecycle::Close;
-use crate::media::{FileEntry, Geometry};
 
 /// Files open at once; far below the usual limit of 1024 descriptors, of which
 /// a cached file takes three.

@@ -8,27 +8,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use engine::ids::{ChunkIndex, FileId};
+use engine::integrity::{HashTree, Node, NodeHash, TreeShape, verify};
+use engine::media::{FileEntry, Geometry};
+use engine::store::StoreError;
 use roaring::RoaringBitmap;
-
-use super::StoreError;
-use crate::ids::{ChunkIndex, FileId};
-use crate::integrity::{HashTree, Node, NodeHash, verify};
-use crate::media::{FileEntry, Geometry};
 
 /// Name of the file that says that a content stays when room is short.
 const PINNED: &str = "pinned";
 
 /// Value of a `have` byte for a chunk that is held.
 const HELD: u8 = 1;
-
-impl From<io::Error> for StoreError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
-            _ => Self::Disk(error.to_string()),
-        }
-    }
-}
 
 /// The open files of one cached content.
 #[derive(Debug)]
@@ -176,7 +166,7 @@ pub fn open(
         }
         Ok(file)
     };
-    let shape = geometry.tree_shape();
+    let shape = TreeShape::of(geometry);
     let empty = HashTree::empty(shape);
     let files = CacheFiles {
         condemned: Mutex::default(),
@@ -204,7 +194,7 @@ impl CacheFiles {
         nodes: &[(Node, NodeHash)],
     ) -> Result<(), StoreError> {
         self.condemned().remove(chunk.0);
-        let shape = geometry.tree_shape();
+        let shape = TreeShape::of(geometry);
         self.data
             .write_all_at(payload, geometry.chunk_range(chunk).start)?;
         for (node, hash) in nodes {

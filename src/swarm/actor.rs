@@ -11,28 +11,31 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::Geometry;
+use engine::protocol::Place;
+use engine::protocol::{ByeReason, FileReport, Hello, Message, PathReason};
+use engine::swarm::{Admission, Roster};
+use engine::swarm::{Change, Slots};
 use roaring::RoaringBitmap;
 
 pub use self::daily::Daily;
-use self::daily::NOTE_INTERVAL;
-use super::connection::{
+use crate::net::Link;
+use crate::net::LinkLimits;
+use crate::net::PeerArrived;
+use crate::net::dial;
+use crate::runtime::{Close, every};
+use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
+use crate::swarm::actor::daily::NOTE_INTERVAL;
+use crate::swarm::connection::{
     CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking, TellPosition,
 };
-use super::dial::dial;
-use super::roster::{Admission, Roster};
-use super::slots::{Change, Slots};
-use super::uploader::{Uplink, UplinkState, Uploader};
-use super::{
-    JoinFile, LeaveFile, MeetPeers, PeerArrived, PeerSnapshot, Place, ReportFile, SwarmEvent,
-    SwarmEventKind, SwarmState,
+use crate::swarm::uploader::{Uplink, UplinkState, Uploader};
+use crate::swarm::{
+    JoinFile, LeaveFile, PeerSnapshot, ReportFile, SwarmEvent, SwarmEventKind, SwarmState,
 };
-use crate::announcer::{Announcer, ForgetPeers, WantPeers};
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::lifecycle::{Close, every};
-use crate::media::Geometry;
-use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
-use crate::wire::link::LinkLimits;
-use crate::wire::{ByeReason, FileReport, Hello, Link, Message, PathReason};
+use crate::tracker_client::MeetPeers;
+use crate::tracker_client::{Announcer, ForgetPeers, WantPeers};
 
 /// How often dials are looked for and choke turns passed on.
 const TICK: Duration = Duration::from_millis(200);
@@ -137,7 +140,7 @@ impl Swarm {
 
     fn dial(&mut self, ctx: &mut Context<Self>, peer: PeerId, address: SocketAddr) {
         let settings = self.settings.clone();
-        let dialled = async move { dial(address, peer, &settings).await };
+        let dialled = async move { dial(address, peer, &settings.hello, &settings.limits).await };
         ctx.spawn(dialled.into_actor(self).map(move |result, actor, ctx| {
             match result {
                 Ok((link, hello)) => actor.admit(ctx, link, &hello, true),

@@ -5,27 +5,31 @@
 //! memory only against a request of ours (in) or when it is this peer's turn in
 //! the one upload queue (out), so a connection holds at most
 //! `stream.requests_per_peer` chunks coming, and all together what
-//! [`super::upload`] hands out at once.
+//! [`engine::swarm::upload_queue`] hands out at once.
 
-mod orders;
-mod serve;
+mod commands;
+mod upload;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::Geometry;
+use engine::protocol::Place;
+use engine::protocol::{ByeReason, Hello, Message};
+use engine::store::StoreError;
+use engine::swarm::Upload;
+use engine::swarm::{Effect, Offence, Session};
 use roaring::RoaringBitmap;
 
-use super::session::{Effect, Offence, Session};
-use super::upload::Upload;
-use super::uploader::{UploadEvent, Uploader};
-use super::{PeerSnapshot, Place, SwarmEvent, SwarmEventKind};
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::lifecycle::every;
-use crate::media::Geometry;
-use crate::store::{GetHolding, Put, Store, StoreError};
-use crate::wire::{ByeReason, Hello, Link, LinkReader, LinkWriter, Message, WireError};
+use crate::net::{Link, LinkReader, LinkWriter};
+use crate::runtime::every;
+use crate::store::{GetHolding, Put, Store};
+use crate::swarm::uploader::{UploadEvent, Uploader};
+use crate::swarm::{PeerSnapshot, SwarmEvent, SwarmEventKind};
+use crate::wire::WireError;
 
 /// How often silence is looked for and the swarm is told the rates.
 const TICK: Duration = Duration::from_secs(1);

@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::protocol::{Backlog, RejectReason};
+use engine::swarm::{Upload, UploadTuning, Uploads};
 
-use super::upload::{Upload, UploadTuning, Uploads};
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::lifecycle::every;
-use crate::wire::link::LinkLimits;
-use crate::wire::{Backlog, RejectReason};
+use crate::net::LinkLimits;
+use crate::runtime::every;
 
 /// How often peers are told the backlog, and it is looked whether one that does
 /// not read keeps others waiting.

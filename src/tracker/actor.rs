@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
+use engine::ids::PeerId;
+use engine::protocol::{KickReason, Message, PROTOCOL_VERSION, Register, Welcome};
+use engine::tracker::{ClientInfo, Outgoing, Registry};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::registry::{ClientInfo, Outgoing, Registry};
-use super::session::Session;
-use super::{
-    ClientArrived, ClientGone, CloseSession, ENDS, FULL, FromClient, REPLACED, SPEAKS, ToClient,
-    TrackerState,
+use crate::net::ClientArrived;
+use crate::net::LinkWriter;
+use crate::runtime::Close;
+use crate::tracker::session::Session;
+use crate::tracker::{
+    ClientGone, CloseSession, ENDS, FULL, FromClient, REPLACED, SPEAKS, ToClient, TrackerState,
 };
-use crate::ids::PeerId;
-use crate::lifecycle::Close;
-use crate::wire::{KickReason, LinkWriter, Message, PROTOCOL_VERSION, Register, Welcome};
 
 /// How often changes are pushed and silence is looked for.
 const TICK: Duration = Duration::from_millis(250);

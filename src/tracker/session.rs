@@ -4,10 +4,12 @@
 //! does not read is dropped when its control queue is full.
 
 use actix::prelude::*;
+use engine::ids::PeerId;
+use engine::protocol::{KickReason, Message};
 
-use super::{ClientGone, CloseSession, FromClient, ToClient};
-use crate::ids::PeerId;
-use crate::wire::{KickReason, Link, LinkReader, LinkWriter, Message, WireError};
+use crate::net::{Link, LinkReader, LinkWriter};
+use crate::tracker::{ClientGone, CloseSession, FromClient, ToClient};
+use crate::wire::WireError;
 
 /// The actor.
 pub struct Session {

@@ -4,15 +4,16 @@
 //! [`MAX_FRAME`] before it takes memory for it; the envelope and the payload are
 //! then slices of the one buffer the socket wrote into. Writing: a [`Frame`] is
 //! a short head and the payload as it lies in memory; both go out in one
-//! vectored write ([`super::link`]).
+//! vectored write ([`crate::net::link`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use engine::protocol::{MAX_ENVELOPE, MAX_FRAME, MAX_PAYLOAD, Message};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-use super::{MAX_ENVELOPE, MAX_FRAME, MAX_PAYLOAD, Message, WireError, convert};
+use crate::wire::{WireError, convert};
 
 /// Longest varint of a length that can be valid here.
 const MAX_VARINT: usize = 4;

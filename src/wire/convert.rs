@@ -3,16 +3,19 @@
 //! [`encode`] and [`decode`] are the way in; [`peer`] and [`tracker`] convert
 //! the two conversations' messages.
 
+mod entry;
 mod peer;
+mod timeline;
 mod tracker;
 
 use bytes::Bytes;
+use engine::ids::{FileId, PeerId};
+use engine::media::Geometry;
+use engine::protocol::{MAX_RANGES, Message};
 use prost::Message as _;
 use roaring::RoaringBitmap;
 
-use super::{MAX_RANGES, Message, WireError};
-use crate::ids::{FileId, PeerId};
-use crate::media::Geometry;
+use crate::wire::WireError;
 
 /// The types that prost generates from `proto/`.
 mod proto {

@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use swarmplay::app::{Node, Role};
-use swarmplay::config::{Config, Rate, Span};
-use swarmplay::ids::FileId;
+use engine::ids::FileId;
+use engine::units::{Rate, Span};
+use swarmplay::app::node::{Node, Role};
+use swarmplay::config::Config;
 use swarmplay::scheduler::{AwaitChunk, FetchWhole, OpenReader, OpenStream, OpenedStream};
 use swarmplay::store::ReadChunk;
 
@@ -116,7 +117,7 @@ pub async fn settled(node: &Node) {
 /// `sources` sources.
 pub async fn open(node: &Node, name: &str, sources: u32) -> OpenedStream {
     eventually("the file in the catalogue", || async {
-        let find = swarmplay::announcer::FindEntry(name.into());
+        let find = swarmplay::tracker_client::FindEntry(name.into());
         let entry = node
             .sources
             .announcer

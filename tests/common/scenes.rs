@@ -2,17 +2,19 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+use engine::ids::FileId;
+use engine::media::{Chapter, FileEntry, MediaKind, Sidecar, SidecarRole};
+use engine::player::Item;
+use engine::player::Phase;
+use engine::player::Seen;
+use engine::scheduler::StallCause;
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, SharedString};
-use swarmplay::gui::artwork::{self, Art, Found, Pixels};
+use swarmplay::gui::artwork;
+use swarmplay::gui::artwork::{Art, Found, Pixels};
 use swarmplay::gui::ui::{AppWindow, Page, PlayerAdapter, SetupAdapter, ShellAdapter};
 use swarmplay::gui::{apply, details, queue};
-use swarmplay::ids::FileId;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
-use swarmplay::media::{Chapter, FileEntry, MediaKind, Sidecar, SidecarRole};
-use swarmplay::player::history::Seen;
-use swarmplay::player::queue::Item;
-use swarmplay::player::{Phase, QueueSnapshot};
-use swarmplay::scheduler::StallCause;
+use swarmplay::player::QueueSnapshot;
 use swarmplay::store::CachedFile;
 
 use super::view::{entry, labelled, overview, playing, settle};

@@ -10,24 +10,26 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::{
+    AudioTrack, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, VideoTrack,
+};
+use engine::player::Phase;
+use engine::scheduler::Supply;
 use i_slint_backend_testing::{
     ElementHandle, TestingBackend, TestingBackendOptions, mock_elapsed_time,
 };
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize, SharedString};
-use swarmplay::announcer::{CatalogueSnapshot, TrackerLink};
 use swarmplay::config::{Config, Language, Theme};
 use swarmplay::gui::observer::Overview;
 use swarmplay::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
 use swarmplay::gui::window;
-use swarmplay::ids::{ChunkIndex, FileId, PeerId};
 use swarmplay::library::LibrarySnapshot;
-use swarmplay::media::{
-    AudioTrack, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, VideoTrack,
-};
-use swarmplay::player::{Phase, PlayerSnapshot};
-use swarmplay::scheduler::{StreamSnapshot, Supply};
+use swarmplay::player::PlayerSnapshot;
+use swarmplay::scheduler::StreamSnapshot;
 use swarmplay::swarm::{PeerSnapshot, SwarmSnapshot};
+use swarmplay::tracker_client::{CatalogueSnapshot, TrackerLink};
 
 /// Difference of a channel, of 255, from which on a pixel counts as another.
 const OTHER: u8 = 40;

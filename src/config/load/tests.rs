@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use engine::units::{Rate, Size};
+
 use super::*;
-use crate::config::{Rate, Size};
 
 /// Loads `text` as a file and returns the error's text.
 fn refused(text: &str) -> String {

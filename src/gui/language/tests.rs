@@ -5,23 +5,24 @@ use std::path::Path;
 
 use actix::MailboxError;
 use bytes::BytesMut;
+use engine::protocol::{PROTOCOL_VERSION, PathReason};
+use engine::scheduler::StallCause;
+use engine::store::StoreError;
 use rspolib::POEntry;
 use tokio_util::codec::Decoder;
 
-use super::sayings::known;
 use super::*;
-use crate::announcer::{CONNECTING, NO_WELCOME};
-use crate::library::index::IndexError;
-use crate::library::scan::{LOOP, walk};
+use crate::ffmpeg::ProbeError;
+use crate::ffmpeg::SpawnError;
+use crate::gui::language::sayings::known;
+use crate::library::IndexError;
+use crate::library::{LOOP, walk};
 use crate::library::{Skipped, hasher};
-use crate::media::ProbeError;
-use crate::player::output::{NO_DEVICE, NO_SOUND, SILENCE_ENDED};
 use crate::player::pipeline::NOTHING;
-use crate::player::process::SpawnError;
-use crate::scheduler::StallCause;
-use crate::store::StoreError;
+use crate::player::sound::output::{NO_DEVICE, NO_SOUND, SILENCE_ENDED};
 use crate::tracker::{ENDS, FULL, REPLACED, SPEAKS};
-use crate::wire::{PROTOCOL_VERSION, PathReason, WireCodec, WireError};
+use crate::tracker_client::{CONNECTING, NO_WELCOME};
+use crate::wire::{WireCodec, WireError};
 
 #[test]
 fn the_language_of_the_system_is_spoken_if_there_is_a_catalogue() {
@@ -307,7 +308,7 @@ fn every_text_is_in_every_catalogue_with_the_same_places_to_fill_in() {
 
 #[test]
 fn what_was_typed_wrong_is_told_with_what_would_be_right() {
-    use crate::config::{Rate, Size, Volume};
+    use engine::units::{Rate, Size, Volume};
     let told = |error: UnitError| unit_error(&error);
     let size = "much".parse::<Size>().map_err(told);
     assert_eq!(

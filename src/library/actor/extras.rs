@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
+use engine::ids::FileId;
+use engine::integrity::{HashTree, TreeShape};
+use engine::media::{FileEntry, SidecarRole};
 
-use super::Library;
-use crate::ids::FileId;
-use crate::integrity::HashTree;
+use crate::library::actor::Library;
 use crate::library::index::{Index, IndexError};
 use crate::library::scan::Stamp;
 use crate::library::sidecars::{Hashed, Made, MakeError, Maker, geometry, subtitles_of};
-use crate::media::{FileEntry, SidecarRole};
 use crate::store::{CloseShared, OpenShared};
 
 /// Name of the folder in the data directory in which sidecars lie.
@@ -182,7 +182,7 @@ impl Job {
         };
         let mut hashed = Vec::new();
         for (sidecar, path) in &made.sidecars {
-            let shape = geometry(sidecar.size).tree_shape();
+            let shape = TreeShape::of(geometry(sidecar.size));
             let tree = self.index.tree(sidecar.id)?;
             let tree = tree.and_then(|bytes| HashTree::from_bytes(shape, &bytes));
             let there = std::fs::metadata(path).is_ok_and(|file| file.len() == sidecar.size);
@@ -341,7 +341,7 @@ impl Library {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Sidecar;
+    use engine::media::Sidecar;
 
     fn made(ids: &[u8]) -> Made {
         let sidecar = |id: &u8| {

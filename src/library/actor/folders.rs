@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
-use super::Library;
+use crate::library::actor::Library;
 use crate::library::scan::expand_home;
 use crate::library::{AddError, AddFolder, Pause, RemoveFolder};
 

@@ -1,7 +1,7 @@
 //! What could not be shared, and why.
 
-use super::{Library, SKIPPED_FILE};
 use crate::library::Skipped;
+use crate::library::actor::{Library, SKIPPED_FILE};
 
 impl Library {
     pub(super) fn skipped_list(&self) -> Vec<Skipped> {

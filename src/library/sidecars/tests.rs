@@ -1,7 +1,7 @@
 //! What is made of real files.
 
 use super::*;
-use crate::media::probe;
+use crate::ffmpeg::probe;
 
 fn media(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -118,7 +118,7 @@ fn what_is_no_media_gets_nothing() {
     };
     let error = without.make(&path, &entry).err();
     let entry = FileEntry {
-        facts: crate::media::MediaFacts::new(MediaKind::Video, 1000),
+        facts: engine::media::MediaFacts::new(MediaKind::Video, 1000),
         ..entry
     };
     let error = error.or(without.make(&path, &entry).err());

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::{FileId, Generation};
+use engine::media::FileEntry;
+use engine::player::Phase;
+use engine::scheduler::Part;
 
-use super::Player;
-use crate::ids::{FileId, Generation};
-use crate::media::FileEntry;
-use crate::player::Phase;
+use crate::player::actor::Player;
 use crate::player::pipeline::{Pipeline, Source};
-use crate::scheduler::{FetchAhead, Part};
+use crate::scheduler::FetchAhead;
 
 /// Before the end of a file the next one is fetched from then on.
 const FETCH: Duration = Duration::from_secs(30);
@@ -163,7 +164,7 @@ fn part(entry: &FileEntry, from: Duration) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{MediaFacts, MediaKind, VideoTrack};
+    use engine::media::{MediaFacts, MediaKind, VideoTrack};
 
     #[test]
     fn a_film_is_fetched_from_where_it_goes_on() {

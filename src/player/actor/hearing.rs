@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use engine::player::Phase;
 
-use super::Player;
-use crate::player::Phase;
-use crate::player::output::{NO_DEVICE, Output};
+use crate::player::actor::Player;
 use crate::player::pipeline::{Followers, Heard};
-use crate::player::sound::RingSound;
+use crate::player::sound::output::{NO_DEVICE, Output};
+use crate::player::sound::ring::RingSound;
 
 /// A sound output that asks for nothing for this long is dead. Opening one may
 /// take a second.

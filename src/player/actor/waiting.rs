@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Player;
-use crate::player::Phase;
+use engine::player::Phase;
+
+use crate::player::actor::Player;
 use crate::player::pipeline::Source;
-use crate::player::spare::Spare;
+use crate::player::pipeline::standby::Spare;
 
 /// How long a film plays before the next decoders are started: by then its own have
 /// begun, and who jumps about has settled.

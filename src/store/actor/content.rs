@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use engine::ids::{ChunkIndex, FileId};
+use engine::integrity::{HashTree, Node, NodeHash};
+use engine::media::{FileEntry, Geometry};
+use engine::store::StoreError;
 use roaring::RoaringBitmap;
 
-use crate::ids::{ChunkIndex, FileId};
-use crate::integrity::{HashTree, Node, NodeHash};
-use crate::media::{FileEntry, Geometry};
-use crate::store::StoreError;
-use crate::store::disk::{self, CacheFiles, read_chunk};
+use crate::store::disk;
+use crate::store::disk::{CacheFiles, read_chunk};
 
 /// An open file that chunks are read from.
 #[derive(Debug, Clone)]

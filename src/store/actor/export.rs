@@ -1,11 +1,12 @@
 //! A whole file leaves the cache and is served where it then lies.
 
 use actix::prelude::*;
+use engine::ids::FileId;
+use engine::store::StoreError;
 
-use super::{Store, blocking};
-use crate::ids::FileId;
+use crate::store::Export;
+use crate::store::actor::{Store, blocking};
 use crate::store::disk;
-use crate::store::{Export, StoreError};
 
 impl Handler<Export> for Store {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;

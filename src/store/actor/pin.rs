@@ -1,10 +1,11 @@
 //! What is cached of a file stays when room is short.
 
 use actix::prelude::*;
+use engine::store::StoreError;
 
-use super::{Store, blocking};
+use crate::store::Pin;
+use crate::store::actor::{Store, blocking};
 use crate::store::disk;
-use crate::store::{Pin, StoreError};
 
 impl Handler<Pin> for Store {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;

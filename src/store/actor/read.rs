@@ -3,14 +3,15 @@
 
 use actix::prelude::*;
 use bytes::Bytes;
+use engine::ids::{ChunkIndex, FileId};
+use engine::media::Geometry;
+use engine::store::StoreError;
 use roaring::RoaringBitmap;
 
-use super::content::Source;
-use super::{Store, blocking, erase};
-use crate::ids::{ChunkIndex, FileId};
-use crate::media::Geometry;
+use crate::store::actor::content::Source;
+use crate::store::actor::{Store, blocking, erase};
 use crate::store::disk;
-use crate::store::{HeldChunk, ReadChunk, StoreError, StoreEvent};
+use crate::store::{HeldChunk, ReadChunk, StoreEvent};
 
 /// Reading is tried again this often when a file changed hands meanwhile.
 const READ_TRIES: u32 = 3;

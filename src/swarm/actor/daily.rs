@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Swarm;
-use crate::swarm::allowance::Allowance;
+use engine::swarm::Allowance;
+
+use crate::swarm::actor::Swarm;
+use crate::swarm::quota_file;
 
 /// How often what was uploaded is noted: so much of it goes uncounted if the program
 /// is killed.
@@ -28,7 +30,7 @@ impl Daily {
     pub fn load(limit: Option<u64>, note: PathBuf) -> Self {
         Self {
             limit,
-            allowance: Allowance::load(&note),
+            allowance: quota_file::load(&note),
             note,
             fresh: false,
         }
@@ -60,7 +62,7 @@ impl Swarm {
         }
         let (allowance, note) = (daily.allowance.clone(), daily.note.clone());
         actix_rt::task::spawn_blocking(move || {
-            if let Err(error) = allowance.save(&note) {
+            if let Err(error) = quota_file::save(&allowance, &note) {
                 tracing::warn!(%error, "what was uploaded today cannot be noted");
             }
         });

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::FileId;
+use engine::protocol::{PathReason, Report};
+use engine::protocol::{Place, UNKNOWN_UPLINK};
+use engine::units::Volume;
 
-use super::Swarm;
-use crate::announcer::SendReport;
-use crate::config::Volume;
-use crate::ids::FileId;
+use crate::swarm::actor::Swarm;
 use crate::swarm::connection::TellPosition;
 use crate::swarm::uploader::SetUploadLimit;
-use crate::swarm::{
-    PeerSnapshot, Place, SetLimits, SwarmEvent, SwarmEventKind, SwarmSnapshot, UNKNOWN_UPLINK,
-};
-use crate::wire::{PathReason, Report};
+use crate::swarm::{PeerSnapshot, SetLimits, SwarmEvent, SwarmEventKind, SwarmSnapshot};
+use crate::tracker_client::SendReport;
 
 impl Swarm {
     pub(super) fn snapshot(&self) -> SwarmSnapshot {

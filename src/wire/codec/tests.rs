@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
-
-use super::*;
-use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::media::{
+use engine::ids::{ChunkIndex, FileId, PeerId};
+use engine::media::{
     AudioTrack, Chapter, ChunkSize, ColourMatrix, FileEntry, Geometry, MediaFacts, MediaKind,
     Sidecar, SidecarRole, SubtitleTrack, Timeline, VideoTrack,
 };
-use crate::wire::{
+use engine::protocol::{
     ByeReason, CatalogueDelta, Hello, MAX_ENTRIES, MAX_REMOVED, PathReason, PeerEntry, Publish,
     RejectReason,
 };
+use proptest::prelude::*;
+
+use super::*;
 
 fn bytes_of(message: Message) -> BytesMut {
     let frame = Frame::new(message);

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::ids::ChunkIndex;
+use engine::media::Geometry;
+use engine::protocol::{Backlog, ByeReason, Hello, MAX_RANGES, Message, RejectReason};
 
-use super::proto::{self, envelope::Kind};
-use super::{MAX_NAME, MAX_TEXT, chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id};
-use crate::ids::ChunkIndex;
-use crate::media::Geometry;
-use crate::wire::{Backlog, ByeReason, Hello, MAX_RANGES, Message, RejectReason, WireError};
+use crate::wire::WireError;
+use crate::wire::convert::proto;
+use crate::wire::convert::proto::envelope::Kind;
+use crate::wire::convert::{
+    MAX_NAME, MAX_TEXT, chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id,
+};
 
 /// Converts what peers say; gives the message back if it is not theirs.
 pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Message> {
@@ -110,9 +114,9 @@ pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, K
         Kind::Hello(hello) => Message::Hello(Hello {
             version: hello.version,
             peer: peer_id(&hello.peer_id)?,
-            name: super::text(hello.name, MAX_NAME),
-            agent: super::text(hello.agent, MAX_NAME),
-            listen_port: super::port(hello.listen_port)?,
+            name: crate::wire::convert::text(hello.name, MAX_NAME),
+            agent: crate::wire::convert::text(hello.agent, MAX_NAME),
+            listen_port: crate::wire::convert::port(hello.listen_port)?,
         }),
         Kind::Interested(interested) => Message::Interested {
             file: file_id(&interested.file)?,
@@ -167,7 +171,7 @@ pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, K
         Kind::Pong(pong) => Message::Pong(pong.number),
         Kind::Bye(bye) => Message::Bye {
             reason: bye_from_proto(bye.reason()),
-            text: super::text(bye.text, MAX_TEXT),
+            text: crate::wire::convert::text(bye.text, MAX_TEXT),
         },
         other => return Ok(Err(other)),
     }))

@@ -1,20 +1,23 @@
 //! Messages between a client and the tracker.
 
-mod entry;
 mod report;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::peer::millis;
-use super::proto::{self, envelope::Kind};
-use super::{MAX_NAME, MAX_TEXT, file_id, id_bytes, peer_bytes, peer_id, text};
-use crate::ids::{ChunkIndex, FileId};
-use crate::media::FileEntry;
-use crate::wire::{
+use engine::ids::{ChunkIndex, FileId};
+use engine::media::FileEntry;
+use engine::protocol::{
     CatalogueDelta, KickReason, MAX_ENTRIES, MAX_REMOVED, Message, PathReason, PeerEntry, Publish,
-    Register, Welcome, WireError,
+    Register, Welcome,
 };
+
+use crate::wire::WireError;
+use crate::wire::convert::entry;
+use crate::wire::convert::peer::millis;
+use crate::wire::convert::proto;
+use crate::wire::convert::proto::envelope::Kind;
+use crate::wire::convert::{MAX_NAME, MAX_TEXT, file_id, id_bytes, peer_bytes, peer_id, text};
 
 /// Peers in one list.
 const MAX_PEERS: usize = 50;
@@ -111,7 +114,7 @@ pub(super) fn from_proto(kind: Kind) -> Result<Message, WireError> {
             peer: peer_id(&register.peer_id)?,
             name: text(register.name, MAX_NAME),
             agent: text(register.agent, MAX_NAME),
-            listen_port: super::port(register.listen_port)?,
+            listen_port: crate::wire::convert::port(register.listen_port)?,
             origin_token: register.origin_token,
             observer: register.observer,
         }),
@@ -245,7 +248,7 @@ fn peer_from_proto(peer: proto::PeerEntry) -> Result<PeerEntry, WireError> {
     Ok(PeerEntry {
         peer: peer_id(&peer.peer_id)?,
         host,
-        port: super::port(peer.port)?,
+        port: crate::wire::convert::port(peer.port)?,
         origin: peer.origin,
         reasons,
         name: text(peer.name, MAX_NAME),

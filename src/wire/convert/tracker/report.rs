@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::peer::millis;
-use super::super::proto;
-use super::super::{chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id};
-use crate::ids::ChunkIndex;
-use crate::wire::{FileReport, Report, WireError};
+use engine::ids::ChunkIndex;
+use engine::protocol::{FileReport, Report};
+
+use crate::wire::WireError;
+use crate::wire::convert::peer::millis;
+use crate::wire::convert::proto;
+use crate::wire::convert::{chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id};
 
 /// Files in one report.
 const MAX_FILES: usize = 32;

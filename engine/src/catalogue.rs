@@ -1,0 +1,153 @@
+//! The mirror of what everybody shares, with our own files over it.
+
+use std::collections::HashMap;
+
+use crate::ids::FileId;
+use crate::media::{FileEntry, MediaKind, Sidecar};
+use crate::protocol::{CatalogueDelta, Publish};
+
+/// What is shared, by others and by us.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    others: HashMap<FileId, FileEntry>,
+    own: HashMap<FileId, FileEntry>,
+    version: u64,
+}
+
+impl Catalogue {
+    /// Grows with every change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Takes in what the tracker says.
+    pub fn apply(&mut self, delta: CatalogueDelta) {
+        // How many clients there are is no change of what there is.
+        if delta.reset || !delta.changed.is_empty() || !delta.removed.is_empty() {
+            self.version += 1;
+        }
+        if delta.reset {
+            self.others.clear();
+        }
+        for entry in delta.changed {
+            self.others.insert(entry.id, entry);
+        }
+        for id in delta.removed {
+            self.others.remove(&id);
+        }
+    }
+
+    /// Takes in a change of our own list.
+    pub fn apply_own(&mut self, publish: &Publish) {
+        let listed = |entry: &FileEntry| entry.facts.kind.is_listed(None);
+        let gone = |id: &FileId| self.own.get(id).is_some_and(listed);
+        if publish.reset || publish.added.iter().any(listed) || publish.removed.iter().any(gone) {
+            self.version += 1;
+        }
+        if publish.reset {
+            self.own.clear();
+        }
+        for entry in &publish.added {
+            self.own.insert(entry.id, entry.clone());
+        }
+        for id in &publish.removed {
+            self.own.remove(id);
+        }
+    }
+
+    /// Our own files.
+    pub fn own(&self) -> impl Iterator<Item = &FileEntry> {
+        self.own.values()
+    }
+
+    /// A file by id. The tracker's word on it wins: it knows how everybody else
+    /// cuts the file.
+    pub fn get(&self, id: FileId) -> Option<&FileEntry> {
+        self.others.get(&id).or_else(|| self.own.get(&id))
+    }
+
+    /// A file by id, exact name or title; of several, the first by id. A sidecar is
+    /// found by its id, too.
+    pub fn find(&self, wanted: &str) -> Option<FileEntry> {
+        if let Ok(id) = wanted.parse() {
+            return self.get(id).cloned().or_else(|| self.sidecar(id));
+        }
+        let named = |entry: &&FileEntry| entry.name == wanted || entry.display_title() == wanted;
+        let listed = self.all().filter(|entry| entry.facts.kind.is_listed(None));
+        listed.filter(named).min_by_key(|entry| entry.id).cloned()
+    }
+
+    /// A sidecar that an entry names; the tracker lists none.
+    fn sidecar(&self, id: FileId) -> Option<FileEntry> {
+        let mut named = self.all().flat_map(|entry| &entry.facts.sidecars);
+        named.find(|sidecar| sidecar.id == id).map(Sidecar::entry)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &FileEntry> {
+        let only_ours = self
+            .own
+            .values()
+            .filter(|entry| !self.others.contains_key(&entry.id));
+        self.others.values().chain(only_ours)
+    }
+
+    /// All entries of a kind, by title.
+    pub fn entries(&self, kind: Option<MediaKind>) -> Vec<FileEntry> {
+        let of_kind = |entry: &&FileEntry| entry.facts.kind.is_listed(kind);
+        let mut entries: Vec<FileEntry> = self.all().filter(of_kind).cloned().collect();
+        entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
+        entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::MediaFacts;
+
+    fn entry(id: u8, name: &str) -> FileEntry {
+        FileEntry {
+            id: FileId([id; 32]),
+            name: name.into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            facts: MediaFacts::new(MediaKind::Video, 1000),
+            sources: 1,
+        }
+    }
+
+    #[test]
+    fn our_own_files_stay_when_the_tracker_forgets_them() {
+        let mut catalogue = Catalogue::default();
+        catalogue.apply_own(&Publish {
+            added: vec![entry(1, "mine.mp4")],
+            ..Publish::default()
+        });
+        catalogue.apply(CatalogueDelta {
+            reset: true,
+            changed: vec![entry(1, "mine.mp4"), entry(2, "yours.mp4")],
+            ..CatalogueDelta::default()
+        });
+        assert_eq!(catalogue.entries(None).len(), 2);
+        catalogue.apply(CatalogueDelta {
+            reset: true,
+            ..CatalogueDelta::default()
+        });
+        assert_eq!(catalogue.entries(Some(MediaKind::Video)).len(), 1);
+        assert!(catalogue.entries(Some(MediaKind::Audio)).is_empty());
+    }
+
+    #[test]
+    fn files_are_found_by_id_name_and_title() {
+        let mut catalogue = Catalogue::default();
+        catalogue.apply(CatalogueDelta {
+            changed: vec![entry(2, "Ridge.mp4")],
+            ..CatalogueDelta::default()
+        });
+        let id = FileId([2; 32]).to_string();
+        for wanted in [id.as_str(), "Ridge.mp4", "Ridge"] {
+            assert!(catalogue.find(wanted).is_some(), "{wanted}");
+        }
+        assert!(catalogue.find("ridge.mkv").is_none());
+    }
+}

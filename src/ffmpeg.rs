@@ -1,0 +1,23 @@
+//! FFmpeg child processes: probing, decoding, pictures.
+
+#[cfg(feature = "gui")]
+mod child;
+#[cfg(feature = "gui")]
+mod cover;
+#[cfg(feature = "gui")]
+mod frames;
+mod job;
+#[cfg(feature = "gui")]
+mod ppm;
+mod probe;
+
+#[cfg(feature = "gui")]
+pub use self::child::{Decoder, DecoderPipe, Killer, SpawnError};
+#[cfg(feature = "gui")]
+pub use self::cover::read_cover;
+#[cfg(feature = "gui")]
+pub use self::frames::Planes;
+pub use self::job::{Answer, Output, Tool, all, lines};
+#[cfg(feature = "gui")]
+pub use self::probe::probe_start;
+pub use self::probe::{ProbeError, probe, probe_timeline};

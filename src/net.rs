@@ -1,0 +1,36 @@
+//! Sockets: listening, dialling, framed links with bounded queues, rate limits.
+
+mod accept;
+mod dial;
+mod link;
+mod rate_limit;
+mod send_queue;
+mod socket_options;
+
+use actix::prelude::*;
+use engine::protocol::{Hello, Register};
+
+pub use self::accept::{Doors, accept};
+pub use self::dial::dial;
+pub use self::link::{Link, LinkReader, LinkWriter, PayloadSlot, listen};
+pub use self::rate_limit::LinkLimits;
+
+/// A peer dialled us and said hello.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct PeerArrived {
+    /// Both halves of the connection.
+    pub link: Link,
+    /// What it said.
+    pub hello: Hello,
+}
+
+/// A client dialled us and registered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClientArrived {
+    /// Both halves of the connection.
+    pub link: Link,
+    /// What it said.
+    pub register: Register,
+}

@@ -1,0 +1,36 @@
+//! Dialling a peer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use engine::ids::PeerId;
+use engine::protocol::{Hello, Message, PROTOCOL_VERSION};
+
+use crate::net::link::Link;
+use crate::net::rate_limit::LinkLimits;
+use crate::wire::WireError;
+
+/// Time for a dial, and for the hello after it.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Dials, says hello, and checks that the right peer answers.
+pub async fn dial(
+    address: SocketAddr,
+    peer: PeerId,
+    hello: &Hello,
+    limits: &LinkLimits,
+) -> Result<(Link, Hello), WireError> {
+    let mut link = Link::dial(&address.to_string(), HELLO_TIMEOUT, limits).await?;
+    link.writer.send(Message::Hello(hello.clone()))?;
+    match link.reader.next_within(HELLO_TIMEOUT).await? {
+        Message::Hello(hello) if hello.version != PROTOCOL_VERSION => {
+            Err(WireError::Violation("another protocol version"))
+        }
+        Message::Hello(hello) if hello.peer != peer => {
+            Err(WireError::Violation("somebody else lives at this address"))
+        }
+        Message::Hello(hello) => Ok((link, hello)),
+        Message::Bye { .. } => Err(WireError::Closed),
+        _ => Err(WireError::Violation("no hello")),
+    }
+}

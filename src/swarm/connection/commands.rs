@@ -1,0 +1,136 @@
+//! What the swarm and the schedulers tell a connection to do.
+
+use actix::prelude::*;
+use engine::ids::FileId;
+use engine::protocol::Message;
+
+use crate::swarm::connection::{Connection, HoldingsChanged, SetChoking, TellPosition};
+use crate::swarm::uploader::UploadEvent;
+use crate::swarm::{CancelChunk, JoinFile, LeaveFile, RecallChunk, RequestChunk, SwarmEventKind};
+
+impl Handler<JoinFile> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, join: JoinFile, ctx: &mut Context<Self>) {
+        self.schedulers.insert(join.file, join.events);
+        let up = SwarmEventKind::PeerUp {
+            connection: ctx.address(),
+            name: self.name.clone(),
+            origin: self.origin,
+        };
+        self.tell(join.file, up);
+        if let Some(rtt) = self.session.rtt() {
+            self.tell(join.file, SwarmEventKind::Rtt(rtt));
+        }
+        if self.session.is_choked() {
+            self.tell(join.file, SwarmEventKind::Choked(true));
+        }
+        let interested = self.session.want(join.file, join.geometry);
+        self.send(ctx, interested);
+    }
+}
+
+impl Handler<LeaveFile> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, leave: LeaveFile, ctx: &mut Context<Self>) {
+        self.schedulers.remove(&leave.0);
+        self.places.remove(&leave.0);
+        let message = self.session.unwant(leave.0);
+        self.send(ctx, message);
+    }
+}
+
+impl Handler<RequestChunk> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, request: RequestChunk, ctx: &mut Context<Self>) {
+        let message = self
+            .session
+            .request(request.file, request.chunk, request.deadline);
+        self.send(ctx, message);
+    }
+}
+
+impl Handler<RecallChunk> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, recall: RecallChunk, ctx: &mut Context<Self>) {
+        if let Some(message) = self.session.recall(recall.file, recall.chunk) {
+            self.send(ctx, message);
+        }
+    }
+}
+
+impl Handler<CancelChunk> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, cancel: CancelChunk, ctx: &mut Context<Self>) {
+        if let Some(message) = self.session.cancel(cancel.file, cancel.chunk) {
+            self.send(ctx, message);
+        }
+    }
+}
+
+impl Handler<HoldingsChanged> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, changed: HoldingsChanged, ctx: &mut Context<Self>) {
+        let (file, message) = match changed {
+            HoldingsChanged::More(file, geometry, chunks) => (
+                file,
+                Message::Have {
+                    file,
+                    geometry,
+                    chunks,
+                },
+            ),
+            HoldingsChanged::Less(file, chunks) => (file, Message::Evicted { file, chunks }),
+        };
+        if self.session.is_interested(file) {
+            if let Message::Have { geometry, .. } = &message {
+                self.told.insert(file, *geometry);
+            }
+            self.send(ctx, message);
+        }
+    }
+}
+
+impl Handler<SetChoking> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, set: SetChoking, ctx: &mut Context<Self>) {
+        if let Some(message) = self.session.set_choking(set.0) {
+            self.send(ctx, message);
+        }
+        if set.0 {
+            self.tell_uploader(UploadEvent::Choked(self.peer));
+        }
+    }
+}
+
+impl Handler<TellPosition> for Connection {
+    type Result = ();
+
+    fn handle(&mut self, tell: TellPosition, ctx: &mut Context<Self>) {
+        self.places.insert(tell.file, tell.place);
+        if self.session.is_interested(tell.file) {
+            self.tell_place(ctx, tell.file);
+        }
+    }
+}
+
+impl Connection {
+    /// Says where we are in a file, if we are anywhere.
+    pub(super) fn tell_place(&mut self, ctx: &mut Context<Self>, file: FileId) {
+        if let Some(place) = self.places.get(&file).cloned() {
+            let message = Message::Position {
+                file,
+                window: place.window,
+                uplink: place.uplink,
+                playhead: place.playhead,
+            };
+            self.send_soon(ctx, message);
+        }
+    }
+}

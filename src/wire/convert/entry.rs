@@ -1,0 +1,220 @@
+//! Files of the catalogue.
+
+mod sidecar;
+
+use engine::media::{
+    AudioTrack, Chapter, ColourMatrix, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack,
+    VideoTrack,
+};
+
+use crate::wire::WireError;
+use crate::wire::convert::{MAX_TEXT, file_id, id_bytes, text};
+use crate::wire::convert::{proto, timeline};
+
+/// Longest file name, in characters: what common file systems allow.
+const MAX_FILE_NAME: usize = 255;
+/// Longest codec name or language code, in characters.
+const MAX_CODE: usize = 16;
+/// Tracks of a kind that are kept.
+const MAX_AUDIO: usize = 8;
+/// Subtitle tracks that are kept.
+const MAX_SUBTITLES: usize = 16;
+/// Longest title of a track, in characters.
+const MAX_TRACK: usize = 80;
+/// Bytes of all titles of a file's tracks.
+const MAX_TRACK_TITLES: usize = 1 << 10;
+/// Chapters that are kept.
+const MAX_CHAPTERS: usize = 100;
+/// Longest title of a chapter, in characters.
+const MAX_CHAPTER: usize = 80;
+/// Bytes of all titles of a file's chapters.
+const MAX_CHAPTER_TITLES: usize = 2 << 10;
+/// Most that sound is raised or lowered by, in hundredths of a decibel.
+const MAX_GAIN: i32 = 5000;
+
+pub(super) fn kind_to_proto(kind: Option<MediaKind>) -> proto::MediaKind {
+    match kind {
+        None => proto::MediaKind::Unspecified,
+        Some(MediaKind::Video) => proto::MediaKind::Video,
+        Some(MediaKind::Audio) => proto::MediaKind::Audio,
+        Some(MediaKind::Sidecar) => proto::MediaKind::Sidecar,
+    }
+}
+
+fn matrix_to_proto(matrix: ColourMatrix) -> proto::ColourMatrix {
+    match matrix {
+        ColourMatrix::Unknown => proto::ColourMatrix::Unknown,
+        ColourMatrix::Bt601 => proto::ColourMatrix::Bt601,
+        ColourMatrix::Bt709 => proto::ColourMatrix::Bt709,
+        ColourMatrix::Bt2020 => proto::ColourMatrix::Bt2020,
+        ColourMatrix::Other => proto::ColourMatrix::Other,
+    }
+}
+
+fn matrix_from_proto(matrix: proto::ColourMatrix) -> ColourMatrix {
+    match matrix {
+        proto::ColourMatrix::Unknown => ColourMatrix::Unknown,
+        proto::ColourMatrix::Bt601 => ColourMatrix::Bt601,
+        proto::ColourMatrix::Bt709 => ColourMatrix::Bt709,
+        proto::ColourMatrix::Bt2020 => ColourMatrix::Bt2020,
+        proto::ColourMatrix::Other => ColourMatrix::Other,
+    }
+}
+
+pub(super) fn kind_from_proto(kind: proto::MediaKind) -> Option<MediaKind> {
+    match kind {
+        proto::MediaKind::Unspecified => None,
+        proto::MediaKind::Video => Some(MediaKind::Video),
+        proto::MediaKind::Audio => Some(MediaKind::Audio),
+        proto::MediaKind::Sidecar => Some(MediaKind::Sidecar),
+    }
+}
+
+pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
+    let facts = &entry.facts;
+    let (audio, subtitles) = tracks_to_proto(facts);
+    proto::FileEntry {
+        id: id_bytes(entry.id),
+        name: text(entry.name.clone(), MAX_FILE_NAME),
+        size: entry.size,
+        chunk_size: entry.chunk_size,
+        kind: kind_to_proto(Some(facts.kind)).into(),
+        duration_ms: facts.duration_ms,
+        video: facts.video.as_ref().map(|video| proto::VideoTrack {
+            codec: text(video.codec.clone(), MAX_CODE),
+            width: video.width,
+            height: video.height,
+            millifps: video.millifps,
+            interlaced: video.interlaced,
+            hdr: video.hdr,
+            matrix: matrix_to_proto(video.matrix).into(),
+        }),
+        audio,
+        subtitles,
+        title: text(facts.title.clone(), MAX_TEXT),
+        artist: text(facts.artist.clone(), MAX_TEXT),
+        album: text(facts.album.clone(), MAX_TEXT),
+        has_cover: facts.has_cover,
+        sources: entry.sources,
+        timeline: timeline::to_proto(&facts.timeline),
+        chapters: chapters_to_proto(&facts.chapters),
+        gain_cdb: facts.gain_cdb,
+        sidecars: sidecar::to_proto(&facts.sidecars),
+        track_number: facts.track_number,
+        disc_number: facts.disc_number,
+        album_artist: text(facts.album_artist.clone(), MAX_TEXT),
+    }
+}
+
+/// Titles beyond what a message has room for are left out, their times are kept.
+fn chapters_to_proto(chapters: &[Chapter]) -> Vec<proto::Chapter> {
+    let mut room = MAX_CHAPTER_TITLES;
+    let chapters = chapters.iter().take(MAX_CHAPTERS);
+    let chapters = chapters.map(|chapter| proto::Chapter {
+        start_ms: chapter.start_ms,
+        title: title(&chapter.title, MAX_CHAPTER, &mut room),
+    });
+    chapters.collect()
+}
+
+/// Sound and subtitle tracks; titles as those of chapters.
+fn tracks_to_proto(facts: &MediaFacts) -> (Vec<proto::AudioTrack>, Vec<proto::SubtitleTrack>) {
+    let mut room = MAX_TRACK_TITLES;
+    let code = |code: &String| text(code.clone(), MAX_CODE);
+    let audio = facts.audio.iter().take(MAX_AUDIO);
+    let audio = audio.map(|track| proto::AudioTrack {
+        codec: code(&track.codec),
+        language: code(&track.language),
+        channels: track.channels,
+        title: title(&track.title, MAX_TRACK, &mut room),
+        commentary: track.commentary,
+        described: track.described,
+    });
+    let audio = audio.collect();
+    let subtitles = facts.subtitles.iter().take(MAX_SUBTITLES);
+    let subtitles = subtitles.map(|track| proto::SubtitleTrack {
+        codec: code(&track.codec),
+        language: code(&track.language),
+        title: title(&track.title, MAX_TRACK, &mut room),
+        forced: track.forced,
+        impaired: track.impaired,
+    });
+    (audio, subtitles.collect())
+}
+
+/// A title of some characters at most, for which there is room in bytes; none if there
+/// is not.
+fn title(title: &str, max_chars: usize, room: &mut usize) -> String {
+    let title = text(title.to_owned(), max_chars);
+    let Some(left) = room.checked_sub(title.len()) else {
+        return String::new();
+    };
+    *room = left;
+    title
+}
+
+pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireError> {
+    let kind = kind_from_proto(entry.kind()).ok_or(WireError::Violation(
+        "a file that is neither video nor audio",
+    ))?;
+    if Geometry::checked(entry.size, entry.chunk_size).is_none() {
+        return Err(WireError::Violation("a file of impossible size"));
+    }
+    let code = |code: &String| text(code.clone(), MAX_CODE);
+    let tag = |tag: &String| text(tag.clone(), MAX_TEXT);
+    let audio = entry.audio.iter().take(MAX_AUDIO).map(|track| AudioTrack {
+        codec: code(&track.codec),
+        language: code(&track.language),
+        channels: track.channels,
+        title: text(track.title.clone(), MAX_TRACK),
+        commentary: track.commentary,
+        described: track.described,
+    });
+    let subtitles = entry.subtitles.iter().take(MAX_SUBTITLES);
+    let subtitles = subtitles.map(|track| SubtitleTrack {
+        codec: code(&track.codec),
+        language: code(&track.language),
+        title: text(track.title.clone(), MAX_TRACK),
+        forced: track.forced,
+        impaired: track.impaired,
+    });
+    let video = entry.video.as_ref().map(|video| VideoTrack {
+        codec: code(&video.codec),
+        width: video.width,
+        height: video.height,
+        millifps: video.millifps,
+        interlaced: video.interlaced,
+        hdr: video.hdr,
+        matrix: matrix_from_proto(video.matrix()),
+    });
+    let chapters = entry.chapters.iter().take(MAX_CHAPTERS);
+    let chapters = chapters.map(|chapter| Chapter {
+        start_ms: chapter.start_ms.min(entry.duration_ms),
+        title: text(chapter.title.clone(), MAX_CHAPTER),
+    });
+    Ok(FileEntry {
+        id: file_id(&entry.id)?,
+        name: text(entry.name.clone(), MAX_FILE_NAME),
+        size: entry.size,
+        chunk_size: entry.chunk_size,
+        facts: MediaFacts {
+            kind,
+            duration_ms: entry.duration_ms,
+            video,
+            audio: audio.collect(),
+            subtitles: subtitles.collect(),
+            title: tag(&entry.title),
+            artist: tag(&entry.artist),
+            album: tag(&entry.album),
+            has_cover: entry.has_cover,
+            timeline: timeline::from_proto(entry)?.into(),
+            track_number: entry.track_number,
+            disc_number: entry.disc_number,
+            album_artist: tag(&entry.album_artist),
+            chapters: chapters.collect(),
+            gain_cdb: entry.gain_cdb.map(|gain| gain.clamp(-MAX_GAIN, MAX_GAIN)),
+            sidecars: sidecar::from_proto(&entry.sidecars, kind)?,
+        },
+        sources: entry.sources,
+    })
+}
