@@ -17,7 +17,7 @@ use engine::protocol::Message;
 use swarmplay::app::node::{Node, Role};
 use swarmplay::config::Config;
 use swarmplay::library::LibraryState;
-use swarmplay::scheduler::{AwaitChunk, FetchWhole, OpenReader, OpenStream};
+use swarmplay::scheduler::{AwaitChunk, DownloadAll, OpenReader, OpenStream};
 use swarmplay::store::{OpenCache, Put, ReadChunk, Store};
 use swarmplay::wire::{Frame, WireCodec};
 use tokio_util::codec::Decoder;
@@ -245,7 +245,7 @@ async fn transfer(dir: &Path, file: &str, ready: impl FnOnce(), done: impl FnOnc
     ready();
     stream
         .scheduler
-        .send(FetchWhole(true))
+        .send(DownloadAll(true))
         .await
         .expect("scheduler");
     let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::media::{FileEntry, MediaFacts, MediaKind};
+use engine::media::{FileEntry, MediaInfo, MediaKind};
 use engine::protocol::{FileReport, Message, PROTOCOL_VERSION, Publish, Register, Report};
 use engine::tracker::{ClientInfo, Registry};
 use futures_util::future::join_all;
@@ -62,7 +62,7 @@ fn film() -> FileEntry {
         name: "film.mp4".into(),
         size: u64::from(CHUNKS) << 16,
         chunk_size: 64 << 10,
-        facts: MediaFacts::new(MediaKind::Video, 5_400_000),
+        info: MediaInfo::new(MediaKind::Video, 5_400_000),
         sources: 0,
     }
 }

@@ -13,7 +13,7 @@ pub mod load;
 use std::path::PathBuf;
 
 use engine::scheduler::Picker;
-use engine::units::{Rate, Size, Span, Volume};
+use engine::units::{ByteRate, ByteSize, HumanDuration, TransferCap};
 use serde::Deserialize;
 
 pub use load::{ConfigError, load};
@@ -64,9 +64,9 @@ pub struct TrackerConfig {
     pub listen: String,
     /// How often a client is asked to show that it lives. Clients shorten it by
     /// up to a fifth at random so that they do not all speak at once.
-    pub heartbeat: Span,
+    pub heartbeat: HumanDuration,
     /// Silence after which a client counts as gone; at least twice `heartbeat`.
-    pub timeout: Span,
+    pub timeout: HumanDuration,
     /// Clients connected at once; one more is refused with a reason.
     pub max_clients: u32,
 }
@@ -75,8 +75,8 @@ impl Default for TrackerConfig {
     fn default() -> Self {
         Self {
             listen: "0.0.0.0:7700".into(),
-            heartbeat: Span::secs(10),
-            timeout: Span::secs(30),
+            heartbeat: HumanDuration::secs(10),
+            timeout: HumanDuration::secs(30),
             max_clients: 10_000,
         }
     }
@@ -116,7 +116,7 @@ pub struct LibraryConfig {
     pub previews: bool,
     /// How often the folders are walked again, for file systems that report no
     /// changes (network mounts).
-    pub rescan: Span,
+    pub rescan: HumanDuration,
 }
 
 impl Default for LibraryConfig {
@@ -124,7 +124,7 @@ impl Default for LibraryConfig {
         Self {
             folders: Vec::new(),
             previews: true,
-            rescan: Span::secs(600),
+            rescan: HumanDuration::secs(600),
         }
     }
 }
@@ -138,14 +138,14 @@ pub struct StoreConfig {
     pub data_dir: PathBuf,
     /// Bytes of downloaded chunks kept on disk, across all files. Chunks far
     /// from any playhead go first.
-    pub quota: Size,
+    pub quota: ByteSize,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::new(),
-            quota: Size::gib(20),
+            quota: ByteSize::gib(20),
         }
     }
 }
@@ -155,12 +155,12 @@ impl Default for StoreConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Upload to all peers together.
-    pub upload: Rate,
+    pub upload: ByteRate,
     /// Download from all peers together.
-    pub download: Rate,
+    pub download: ByteRate,
     /// Upload to all peers together in any 24 hours; when it is used up, nobody is
     /// served until some of it is a day old.
-    pub upload_per_day: Volume,
+    pub upload_per_day: TransferCap,
     /// Peers connected at once.
     pub max_peers: u32,
     /// Peers served at once; others are choked and take turns.
@@ -170,9 +170,9 @@ pub struct LimitsConfig {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
-            upload: Rate::UNLIMITED,
-            download: Rate::UNLIMITED,
-            upload_per_day: Volume::UNLIMITED,
+            upload: ByteRate::UNLIMITED,
+            download: ByteRate::UNLIMITED,
+            upload_per_day: TransferCap::UNLIMITED,
             max_peers: 64,
             upload_slots: 32,
         }
@@ -186,13 +186,13 @@ pub struct StreamConfig {
     /// Media fetched ahead of the playhead. Memory held by a stream is bounded
     /// by `requests_per_peer` × peers × chunk size (256 KiB at most), not by
     /// this: what has arrived is on disk.
-    pub read_ahead: Span,
+    pub read_ahead: HumanDuration,
     /// Near the playhead, the earliest deadline is fetched first; from here on,
     /// the rarest chunk.
-    pub urgent: Span,
+    pub urgent: HumanDuration,
     /// Silence after which a peer loses its requests to others, at least 1 s. One that
     /// sends no chunks but speaks keeps them three times as long.
-    pub request_timeout: Span,
+    pub request_timeout: HumanDuration,
     /// Requests one peer may have outstanding, whatever its rate.
     pub requests_per_peer: u32,
     /// How chunks are chosen: `swarm`, or `in-order` for comparison.
@@ -202,9 +202,9 @@ pub struct StreamConfig {
 impl Default for StreamConfig {
     fn default() -> Self {
         Self {
-            read_ahead: Span::secs(60),
-            urgent: Span::millis(1500),
-            request_timeout: Span::millis(2000),
+            read_ahead: HumanDuration::secs(60),
+            urgent: HumanDuration::millis(1500),
+            request_timeout: HumanDuration::millis(2000),
             requests_per_peer: 64,
             picker: Picker::Swarm,
         }
@@ -236,12 +236,12 @@ pub struct PlayerConfig {
     pub ffmpeg: PathBuf,
     /// The ffprobe program, by name or path.
     pub ffprobe: PathBuf,
-    /// Volume at start, 0 to 100.
+    /// TransferCap at start, 0 to 100.
     pub volume: u32,
     /// Whether songs sound equally loud: by their tags, else as measured.
     pub normalise: bool,
     /// How long sound takes from kira to the ear; pictures wait as long.
-    pub audio_delay: Span,
+    pub audio_delay: HumanDuration,
 }
 
 impl Default for PlayerConfig {
@@ -251,7 +251,7 @@ impl Default for PlayerConfig {
             ffprobe: "ffprobe".into(),
             volume: 80,
             normalise: true,
-            audio_delay: Span::millis(25),
+            audio_delay: HumanDuration::millis(25),
         }
     }
 }
@@ -393,7 +393,7 @@ impl Config {
             require(enough, key, "must be at least 8 kbit/s, or \"unlimited\"")?;
         }
         require(
-            self.store.quota >= Size::mib(16),
+            self.store.quota >= ByteSize::mib(16),
             "store.quota",
             "must be at least 16 MiB, to hold the part of a film that plays",
         )?;

@@ -60,12 +60,12 @@ use tr::tr;
 use crate::app::node::{Node, Role};
 use crate::config::Config;
 use crate::gui::artwork::Artwork;
-use crate::gui::keeper::Keeper;
-use crate::gui::observer::Observer;
+use crate::gui::keeper::SettingsFile;
+use crate::gui::observer::SnapshotPoller;
 use crate::gui::screen::WindowScreen;
 use crate::gui::setup::FirstRun;
 use crate::gui::ui::AppWindow;
-use crate::handles::Sources;
+use crate::handles::ActorHandles;
 use crate::http::Gateway;
 use crate::player::HistoryFile;
 use crate::player::{Play, Player};
@@ -96,17 +96,17 @@ pub mod ui {
 
 /// The actors that the window speaks to.
 #[derive(Clone)]
-pub struct Core {
+pub struct UiContext {
     /// Plays.
     pub player: Addr<Player>,
     /// Everything else.
-    pub sources: Sources,
+    pub sources: ActorHandles,
     /// Fetches pictures.
     pub artwork: Addr<Artwork>,
     /// Address for players.
     pub gateway: Gateway,
     /// Writes down what is changed in the window.
-    pub keeper: Keeper,
+    pub keeper: SettingsFile,
     system: System,
     stop: tokio::sync::mpsc::Sender<()>,
 }
@@ -122,7 +122,7 @@ pub enum ConfigSource {
 
 /// What runs beside the window.
 struct Running {
-    core: Core,
+    core: UiContext,
     actors: std::thread::JoinHandle<()>,
 }
 
@@ -211,12 +211,12 @@ const APPEARS: Duration = Duration::from_secs(20);
 const LOOK_FOR: Duration = Duration::from_millis(100);
 
 /// Plays a file of the catalogue as soon as it is there.
-async fn play_named(name: String, mode: MediaKind, core: &Core, screen: &WindowScreen) {
+async fn play_named(name: String, mode: MediaKind, core: &UiContext, screen: &WindowScreen) {
     let deadline = Instant::now() + APPEARS;
     while Instant::now() < deadline {
         let find = core.sources.announcer.send(FindEntry(name.clone()));
         match find.await {
-            Ok(Some(entry)) if entry.facts.kind == mode => {
+            Ok(Some(entry)) if entry.info.kind == mode => {
                 let (list, index) = (vec![entry], 0);
                 core.player.do_send(Play { list, index });
                 return screen.show_player();
@@ -244,7 +244,7 @@ impl Drop for EndOfLoop {
     }
 }
 
-impl Core {
+impl UiContext {
     /// Ends the actors.
     fn close(&self) {
         // A full or closed queue means that the end is under way.
@@ -258,7 +258,7 @@ fn run_actors(
     mode: MediaKind,
     screen: &WindowScreen,
     file: Option<PathBuf>,
-    report: &mpsc::Sender<anyhow::Result<Core>>,
+    report: &mpsc::Sender<anyhow::Result<UiContext>>,
 ) {
     let runner = System::new();
     runner.block_on(async {
@@ -283,7 +283,7 @@ fn run_actors(
     });
 }
 
-type Started = (Core, Node, tokio::sync::mpsc::Receiver<()>);
+type Started = (UiContext, Node, tokio::sync::mpsc::Receiver<()>);
 
 async fn start(
     config: &Config,
@@ -307,7 +307,7 @@ async fn start(
             Player::new(config, gateway, shown, streams, history)
         })
     };
-    Observer::new(node.sources.clone(), screen.clone(), mode).start();
+    SnapshotPoller::new(node.sources.clone(), screen.clone(), mode).start();
     actix_rt::spawn(desktop::keep_awake(screen.states()));
     #[cfg(target_os = "linux")]
     actix_rt::spawn(media_keys::run(
@@ -318,12 +318,12 @@ async fn start(
     ));
     let artwork = Artwork::new(node.sources.clone(), screen.clone()).start();
     let (stop, stopped) = tokio::sync::mpsc::channel(1);
-    let core = Core {
+    let core = UiContext {
         player,
         sources: node.sources.clone(),
         artwork,
         gateway,
-        keeper: Keeper::new(file),
+        keeper: SettingsFile::new(file),
         system: System::current(),
         stop,
     };

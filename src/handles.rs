@@ -4,22 +4,22 @@ use actix::prelude::*;
 use actix_rt::ArbiterHandle;
 
 use crate::library::Library;
-use crate::scheduler::Streams;
+use crate::scheduler::StreamManager;
 use crate::store::Store;
 use crate::swarm::Swarm;
-use crate::tracker_client::Announcer;
+use crate::tracker_client::TrackerClient;
 
 /// The actors that requests are answered from.
 #[derive(Clone)]
-pub struct Sources {
+pub struct ActorHandles {
     /// Name this client shows.
     pub name: String,
     /// Opens files.
-    pub streams: Addr<Streams>,
+    pub streams: Addr<StreamManager>,
     /// Holds bytes.
     pub store: Addr<Store>,
     /// Knows the catalogue.
-    pub announcer: Addr<Announcer>,
+    pub announcer: Addr<TrackerClient>,
     /// Knows the peers.
     pub swarm: Addr<Swarm>,
     /// Knows what is shared.

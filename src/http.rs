@@ -21,9 +21,9 @@ use actix_web::{App, HttpServer, web};
 use engine::media::FileEntry;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-pub use self::deferred::Door;
-use self::deferred::Doors;
-use crate::handles::Sources;
+pub use self::deferred::DeferredResponse;
+use self::deferred::DeferredResponses;
+use crate::handles::ActorHandles;
 
 /// How long open responses may go on when the program ends.
 const SHUTDOWN_SECONDS: u64 = 1;
@@ -33,7 +33,7 @@ const SHUTDOWN_SECONDS: u64 = 1;
 pub struct Gateway {
     /// Where it listens.
     pub address: SocketAddr,
-    doors: Doors,
+    doors: DeferredResponses,
     server: ServerHandle,
 }
 
@@ -42,11 +42,11 @@ impl Gateway {
     ///
     /// # Errors
     /// The address is taken, or not ours.
-    pub fn start(listen: &str, sources: Sources) -> std::io::Result<Self> {
+    pub fn start(listen: &str, sources: ActorHandles) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let sources = web::Data::new(sources);
-        let doors = Doors::default();
+        let doors = DeferredResponses::default();
         let behind = web::Data::new(doors.clone());
         let app = move || {
             App::new()
@@ -55,7 +55,7 @@ impl Gateway {
                 .route("/stream/{id}", web::route().to(stream::serve))
                 .route("/stream/{id}/{name}", web::route().to(stream::serve))
                 .route("/sidecar/{id}", web::route().to(stream::serve_sidecar))
-                .route("/door/{number}", web::get().to(deferred::knock))
+                .route("/door/{number}", web::get().to(deferred::wait))
                 .route("/library.json", web::get().to(pages::library))
                 .route("/status.json", web::get().to(pages::status))
                 .route("/playlist.m3u8", web::get().to(pages::playlist))
@@ -95,8 +95,8 @@ impl Gateway {
         format!("http://{}/sidecar/{id}", self.address)
     }
 
-    /// A door, and where to knock.
-    pub fn door(&self) -> (Door, String) {
+    /// A door, and where to wait.
+    pub fn door(&self) -> (DeferredResponse, String) {
         let door = self.doors.build();
         let url = format!("http://{}/door/{}", self.address, door.number());
         (door, url)

@@ -10,7 +10,7 @@ mod socket_options;
 use actix::prelude::*;
 use engine::protocol::{Hello, Register};
 
-pub use self::accept::{Doors, accept};
+pub use self::accept::{LinkRoutes, accept};
 pub use self::dial::dial;
 pub use self::link::{Link, LinkReader, LinkWriter, PayloadSlot, listen};
 pub use self::rate_limit::LinkLimits;

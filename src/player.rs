@@ -30,7 +30,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::FileId;
 use engine::media::FileEntry;
-use engine::player::{Control, Item, PassedOver, Phase, Repeat, Seen};
+use engine::player::{Control, Item, PassedOver, Phase, PlayProgress, Repeat};
 
 pub use actor::Player;
 pub use history_file::HistoryFile;
@@ -86,7 +86,7 @@ pub trait Screen: Send + Sync {
     /// A song was passed over.
     fn passed_over(&self, song: PassedOver);
     /// How far files were played, the last played first.
-    fn history_changed(&self, seen: Vec<(FileId, Seen)>);
+    fn history_changed(&self, seen: Vec<(FileId, PlayProgress)>);
 }
 
 /// Memory of the screen that a picture is decoded into.
@@ -120,7 +120,7 @@ pub struct PlayerSnapshot {
     pub audio_track: usize,
     /// Number of the subtitle track, if one is shown.
     pub subtitle_track: Option<usize>,
-    /// Words on the picture.
+    /// SubtitleSource on the picture.
     pub subtitle: String,
     /// How much later than they say subtitles are shown, in milliseconds.
     pub subtitles_late_ms: i32,
@@ -148,7 +148,7 @@ pub const SHOWN_UPCOMING: usize = 200;
 /// What comes after the present file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueueSnapshot {
-    /// Place of the first of `upcoming` in the list.
+    /// PeerPosition of the first of `upcoming` in the list.
     pub first: usize,
     /// The next [`SHOWN_UPCOMING`] of them.
     pub upcoming: Vec<Item>,

@@ -23,13 +23,13 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId};
 use engine::media::{FileEntry, Geometry};
-use engine::scheduler::{Part, ReaderId, StallCause, Supply};
+use engine::scheduler::{PrefetchRange, ReaderId, StallCause, Supply};
 use engine::store::StoreError;
 use roaring::RoaringBitmap;
 
 pub use actor::Scheduler;
 pub use reader::{Reader, read_sidecar};
-pub use streams::Streams;
+pub use streams::StreamManager;
 
 /// Why a file cannot be streamed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +84,7 @@ pub struct AwaitChunk {
 /// Fetch the whole file, whether anybody reads it or not; or no longer.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct FetchWhole(pub bool);
+pub struct DownloadAll(pub bool);
 
 /// What all downloads together are limited to, in bytes a second: a stall may be its
 /// doing.
@@ -96,7 +96,7 @@ pub struct SetDownloadLimit(pub Option<u64>);
 /// before. `None` to give that up.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct FetchAhead(pub Option<(FileId, Part)>);
+pub struct FetchAhead(pub Option<(FileId, PrefetchRange)>);
 
 /// Fetches all of a file though nobody reads it, after all that plays; or gives that up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]

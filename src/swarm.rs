@@ -29,9 +29,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::{Backlog, FileReport, Place, RejectReason};
+use engine::protocol::{FileReport, PeerPosition, QueueDelay, RejectReason};
 use engine::store::StoreError;
-use engine::units::{Rate, Volume};
+use engine::units::{ByteRate, TransferCap};
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
@@ -43,11 +43,11 @@ pub use connection::Connection;
 #[rtype(result = "()")]
 pub struct SetLimits {
     /// Upload to all peers.
-    pub upload: Rate,
+    pub upload: ByteRate,
     /// Download from all peers.
-    pub download: Rate,
+    pub download: ByteRate,
     /// Upload to all peers in 24 hours; `None` leaves that as it is.
-    pub upload_per_day: Option<Volume>,
+    pub upload_per_day: Option<TransferCap>,
 }
 
 /// Interest in a file begins: every peer that has some of it is reported.
@@ -139,9 +139,9 @@ pub enum SwarmEventKind {
     /// The peer no longer has these.
     Lost(RoaringBitmap),
     /// Time it takes the peer to serve what waits there.
-    Backlog(Backlog),
+    QueueDelay(QueueDelay),
     /// Where the peer is in the file.
-    Place(Place),
+    Position(PeerPosition),
     /// What we can send ourselves, as the others are told.
     OwnUplink(u64),
     /// The tracker keeps the peer's uplink for others, or no longer does.

@@ -16,7 +16,7 @@ use engine::media::{FileEntry, MediaKind};
 use engine::protocol::{PeerEntry, Publish, Report};
 use serde::Serialize;
 
-pub use actor::{Announcer, AnnouncerSettings, dial};
+pub use actor::{TrackerClient, TrackerClientSettings, dial};
 
 /// Asks the tracker who has a file. The answer goes to the swarm; the tracker
 /// also says when it changes.
@@ -41,7 +41,7 @@ pub struct ForgetPeers(pub FileId);
 /// peers are asked for). Empty if the tracker does not answer in time.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<String>")]
-pub struct WhoShares(pub FileId);
+pub struct FindSeeds(pub FileId);
 
 /// What was measured; sent on at once if the tracker is there.
 #[derive(Debug, Message)]
@@ -98,7 +98,7 @@ pub struct TrackerLink {
 /// Peers the tracker named; those not connected yet are dialled.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct MeetPeers {
+pub struct PeersFound {
     /// For which file.
     pub file: FileId,
     /// Who.
@@ -108,7 +108,7 @@ pub struct MeetPeers {
 /// Where the peers go that the tracker names.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct SendPeersTo(pub Recipient<MeetPeers>);
+pub struct SendPeersTo(pub Recipient<PeersFound>);
 
 /// Which part of the catalogue a client shows.
 pub type KindFilter = Option<MediaKind>;

@@ -4,8 +4,8 @@ mod common;
 
 use common::{client, eventually, noise, open, run, tracker};
 use engine::media::SidecarRole;
-use engine::units::Size;
-use swarmplay::handles::Sources;
+use engine::units::ByteSize;
+use swarmplay::handles::ActorHandles;
 use swarmplay::scheduler::read_sidecar;
 use swarmplay::store::StoreState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -100,7 +100,7 @@ fn a_file_larger_than_the_quota_still_plays_and_the_quota_holds() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
-            config.store.quota = Size(quota as u64);
+            config.store.quota = ByteSize(quota as u64);
         })
         .await;
         let id = open(&viewer, "noise.wav", 1).await.entry.id;
@@ -184,7 +184,7 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
             async move {
                 let find = swarmplay::tracker_client::FindEntry("Harbour.mp4".into());
                 let entry = announcer.send(find).await.expect("announcer")?;
-                let sidecar = entry.facts.sidecar(role).cloned();
+                let sidecar = entry.info.sidecar(role).cloned();
                 (sidecar.is_some() == there).then_some(sidecar)
             }
         };
@@ -227,7 +227,7 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
         let film = entry.id;
         let (head, _) = ask(http, &format!("GET /sidecar/{film} HTTP/1.1")).await;
         assert!(head.contains("404"), "a film is no sidecar: {head}");
-        let Sources {
+        let ActorHandles {
             announcer,
             streams,
             store,
@@ -270,8 +270,8 @@ fn sidecars_are_made_once_and_streams_of_them_do_not_stay_open() {
             async move {
                 let find = swarmplay::tracker_client::FindEntry(song.into());
                 let entry = announcer.send(find).await.expect("announcer")?;
-                let sidecar = entry.facts.sidecar(SidecarRole::Waveform).cloned();
-                sidecar.map(|sidecar| (sidecar.id, entry.facts.gain_cdb))
+                let sidecar = entry.info.sidecar(SidecarRole::Waveform).cloned();
+                sidecar.map(|sidecar| (sidecar.id, entry.info.gain_cdb))
             }
         };
         let server = tracker(&at("dt"), &[&folder]).await;
@@ -289,7 +289,7 @@ fn sidecars_are_made_once_and_streams_of_them_do_not_stay_open() {
 
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         eventually("the entry", || waveform(&viewer)).await;
-        let Sources {
+        let ActorHandles {
             announcer,
             streams,
             store,

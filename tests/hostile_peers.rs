@@ -17,7 +17,7 @@ use swarmplay::net::{LinkLimits, listen};
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker_client::dial;
-use swarmplay::tracker_client::{AnnouncerSettings, CatalogueState};
+use swarmplay::tracker_client::{CatalogueState, TrackerClientSettings};
 use swarmplay::wire::{Frame, WireCodec, WireError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::Decoder;
@@ -51,7 +51,7 @@ async fn hostile(
 ) -> (Link, tokio::sync::mpsc::Receiver<ByeReason>) {
     let listener = listen("127.0.0.1:0").await.expect("listens");
     let hello = hello(listener.local_addr().expect("address").port());
-    let settings = AnnouncerSettings {
+    let settings = TrackerClientSettings {
         tracker: server.listen.to_string(),
         hello: hello.clone(),
         origin_token: Bytes::new(),

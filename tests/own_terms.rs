@@ -6,14 +6,14 @@ mod common;
 use std::os::unix::fs::PermissionsExt as _;
 
 use common::{client, eventually, fetch_whole, noise, open, run, tracker};
-use engine::units::{Rate, Volume};
+use engine::units::{ByteRate, TransferCap};
 use swarmplay::app::node::Node;
 use swarmplay::config::Config;
 use swarmplay::library::{AddFolder, LibraryState, RemoveFolder};
 use swarmplay::scheduler::Download;
 use swarmplay::store::{CachedFiles, Pin, SetQuota};
 use swarmplay::swarm::{SetLimits, SwarmState};
-use swarmplay::tracker_client::WhoShares;
+use swarmplay::tracker_client::FindSeeds;
 
 async fn uploads(node: &Node) -> (u64, bool) {
     let state = node.sources.swarm.send(SwarmState).await.expect("swarm");
@@ -27,8 +27,8 @@ fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
     noise(&at("source"), "noise.wav", 16, 81);
     let terms = |config: &mut Config| {
         // So slow that there is time to notice.
-        config.limits.upload = Rate(Some(100_000));
-        config.limits.upload_per_day = Volume(Some(200_000));
+        config.limits.upload = ByteRate(Some(100_000));
+        config.limits.upload_per_day = TransferCap(Some(200_000));
     };
     run(async {
         let server = tracker(&at("dt"), &[]).await;
@@ -58,9 +58,9 @@ fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
             "what an earlier run gave away counts: {today}"
         );
         source.sources.swarm.do_send(SetLimits {
-            upload: Rate::UNLIMITED,
-            download: Rate::UNLIMITED,
-            upload_per_day: Some(Volume::UNLIMITED),
+            upload: ByteRate::UNLIMITED,
+            download: ByteRate::UNLIMITED,
+            upload_per_day: Some(TransferCap::UNLIMITED),
         });
         assert_eq!(fetch_whole(&viewer, &stream).await, stream.entry.id);
         viewer.stop().await;
@@ -127,7 +127,7 @@ fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
         .await;
         for _ in 0..2 {
             let mut names = announcer
-                .send(WhoShares(entry.id))
+                .send(FindSeeds(entry.id))
                 .await
                 .expect("announcer");
             names.sort();

@@ -11,7 +11,7 @@ use actix::{Actor, Addr};
 use common::{client, eventually, noise, open, run, slow, tracker};
 use engine::ids::FileId;
 use engine::media::FileEntry;
-use engine::player::{Control, PassedOver, Phase, Seen};
+use engine::player::{Control, PassedOver, Phase, PlayProgress};
 use swarmplay::app::node::Node;
 use swarmplay::config::PlayerConfig;
 use swarmplay::player::{
@@ -66,7 +66,7 @@ impl Screen for Notes {
 
     fn passed_over(&self, _: PassedOver) {}
 
-    fn history_changed(&self, _: Vec<(FileId, Seen)>) {}
+    fn history_changed(&self, _: Vec<(FileId, PlayProgress)>) {}
 }
 
 fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>, Arc<Notes>) {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::{PATIENCE, client, eventually, fetch_whole, noise, open, run, slow, tracker};
 use engine::ids::PeerId;
 use engine::protocol::{Hello, Message, PROTOCOL_VERSION};
-use engine::scheduler::Part;
-use engine::units::Rate;
+use engine::scheduler::PrefetchRange;
+use engine::units::ByteRate;
 use swarmplay::app::node::Node;
 use swarmplay::net::Link;
 use swarmplay::net::LinkLimits;
@@ -185,7 +185,7 @@ fn a_seek_fetches_there_and_not_what_lies_between() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
-            config.stream.read_ahead = engine::units::Span::secs(5);
+            config.stream.read_ahead = engine::units::HumanDuration::secs(5);
         })
         .await;
         let stream = open(&viewer, "noise.wav", 1).await;
@@ -242,7 +242,7 @@ fn a_silent_death_is_noticed_by_the_tracker() {
         let server = tracker(&at("dt"), &[]).await;
         let registry = server.tracker.clone().expect("a server has a tracker");
         // A client that registers and then says nothing more, its link open.
-        let settings = swarmplay::tracker_client::AnnouncerSettings {
+        let settings = swarmplay::tracker_client::TrackerClientSettings {
             tracker: server.listen.to_string(),
             hello: engine::protocol::Hello {
                 version: engine::protocol::PROTOCOL_VERSION,
@@ -353,8 +353,8 @@ fn a_limit_that_is_lifted_no_longer_holds_back_what_runs() {
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let stream = open(&viewer, "noise.wav", 1).await;
         let lift = swarmplay::swarm::SetLimits {
-            upload: Rate::UNLIMITED,
-            download: Rate::UNLIMITED,
+            upload: ByteRate::UNLIMITED,
+            download: ByteRate::UNLIMITED,
             upload_per_day: None,
         };
         source.sources.swarm.do_send(lift);
@@ -422,7 +422,7 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
         let next = next.expect("announcer").expect("it is there");
         let ahead = FetchAhead(Some((
             next.id,
-            Part {
+            PrefetchRange {
                 head: next.size,
                 place: 0..0,
             },
@@ -448,13 +448,13 @@ fn of_what_comes_next_that_is_fetched_which_it_goes_on_with() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |config| {
-            config.stream.read_ahead = engine::units::Span::secs(5);
+            config.stream.read_ahead = engine::units::HumanDuration::secs(5);
         })
         .await;
         let stream = open(&viewer, "next.wav", 1).await;
         let (file, geometry) = (stream.entry.id, stream.geometry);
         let place = geometry.size() / 2..geometry.size() / 2 + (1 << 20);
-        let part = Part {
+        let part = PrefetchRange {
             head: 1 << 16,
             place: place.clone(),
         };

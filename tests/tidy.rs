@@ -113,7 +113,7 @@ const PURE: [&str; 31] = [
     "src/integrity/shape.rs",
     "src/integrity/tree.rs",
     "src/media/geometry.rs",
-    "src/media/facts.rs",
+    "src/media/info.rs",
     "src/media/timeline.rs",
     "src/store/ledger.rs",
     "src/store/recent.rs",

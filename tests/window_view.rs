@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use engine::media::{FileEntry, MediaKind};
-use engine::player::{Phase, Seen};
+use engine::player::{Phase, PlayProgress};
 use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
@@ -288,9 +288,9 @@ fn what_was_played_is_listed_the_latest_first() {
     let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
     apply::overview(&app, overview(songs()));
     let seen = |entry: &FileEntry, done| {
-        let seen = Seen {
+        let seen = PlayProgress {
             position_ms: 1000,
-            duration_ms: entry.facts.duration_ms,
+            duration_ms: entry.info.duration_ms,
             done,
             played: true,
             order: 1,
@@ -408,7 +408,7 @@ fn an_album_has_its_own_order_whatever_songs_are_sorted_by() {
     let mut entries = songs();
     entries.truncate(2);
     // By length the other way round.
-    (entries[0].facts.track_number, entries[1].facts.track_number) = (2, 1);
+    (entries[0].info.track_number, entries[1].info.track_number) = (2, 1);
     apply::overview(&app, overview(entries));
     let library = app.global::<LibraryAdapter>();
     let titles = || -> Vec<String> {

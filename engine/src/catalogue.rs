@@ -39,7 +39,7 @@ impl Catalogue {
 
     /// Takes in a change of our own list.
     pub fn apply_own(&mut self, publish: &Publish) {
-        let listed = |entry: &FileEntry| entry.facts.kind.is_listed(None);
+        let listed = |entry: &FileEntry| entry.info.kind.is_listed(None);
         let gone = |id: &FileId| self.own.get(id).is_some_and(listed);
         if publish.reset || publish.added.iter().any(listed) || publish.removed.iter().any(gone) {
             self.version += 1;
@@ -73,13 +73,13 @@ impl Catalogue {
             return self.get(id).cloned().or_else(|| self.sidecar(id));
         }
         let named = |entry: &&FileEntry| entry.name == wanted || entry.display_title() == wanted;
-        let listed = self.all().filter(|entry| entry.facts.kind.is_listed(None));
+        let listed = self.all().filter(|entry| entry.info.kind.is_listed(None));
         listed.filter(named).min_by_key(|entry| entry.id).cloned()
     }
 
     /// A sidecar that an entry names; the tracker lists none.
     fn sidecar(&self, id: FileId) -> Option<FileEntry> {
-        let mut named = self.all().flat_map(|entry| &entry.facts.sidecars);
+        let mut named = self.all().flat_map(|entry| &entry.info.sidecars);
         named.find(|sidecar| sidecar.id == id).map(Sidecar::entry)
     }
 
@@ -93,7 +93,7 @@ impl Catalogue {
 
     /// All entries of a kind, by title.
     pub fn entries(&self, kind: Option<MediaKind>) -> Vec<FileEntry> {
-        let of_kind = |entry: &&FileEntry| entry.facts.kind.is_listed(kind);
+        let of_kind = |entry: &&FileEntry| entry.info.kind.is_listed(kind);
         let mut entries: Vec<FileEntry> = self.all().filter(of_kind).cloned().collect();
         entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
         entries
@@ -103,7 +103,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::MediaFacts;
+    use crate::media::MediaInfo;
 
     fn entry(id: u8, name: &str) -> FileEntry {
         FileEntry {
@@ -111,7 +111,7 @@ mod tests {
             name: name.into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 1000),
+            info: MediaInfo::new(MediaKind::Video, 1000),
             sources: 1,
         }
     }

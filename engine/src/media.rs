@@ -1,7 +1,7 @@
 //! What is shared and streamed: kinds, facts and the arithmetic of chunks.
 //!
 //! * [`geometry`]: bytes ↔ chunks ↔ time.
-//! * [`facts`]: what is known of a file: kind, duration, codecs, tags.
+//! * [`info`]: what is known of a file: kind, duration, codecs, tags.
 //! * [`sidecar`]: posters, storyboards, waveforms, subtitles that travel beside a file.
 //! * [`timeline`]: which bytes belong to which time, as bitrates vary.
 //! * [`mod@probe`]: facts and timeline, read by ffprobe.
@@ -14,7 +14,7 @@ mod timeline;
 
 pub use self::geometry::{ChunkSize, Geometry};
 pub use self::info::{
-    AudioTrack, Chapter, ColourMatrix, FileEntry, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, ColourMatrix, FileEntry, MediaInfo, MediaKind, SubtitleTrack, VideoTrack,
     clock, search_words,
 };
 pub use self::sidecar::{

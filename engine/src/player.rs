@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use self::clock::{Clock, SAMPLE_RATE, Verdict, judge};
 pub use self::cues::{Cue, Cues, is_text, read as read_cues};
-pub use self::history::{History, Seen};
+pub use self::history::{History, PlayProgress};
 pub use self::queue::{Item, Queue, Repeat};
 pub use self::state::{Effect, Report, State};
 pub use self::tracks::Tracks;

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use self::message::{
-    Backlog, ByeReason, CatalogueDelta, FileReport, Hello, KickReason, Message, PathReason,
-    PeerEntry, Publish, Register, RejectReason, Report, Welcome,
+    ByeReason, CatalogueDelta, FileReport, Hello, KickReason, Message, PathReason, PeerEntry,
+    Publish, QueueDelay, Register, RejectReason, Report, Welcome,
 };
 
 /// Version spoken; both sides must have the same.
@@ -47,7 +47,7 @@ pub const UNKNOWN_UPLINK: u64 = 1;
 
 /// What a peer says of its own place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct PeerPosition {
     /// Chunks it fetches at present: from its reader to the end of its window.
     pub window: Range<u32>,
     /// What decides its share of new chunks: bytes a second it can send, more while

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-pub use self::core::{Core, Effect, Picker, Tuning};
-pub use self::demand::Windows;
+pub use self::core::{ChunkScheduler, Effect, Picker, Tuning};
+pub use self::demand::Demand;
 use crate::ids::PeerId;
 
 /// One place where a file is read.
@@ -65,7 +65,7 @@ pub struct Supply {
 
 /// What of a file is to be here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct PrefetchRange {
     /// So many bytes of its beginning.
     pub head: u64,
     /// And then these, if they are any.

@@ -6,8 +6,8 @@ mod daily_quota;
 mod session;
 mod upload_queue;
 
-pub use self::address_book::{Admission, Known, Roster};
-pub use self::choker::{Change, Slots};
-pub use self::daily_quota::Allowance;
+pub use self::address_book::{AddressBook, Admission, Known};
+pub use self::choker::{Change, Choker};
+pub use self::daily_quota::DailyQuota;
 pub use self::session::{Effect, Offence, Session};
-pub use self::upload_queue::{Upload, UploadTuning, Uploads};
+pub use self::upload_queue::{Upload, UploadQueue, UploadTuning};

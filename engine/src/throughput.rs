@@ -8,13 +8,13 @@ const MEMORY: Duration = Duration::from_secs(2);
 
 /// An exponentially weighted rate, in bytes a second.
 #[derive(Debug, Clone)]
-pub struct RateMeter {
+pub struct Throughput {
     level: f64,
     updated: Instant,
     total: u64,
 }
 
-impl RateMeter {
+impl Throughput {
     /// A meter that has seen nothing.
     pub fn new(now: Instant) -> Self {
         Self {
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn a_steady_stream_is_measured_and_silence_forgotten() {
         let start = Instant::now();
-        let mut meter = RateMeter::new(start);
+        let mut meter = Throughput::new(start);
         let mut now = start;
         for _ in 0..1000 {
             now += Duration::from_millis(10);

@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bytesize::ByteSize;
-
 /// A quantity that could not be understood; the text says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {what}; write it like {example}")]
@@ -20,9 +18,9 @@ pub struct UnitError {
 
 /// An amount of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
+pub struct ByteSize(pub u64);
 
-impl Size {
+impl ByteSize {
     /// `n` gibibytes.
     pub const fn gib(n: u64) -> Self {
         Self(n << 30)
@@ -34,11 +32,11 @@ impl Size {
     }
 }
 
-impl FromStr for Size {
+impl FromStr for ByteSize {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let size: ByteSize = text.trim().parse().map_err(|_| UnitError {
+        let size: bytesize::ByteSize = text.trim().parse().map_err(|_| UnitError {
             text: text.to_owned(),
             what: "a size",
             example: "\"20 GiB\" or \"500 MB\"",
@@ -47,38 +45,38 @@ impl FromStr for Size {
     }
 }
 
-impl fmt::Display for Size {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", ByteSize(self.0).display().iec())
+        write!(f, "{}", bytesize::ByteSize(self.0).display().iec())
     }
 }
 
 /// A transfer rate in bytes per second, or no limit at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate(pub Option<u64>);
+pub struct ByteRate(pub Option<u64>);
 
-impl Rate {
+impl ByteRate {
     /// No limit.
     pub const UNLIMITED: Self = Self(None);
 }
 
 /// An amount of bytes, or any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Volume(pub Option<u64>);
+pub struct TransferCap(pub Option<u64>);
 
-impl Volume {
+impl TransferCap {
     /// No limit.
     pub const UNLIMITED: Self = Self(None);
 }
 
-impl FromStr for Volume {
+impl FromStr for TransferCap {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
         if text.trim().eq_ignore_ascii_case("unlimited") {
             return Ok(Self::UNLIMITED);
         }
-        let size: Result<Size, UnitError> = text.parse();
+        let size: Result<ByteSize, UnitError> = text.parse();
         size.map(|size| Self(Some(size.0))).map_err(|_| UnitError {
             text: text.to_owned(),
             what: "an amount",
@@ -87,11 +85,11 @@ impl FromStr for Volume {
     }
 }
 
-impl fmt::Display for Volume {
+impl fmt::Display for TransferCap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => f.write_str("unlimited"),
-            Some(bytes) => Size(bytes).fmt(f),
+            Some(bytes) => ByteSize(bytes).fmt(f),
         }
     }
 }
@@ -109,7 +107,7 @@ fn parse_si(text: &str) -> Option<f64> {
     (value.is_finite() && value >= 0.0).then_some(value * factor)
 }
 
-impl FromStr for Rate {
+impl FromStr for ByteRate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -127,12 +125,12 @@ impl FromStr for Rate {
             let bits = parse_si(bits).ok_or_else(error)?;
             return Ok(Self(Some((bits / 8.0) as u64)));
         }
-        let bytes: ByteSize = amount.parse().map_err(|_| error())?;
+        let bytes: bytesize::ByteSize = amount.parse().map_err(|_| error())?;
         Ok(Self(Some(bytes.as_u64())))
     }
 }
 
-impl fmt::Display for Rate {
+impl fmt::Display for ByteRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => f.write_str("unlimited"),
@@ -143,9 +141,9 @@ impl fmt::Display for Rate {
 
 /// A span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span(pub Duration);
+pub struct HumanDuration(pub Duration);
 
-impl Span {
+impl HumanDuration {
     /// `n` seconds.
     pub const fn secs(n: u64) -> Self {
         Self(Duration::from_secs(n))
@@ -157,7 +155,7 @@ impl Span {
     }
 }
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
@@ -172,7 +170,7 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
     }
@@ -189,7 +187,7 @@ macro_rules! deserialize_from_text {
         }
     )*};
 }
-deserialize_from_text!(Size, Rate, Span, Volume);
+deserialize_from_text!(ByteSize, ByteRate, HumanDuration, TransferCap);
 
 #[cfg(test)]
 mod tests {
@@ -197,33 +195,33 @@ mod tests {
 
     #[test]
     fn sizes_know_binary_and_decimal_prefixes() {
-        assert_eq!("20 GiB".parse(), Ok(Size(20 << 30)));
-        assert_eq!("500MB".parse(), Ok(Size(500_000_000)));
-        assert!("much".parse::<Size>().is_err());
+        assert_eq!("20 GiB".parse(), Ok(ByteSize(20 << 30)));
+        assert_eq!("500MB".parse(), Ok(ByteSize(500_000_000)));
+        assert!("much".parse::<ByteSize>().is_err());
     }
 
     #[test]
     fn rates_know_bits_bytes_and_no_limit() {
-        assert_eq!("8 Mbit/s".parse(), Ok(Rate(Some(1_000_000))));
-        assert_eq!("1 MiB/s".parse(), Ok(Rate(Some(1 << 20))));
-        assert_eq!("unlimited".parse(), Ok(Rate::UNLIMITED));
-        assert!("8 Mbit".parse::<Rate>().is_err());
-        assert!("-8 Mbit/s".parse::<Rate>().is_err());
+        assert_eq!("8 Mbit/s".parse(), Ok(ByteRate(Some(1_000_000))));
+        assert_eq!("1 MiB/s".parse(), Ok(ByteRate(Some(1 << 20))));
+        assert_eq!("unlimited".parse(), Ok(ByteRate::UNLIMITED));
+        assert!("8 Mbit".parse::<ByteRate>().is_err());
+        assert!("-8 Mbit/s".parse::<ByteRate>().is_err());
     }
 
     #[test]
     fn an_amount_may_be_any() {
-        assert_eq!("10 GiB".parse(), Ok(Volume(Some(10 << 30))));
-        assert_eq!("Unlimited".parse(), Ok(Volume::UNLIMITED));
-        assert_eq!(Volume(Some(3 << 30)).to_string(), "3.0 GiB");
-        let error = "lots".parse::<Volume>().expect_err("no amount");
+        assert_eq!("10 GiB".parse(), Ok(TransferCap(Some(10 << 30))));
+        assert_eq!("Unlimited".parse(), Ok(TransferCap::UNLIMITED));
+        assert_eq!(TransferCap(Some(3 << 30)).to_string(), "3.0 GiB");
+        let error = "lots".parse::<TransferCap>().expect_err("no amount");
         assert!(error.to_string().contains("unlimited"), "{error}");
     }
 
     #[test]
     fn times_may_have_a_space_before_the_unit() {
-        assert_eq!("500 ms".parse(), Ok(Span::millis(500)));
-        assert_eq!("10 min".parse(), Ok(Span::secs(600)));
-        assert!("soon".parse::<Span>().is_err());
+        assert_eq!("500 ms".parse(), Ok(HumanDuration::millis(500)));
+        assert_eq!("10 min".parse(), Ok(HumanDuration::secs(600)));
+        assert!("soon".parse::<HumanDuration>().is_err());
     }
 }

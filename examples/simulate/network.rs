@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use engine::ids::{ChunkIndex, PeerId};
 use engine::media::{ChunkSize, Geometry, Timeline};
-use engine::scheduler::Core;
-use engine::scheduler::Windows;
-use engine::swarm::Uploads;
+use engine::scheduler::ChunkScheduler;
+use engine::scheduler::Demand;
+use engine::swarm::UploadQueue;
 use engine::tracker::{Asker, Candidate, Held, Planner};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -32,7 +32,7 @@ enum Event {
     Vanish(usize),
     Tick(usize),
     Tell(usize),
-    Place(usize),
+    Position(usize),
     Plan(usize),
     Written(usize, PeerId, u32),
     Hear(usize, usize, Say),
@@ -134,7 +134,7 @@ impl Network {
         let up = self.options.mean_uplink() * (1.0 + spread);
         let rng = StdRng::seed_from_u64(self.rng.random());
         let timeline = Timeline::constant(self.geometry.size(), self.options.film_length());
-        let windows = Windows::new(
+        let windows = Demand::new(
             self.geometry,
             Arc::new(timeline),
             Duration::from_secs(60),
@@ -144,19 +144,20 @@ impl Network {
         let tuning = self.options.tuning();
         let id = peer_id(self.nodes.len());
         let nothing = RoaringBitmap::new();
-        let core = Core::new(self.start, id, tuning, windows, self.geometry, nothing, rng);
+        let core =
+            ChunkScheduler::new(self.start, id, tuning, windows, self.geometry, nothing, rng);
         let down = self.options.downlink * 125_000.0;
         self.add(up.max(1000.0), down, RoaringBitmap::new(), Some(core));
     }
 
-    fn add(&mut self, up: f64, down: f64, have: RoaringBitmap, core: Option<Core>) {
+    fn add(&mut self, up: f64, down: f64, have: RoaringBitmap, core: Option<ChunkScheduler>) {
         let id = peer_id(self.nodes.len());
         self.index.insert(id, self.nodes.len());
         self.nodes.push(Node {
             id,
             up,
             down,
-            uploads: Uploads::new(self.start, None, self.options.upload_tuning()),
+            uploads: UploadQueue::new(self.start, None, self.options.upload_tuning()),
             alive: core.is_none(),
             core,
             player: None,
@@ -215,13 +216,13 @@ impl Network {
             Event::Tick(viewer) => return self.tick(viewer),
             Event::Tell(viewer) if self.nodes[viewer].alive => self.tell(viewer),
             Event::Plan(viewer) if self.nodes[viewer].alive => self.plan(viewer),
-            Event::Place(viewer) if self.nodes[viewer].alive => {
+            Event::Position(viewer) if self.nodes[viewer].alive => {
                 let place = self.nodes[viewer].place(now);
-                self.tell_neighbours(viewer, &Say::Place(Rc::new(place)));
+                self.tell_neighbours(viewer, &Say::Position(Rc::new(place)));
                 self.report(viewer);
-                self.at(self.now + PLACE_INTERVAL, Event::Place(viewer));
+                self.at(self.now + PLACE_INTERVAL, Event::Position(viewer));
             }
-            Event::Tell(_) | Event::Place(_) | Event::Plan(_) => {}
+            Event::Tell(_) | Event::Position(_) | Event::Plan(_) => {}
             Event::Written(node, ..) if !self.nodes[node].alive => {}
             Event::Written(node, peer, bytes) => {
                 self.nodes[node].uploads.finished(now, peer, bytes.into());
@@ -270,7 +271,7 @@ impl Network {
             let now = self.instant();
             self.nodes[viewer].open(now);
         }
-        self.at(self.now, Event::Place(viewer));
+        self.at(self.now, Event::Position(viewer));
         self.at(self.now, Event::Tick(viewer));
         self.at(self.now, Event::Tell(viewer));
         if self.rng.random_bool(self.options.vanish) {
@@ -306,7 +307,7 @@ impl Network {
                 origin: number == 0,
                 held: match node.have.len() == chunks {
                     true => Held::All,
-                    false => Held::Part(&node.have),
+                    false => Held::PrefetchRange(&node.have),
                 },
                 rtt: None,
                 uplink: node.uploads.uplink().unwrap_or(0),
@@ -358,9 +359,9 @@ impl Network {
             self.say(b, a, Say::Have(Rc::new(self.nodes[b].have.clone())));
             let now = self.instant();
             let place = self.nodes[b].place(now);
-            self.say(b, a, Say::Place(Rc::new(place)));
+            self.say(b, a, Say::Position(Rc::new(place)));
             let backlog = self.nodes[b].uploads.backlog(now);
-            self.say(b, a, Say::Backlog(backlog));
+            self.say(b, a, Say::QueueDelay(backlog));
         }
     }
 
@@ -443,7 +444,7 @@ impl Network {
         let all = backlog.all.abs_diff(told.all) >= news;
         if all || backlog.pressing.abs_diff(told.pressing) >= news {
             self.nodes[viewer].told_backlog = backlog;
-            self.tell_neighbours(viewer, &Say::Backlog(backlog));
+            self.tell_neighbours(viewer, &Say::QueueDelay(backlog));
         }
         let fresh = std::mem::take(&mut self.nodes[viewer].fresh);
         if !fresh.is_empty() {

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::protocol::{Backlog, RejectReason};
-use engine::protocol::{Place, UNKNOWN_UPLINK};
+use engine::protocol::{PeerPosition, UNKNOWN_UPLINK};
+use engine::protocol::{QueueDelay, RejectReason};
 use engine::scheduler::ReaderId;
-use engine::scheduler::{Core, Effect};
-use engine::swarm::{Upload, Uploads};
+use engine::scheduler::{ChunkScheduler, Effect};
+use engine::swarm::{Upload, UploadQueue};
 use roaring::RoaringBitmap;
 
 use crate::player::Player;
@@ -28,8 +28,8 @@ pub enum Say {
     Recalled(ChunkIndex),
     Chunk(ChunkIndex),
     Have(Rc<RoaringBitmap>),
-    Backlog(Backlog),
-    Place(Rc<Place>),
+    QueueDelay(QueueDelay),
+    Position(Rc<PeerPosition>),
 }
 
 /// One program.
@@ -37,15 +37,15 @@ pub struct Node {
     pub id: PeerId,
     pub up: f64,
     pub down: f64,
-    pub uploads: Uploads,
+    pub uploads: UploadQueue,
     /// None for the source.
-    pub core: Option<Core>,
+    pub core: Option<ChunkScheduler>,
     pub player: Option<Player>,
     pub have: RoaringBitmap,
     pub fresh: RoaringBitmap,
     /// Whether others fetch from the source for it.
     pub reserved: bool,
-    pub told_backlog: Backlog,
+    pub told_backlog: QueueDelay,
     pub neighbours: Vec<usize>,
     pub sent_bytes: u64,
     /// Of these, known to the tracker.
@@ -107,8 +107,8 @@ impl Node {
             Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
             Say::Recalled(chunk) => core.rejected(now, from, chunk, RejectReason::Recalled),
             Say::Have(chunks) => core.peer_has(now, from, &chunks),
-            Say::Backlog(backlog) => core.note(now, from, |peer| peer.set_backlog(backlog)),
-            Say::Place(place) => core.note(now, from, |peer| {
+            Say::QueueDelay(backlog) => core.note(now, from, |peer| peer.set_backlog(backlog)),
+            Say::Position(place) => core.note(now, from, |peer| {
                 peer.set_place(now, place.as_ref().clone())
             }),
             Say::Chunk(chunk) => {
@@ -146,16 +146,16 @@ impl Node {
     }
 
     /// What the others are told of our place.
-    pub fn place(&mut self, now: Instant) -> Place {
+    pub fn place(&mut self, now: Instant) -> PeerPosition {
         let uplink = match self.reserved {
             true => 0,
             false => self.uploads.share(now).unwrap_or(UNKNOWN_UPLINK),
         };
         let Some(core) = &mut self.core else {
-            return Place::default();
+            return PeerPosition::default();
         };
         core.set_uplink(uplink);
-        Place {
+        PeerPosition {
             window: core.window(now),
             uplink,
             playhead: core.playhead(now),

@@ -15,20 +15,20 @@ use engine::protocol::{AGENT, Hello, PROTOCOL_VERSION};
 
 use crate::app::identity;
 use crate::config::Config;
-use crate::handles::Sources;
+use crate::handles::ActorHandles;
 use crate::http::Gateway;
 use crate::library::Library;
 use crate::library::LibrarySettings;
 use crate::library::{Index, IndexError};
-use crate::net::{Doors, accept};
 use crate::net::{LinkLimits, listen};
+use crate::net::{LinkRoutes, accept};
 use crate::runtime::close;
-use crate::scheduler::Streams;
+use crate::scheduler::StreamManager;
 use crate::store::Store;
 use crate::swarm::Swarm;
 use crate::swarm::{Daily, SwarmSettings};
 use crate::tracker::{Tracker, TrackerSettings};
-use crate::tracker_client::{Announcer, AnnouncerSettings, SendPeersTo};
+use crate::tracker_client::{SendPeersTo, TrackerClient, TrackerClientSettings};
 
 /// Time for goodbyes to reach the wire.
 const FAREWELL: Duration = Duration::from_millis(50);
@@ -95,7 +95,7 @@ pub struct Node {
     /// Address for players; a server has none.
     pub gateway: Option<Gateway>,
     /// The actors.
-    pub sources: Sources,
+    pub sources: ActorHandles,
     /// The tracker, of a server.
     pub tracker: Option<Addr<Tracker>>,
     accepting: actix_rt::task::JoinHandle<()>,
@@ -142,7 +142,7 @@ impl Node {
         let token = Bytes::copy_from_slice(&rand::random::<[u8; TOKEN_LEN]>());
         let store = store.start();
         let announcer =
-            Announcer::new(announcer_settings(config, role, &hello, local, &token)).start();
+            TrackerClient::new(announcer_settings(config, role, &hello, local, &token)).start();
         let limits = LinkLimits::new(config.limits.upload, config.limits.download);
         let settings = SwarmSettings {
             hello: hello.clone(),
@@ -157,7 +157,7 @@ impl Node {
         };
         let swarm = Swarm::new(settings, store.clone(), announcer.clone()).start();
         announcer.do_send(SendPeersTo(swarm.clone().recipient()));
-        let streams = Streams::new(
+        let streams = StreamManager::new(
             peer,
             config.stream.clone(),
             config.limits.download.0,
@@ -168,7 +168,7 @@ impl Node {
         .start();
         let settings = library_settings(config, &data_dir);
         let library = Library::new(settings, index, store.clone(), announcer.clone()).start();
-        let sources = Sources {
+        let sources = ActorHandles {
             name: hello.name,
             streams,
             store,
@@ -178,7 +178,7 @@ impl Node {
             actors: actix_rt::Arbiter::current(),
         };
         let tracker = (role == Role::Server).then(|| start_tracker(config, token));
-        let doors = Doors {
+        let doors = LinkRoutes {
             peers: swarm.recipient(),
             clients: tracker.clone().map(Addr::recipient),
             limits,
@@ -227,12 +227,12 @@ fn announcer_settings(
     hello: &Hello,
     local: SocketAddr,
     token: &Bytes,
-) -> AnnouncerSettings {
+) -> TrackerClientSettings {
     let (tracker, origin_token, kind) = match role {
         Role::Server => (loopback(local).to_string(), token.clone(), None),
         Role::Client(kind) => (config.client.tracker.clone(), Bytes::new(), kind),
     };
-    AnnouncerSettings {
+    TrackerClientSettings {
         tracker,
         hello: hello.clone(),
         origin_token,

@@ -16,7 +16,7 @@ use crate::app::node::Role;
 use crate::config::Config;
 use crate::library::{SKIPPED_FILE, Skipped, hasher};
 use crate::net::Link;
-use crate::tracker_client::AnnouncerSettings;
+use crate::tracker_client::TrackerClientSettings;
 use crate::tracker_client::dial;
 
 /// Time for each page of an answer.
@@ -47,7 +47,7 @@ pub(super) fn ls(
     let mut entries = runner.block_on(query(config, kind, search))?;
     if json {
         // Hundreds of numbers that nobody reads.
-        let timelines = entries.iter_mut().map(|entry| &mut entry.facts.timeline);
+        let timelines = entries.iter_mut().map(|entry| &mut entry.info.timeline);
         timelines.for_each(|timeline| *timeline = Default::default());
         return print(&format!("{}\n", serde_json::to_string_pretty(&entries)?));
     }
@@ -67,7 +67,7 @@ async fn query(
     search: &str,
 ) -> anyhow::Result<Vec<FileEntry>> {
     let tracker = config.client.tracker.clone();
-    let settings = AnnouncerSettings {
+    let settings = TrackerClientSettings {
         tracker: tracker.clone(),
         hello: Hello {
             version: PROTOCOL_VERSION,
@@ -130,9 +130,9 @@ fn table(entries: &[FileEntry]) -> String {
         format!(
             "{}  {:5}  {:>10}  {:>8}  {:>3}  {}\n",
             &id[..12],
-            entry.facts.kind.to_string(),
+            entry.info.kind.to_string(),
             ByteSize(entry.size).display().iec().to_string(),
-            clock(entry.facts.duration()),
+            clock(entry.info.duration()),
             entry.sources,
             entry.name,
         )

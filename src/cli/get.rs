@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::node::{Node, Role};
 use crate::config::Config;
-use crate::scheduler::{FetchWhole, OpenStream, OpenedStream, StreamError, StreamState};
+use crate::scheduler::{DownloadAll, OpenStream, OpenedStream, StreamError, StreamState};
 use crate::store::{Export, ReadChunk};
 
 /// How long the catalogue may take to show the file.
@@ -106,7 +106,7 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
             Err(error) => return Err(error.into()),
         }
     }
-    stream.scheduler.send(FetchWhole(true)).await?;
+    stream.scheduler.send(DownloadAll(true)).await?;
     loop {
         let state = stream.scheduler.send(StreamState).await?;
         let held = u64::from(state.geometry.chunk_size().bytes()) * state.have.len();

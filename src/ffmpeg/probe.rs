@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use engine::media::{
-    AudioTrack, Chapter, ColourMatrix, MediaFacts, MediaKind, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, ColourMatrix, MediaInfo, MediaKind, SubtitleTrack, VideoTrack,
 };
 use engine::media::{Timeline, TimelineBuilder};
 use serde::Deserialize;
@@ -177,11 +177,7 @@ impl Stream {
 ///
 /// # Errors
 /// [`ProbeError`]; its text is fit to be shown beside the file's name.
-pub fn probe(
-    ffprobe: &Path,
-    file: &Path,
-    cancelled: &AtomicBool,
-) -> Result<MediaFacts, ProbeError> {
+pub fn probe(ffprobe: &Path, file: &Path, cancelled: &AtomicBool) -> Result<MediaInfo, ProbeError> {
     let tool = Tool {
         program: ffprobe,
         limit: FACTS_LIMIT,
@@ -198,7 +194,7 @@ pub fn probe(
         return Err(ProbeError::TooSlow);
     };
     match serde_json::from_slice::<Report>(&json.unwrap_or_default()) {
-        Ok(report) if report.format.is_some() => facts(report),
+        Ok(report) if report.format.is_some() => info(report),
         _ => {
             let reason = answer.complaints.last().map(String::as_str);
             let reason = reason.unwrap_or("no answer from ffprobe");
@@ -274,7 +270,7 @@ fn is_still_or_text(format_name: &str) -> bool {
         || ["image2", "tty", "subviewer", "srt", "webvtt", "ass"].contains(&format_name)
 }
 
-fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
+fn info(report: Report) -> Result<MediaInfo, ProbeError> {
     let format = report.format.ok_or(ProbeError::NothingToPlay)?;
     if is_still_or_text(&format.format_name) {
         return Err(ProbeError::NothingToPlay);
@@ -324,7 +320,7 @@ fn facts(report: Report) -> Result<MediaFacts, ProbeError> {
         found if found.is_empty() => song.map_or(String::new(), |song| tag(&song.tags, key)),
         found => found,
     };
-    Ok(MediaFacts {
+    Ok(MediaInfo {
         timeline: Default::default(),
         kind,
         duration_ms: (duration * 1000.0).round() as u64,

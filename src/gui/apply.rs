@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use engine::ids::FileId;
 use engine::media::{FileEntry, MediaKind, Timeline};
-use engine::player::{Phase, Seen};
+use engine::player::{Phase, PlayProgress};
 use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
 use tr::tr;
 
 use crate::gui::charts;
 use crate::gui::charts::Buffers;
 use crate::gui::language::of_actors;
-use crate::gui::observer::Overview;
+use crate::gui::observer::AppSnapshot;
 use crate::gui::rows::Rows;
 use crate::gui::ui::{
     AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
@@ -88,7 +88,7 @@ pub struct View {
     /// Films to go on with, in the order shown.
     pub to_continue: Vec<FileEntry>,
     /// How far files were played, the last played first.
-    pub(super) seen: Vec<(FileId, Seen)>,
+    pub(super) seen: Vec<(FileId, PlayProgress)>,
     pub(super) current: Option<FileId>,
     /// Files whose rows say that they are fetched or play.
     pub(super) marked: Vec<FileId>,
@@ -96,7 +96,7 @@ pub struct View {
     pub(super) rows_of: Option<crate::gui::library::Key>,
     /// Row of each file that is shown.
     pub(super) places: HashMap<FileId, usize>,
-    pub(super) overview: Overview,
+    pub(super) overview: AppSnapshot,
 }
 
 impl Default for View {
@@ -133,7 +133,7 @@ impl Default for View {
             marked: Vec::new(),
             rows_of: None,
             places: HashMap::new(),
-            overview: Overview::default(),
+            overview: AppSnapshot::default(),
         }
     }
 }
@@ -240,7 +240,7 @@ macro_rules! update_rows {
 }
 
 /// News of everything but the player.
-pub fn overview(app: &AppWindow, overview: Overview) {
+pub fn overview(app: &AppWindow, overview: AppSnapshot) {
     let view = view();
     let mut view = view.borrow_mut();
     view.note_buffer();
@@ -261,7 +261,7 @@ pub fn overview(app: &AppWindow, overview: Overview) {
     crate::gui::artwork::when_there_is_time(app, &mut view);
 }
 
-fn status(app: &AppWindow, overview: &Overview) {
+fn status(app: &AppWindow, overview: &AppSnapshot) {
     let shell = app.global::<ShellAdapter>();
     let tracker = &overview.catalogue.tracker;
     shell.set_online(tracker.online);
@@ -341,7 +341,7 @@ fn swarm(app: &AppWindow, view: &View) {
     };
     let timeline = view.timeline(stream);
     let stream = &show::from_playhead(stream, &timeline, view.position);
-    let length = view.playing.as_ref().map(|entry| entry.facts.duration());
+    let length = view.playing.as_ref().map(|entry| entry.info.duration());
     let length = length.unwrap_or_default();
     let rest = show::Rest {
         rate: view.overview.swarm.download_rate,
@@ -387,13 +387,13 @@ fn swarm(app: &AppWindow, view: &View) {
 }
 
 /// How far files were played.
-pub fn history(app: &AppWindow, seen: Vec<(FileId, Seen)>) {
+pub fn history(app: &AppWindow, seen: Vec<(FileId, PlayProgress)>) {
     let view = view();
     let mut view = view.borrow_mut();
     let before = std::mem::replace(&mut view.seen, seen);
     // Rows of what is now played otherwise, or not at all.
-    let now: HashSet<(FileId, Seen)> = view.seen.iter().copied().collect();
-    let before: HashSet<(FileId, Seen)> = before.into_iter().collect();
+    let now: HashSet<(FileId, PlayProgress)> = view.seen.iter().copied().collect();
+    let before: HashSet<(FileId, PlayProgress)> = before.into_iter().collect();
     let others = now.symmetric_difference(&before);
     view.marked.extend(others.map(|(file, _)| *file));
     crate::gui::library::show(app, &mut view);
@@ -451,8 +451,8 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     if let Some(entry) = &state.entry {
         adapter.set_title(entry.display_title().into());
         adapter.set_subtitle(show::detail(entry).into());
-        adapter.set_artist(entry.facts.artist.clone().into());
-        adapter.set_album(entry.facts.album.clone().into());
+        adapter.set_artist(entry.info.artist.clone().into());
+        adapter.set_album(entry.info.album.clone().into());
     }
     let runs = matches!(
         state.phase,

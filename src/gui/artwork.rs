@@ -22,7 +22,7 @@ use crate::gui::apply::View;
 use crate::gui::screen::WindowScreen;
 use crate::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
 use crate::gui::window::view;
-use crate::handles::Sources;
+use crate::handles::ActorHandles;
 use crate::scheduler::read_sidecar;
 
 /// Pictures fetched at once: they are small, and a film plays meanwhile.
@@ -97,7 +97,7 @@ pub struct WantArt {
 
 /// The actor that fetches.
 pub struct Artwork {
-    sources: Sources,
+    sources: ActorHandles,
     screen: WindowScreen,
     waiting: VecDeque<WantArt>,
     fetching: HashSet<FileId>,
@@ -105,7 +105,7 @@ pub struct Artwork {
 
 impl Artwork {
     /// Fetches from these for that window.
-    pub fn new(sources: Sources, screen: WindowScreen) -> Self {
+    pub fn new(sources: ActorHandles, screen: WindowScreen) -> Self {
         Self {
             sources,
             screen,
@@ -132,8 +132,8 @@ impl Artwork {
     }
 }
 
-async fn make(sources: Sources, id: FileId, role: SidecarRole) -> Option<Pixels> {
-    let Sources {
+async fn make(sources: ActorHandles, id: FileId, role: SidecarRole) -> Option<Pixels> {
+    let ActorHandles {
         announcer,
         streams,
         store,
@@ -342,7 +342,7 @@ pub(super) fn beside_the_film(app: &AppWindow, view: &View) {
     let adapter = app.global::<PlayerAdapter>();
     let named = |role| {
         let entry = view.playing.as_ref().filter(|_| view.storyboard_wanted)?;
-        entry.facts.sidecar(role)
+        entry.info.sidecar(role)
     };
     let picture = |role| {
         let id = named(role)?.id;

@@ -15,7 +15,7 @@ use slint::{ComponentHandle, SharedString};
 use tokio::sync::watch;
 use tr::tr;
 
-use crate::gui::Core;
+use crate::gui::UiContext;
 use crate::gui::ui::{AppWindow, Page, PlayerAdapter, SharingAdapter, ShellAdapter};
 use crate::gui::window::view;
 use crate::player::{PlayerCommand, PlayerSnapshot};
@@ -43,7 +43,7 @@ fn watched(state: &PlayerSnapshot) -> bool {
     let film = state
         .entry
         .as_ref()
-        .is_some_and(|entry| entry.facts.video.is_some());
+        .is_some_and(|entry| entry.info.video.is_some());
     film && matches!(state.phase, Phase::Playing | Phase::Buffering)
 }
 
@@ -126,7 +126,7 @@ fn start(mut command: Command) -> std::io::Result<()> {
 }
 
 /// Connects what leads out of the window.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     connect_drop(app, core);
     let adapter = app.global::<PlayerAdapter>();
     let (weak, player) = (app.as_weak(), core.player.clone());
@@ -256,7 +256,7 @@ async fn portal() -> mpris_server::zbus::Result<bool> {
 
 /// Files of the file manager that are dropped on the window are shared. (Where the
 /// window system tells of them: X11 does, Wayland does not yet.)
-fn connect_drop(app: &AppWindow, core: &Core) {
+fn connect_drop(app: &AppWindow, core: &UiContext) {
     let (weak, core) = (app.as_weak(), core.clone());
     app.window().on_winit_window_event(move |_, event| {
         let Some(app) = weak.upgrade() else {
@@ -283,7 +283,7 @@ fn connect_drop(app: &AppWindow, core: &Core) {
 mod tests {
     use super::*;
     use engine::ids::FileId;
-    use engine::media::{FileEntry, MediaFacts, VideoTrack};
+    use engine::media::{FileEntry, MediaInfo, VideoTrack};
 
     #[test]
     fn only_a_film_that_plays_keeps_the_screen_on() {
@@ -292,7 +292,7 @@ mod tests {
             name: "film.mkv".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 1000),
+            info: MediaInfo::new(MediaKind::Video, 1000),
             sources: 1,
         };
         let state = |phase, entry: &FileEntry| PlayerSnapshot {
@@ -301,7 +301,7 @@ mod tests {
             ..PlayerSnapshot::default()
         };
         assert!(!watched(&state(Phase::Playing, &entry)), "a song");
-        entry.facts.video = Some(VideoTrack::default());
+        entry.info.video = Some(VideoTrack::default());
         assert!(watched(&state(Phase::Playing, &entry)));
         assert!(watched(&state(Phase::Buffering, &entry)));
         assert!(!watched(&state(Phase::Paused, &entry)));

@@ -10,18 +10,18 @@ use crate::gui::tracks::{sound_name, subtitle_name};
 use crate::gui::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
 use crate::gui::view_model as show;
 use crate::gui::window::view;
-use crate::gui::{Core, beside_the_window};
+use crate::gui::{UiContext, beside_the_window};
 use crate::player::{Enqueue, Mark, Play};
 use crate::scheduler::{Download, StreamSnapshot};
 use crate::store::{Pin, StoreState};
-use crate::tracker_client::WhoShares;
+use crate::tracker_client::FindSeeds;
 
 /// Names of sharers that are told; of more, only how many.
 const NAMED: usize = 8;
 
 /// `1280 × 720, H.264, 23.98 fps, HDR`
 fn picture(entry: &FileEntry) -> Option<String> {
-    let video = entry.facts.video.as_ref()?;
+    let video = entry.info.video.as_ref()?;
     let mut parts = vec![
         format!("{} × {}", video.width, video.height),
         show::codec(&video.codec),
@@ -40,30 +40,30 @@ fn picture(entry: &FileEntry) -> Option<String> {
 }
 
 /// Name and value of all that is known, in the order shown.
-fn facts(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
-    let facts = &entry.facts;
-    let seconds = facts.duration().as_secs_f64();
+fn info(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
+    let info = &entry.info;
+    let seconds = info.duration().as_secs_f64();
     let rate = match seconds > 0.0 {
         true => show::pace((entry.size as f64 / seconds) as u64),
         false => String::new(),
     };
-    let sound = facts.audio.iter().enumerate();
+    let sound = info.audio.iter().enumerate();
     let sound = sound.map(|(number, track)| sound_name(number, track));
-    let subtitles = facts.all_subtitles().into_iter().enumerate();
+    let subtitles = info.all_subtitles().into_iter().enumerate();
     let subtitles = subtitles.map(|(number, track)| subtitle_name(number, &track));
-    let number = match facts.track_number {
+    let number = match info.track_number {
         0 => String::new(),
         number => number.to_string(),
     };
-    let chapters = match facts.chapters.len() {
+    let chapters = match info.chapters.len() {
         0 => String::new(),
         count => count.to_string(),
     };
     let all = [
-        (tr!("Artist"), facts.artist.clone()),
-        (tr!("Album"), facts.album.clone()),
+        (tr!("Artist"), info.artist.clone()),
+        (tr!("Album"), info.album.clone()),
         (tr!("Track number"), number),
-        (tr!("Length"), show::clock(facts.duration())),
+        (tr!("Length"), show::clock(info.duration())),
         (tr!("Picture"), picture(entry).unwrap_or_default()),
         (tr!("Sound"), sound.collect::<Vec<_>>().join("\n")),
         (tr!("Subtitles"), subtitles.collect::<Vec<_>>().join("\n")),
@@ -103,7 +103,7 @@ fn show(app: &AppWindow, view: &mut View, entry: &FileEntry, sharers: &str) {
         name: name.into(),
         value: value.into(),
     };
-    let rows = facts(entry, sharers).into_iter().map(fact).collect();
+    let rows = info(entry, sharers).into_iter().map(fact).collect();
     if let Some(model) = update(adapter.get_facts(), rows) {
         adapter.set_facts(model);
     }
@@ -165,7 +165,7 @@ fn detailed() -> Option<FileEntry> {
 }
 
 /// Connects the sheet.
-pub(super) fn connect(app: &AppWindow, core: &Core) {
+pub(super) fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<DetailsAdapter>();
     let (weak, announcer) = (app.as_weak(), core.sources.announcer.clone());
     let open = move |entry: Option<FileEntry>| {
@@ -174,7 +174,7 @@ pub(super) fn connect(app: &AppWindow, core: &Core) {
         };
         let sources = show::sources(entry.sources);
         show(&app, &mut view().borrow_mut(), &entry, &sources);
-        let (asked, weak) = (announcer.send(WhoShares(entry.id)), app.as_weak());
+        let (asked, weak) = (announcer.send(FindSeeds(entry.id)), app.as_weak());
         beside_the_window(async move {
             let sharers = asked.await.unwrap_or_default();
             let still = detailed().is_some_and(|shown| shown.id == entry.id);
@@ -284,8 +284,8 @@ mod tests {
     use super::*;
     use engine::ids::{ChunkIndex, FileId};
     use engine::media::{
-        AudioTrack, ChunkSize, Geometry, MediaFacts, MediaKind, Sidecar, SidecarRole,
-        SubtitleTrack, VideoTrack,
+        AudioTrack, ChunkSize, Geometry, MediaInfo, MediaKind, Sidecar, SidecarRole, SubtitleTrack,
+        VideoTrack,
     };
     use engine::store::StoreError;
 
@@ -296,13 +296,12 @@ mod tests {
             name: "film.mkv".into(),
             size: 10_000_000,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 20_000),
+            info: MediaInfo::new(MediaKind::Video, 20_000),
             sources: 1,
         };
         let told = |entry: &FileEntry| -> Vec<String> {
-            let facts = facts(entry, "");
-            facts
-                .into_iter()
+            let info = info(entry, "");
+            info.into_iter()
                 .map(|(name, value)| format!("{name}: {value}"))
                 .collect()
         };
@@ -313,7 +312,7 @@ mod tests {
             "File: film.mkv",
         ];
         assert_eq!(told(&entry), least);
-        entry.facts.video = Some(VideoTrack {
+        entry.info.video = Some(VideoTrack {
             codec: "h264".into(),
             width: 1280,
             height: 720,
@@ -327,14 +326,14 @@ mod tests {
             channels: 2,
             ..AudioTrack::default()
         };
-        entry.facts.audio = vec![track("eng"), track("deu")];
-        entry.facts.subtitles = vec![SubtitleTrack {
+        entry.info.audio = vec![track("eng"), track("deu")];
+        entry.info.subtitles = vec![SubtitleTrack {
             codec: "ass".into(),
             language: "eng".into(),
             forced: true,
             ..SubtitleTrack::default()
         }];
-        entry.facts.sidecars = vec![Sidecar {
+        entry.info.sidecars = vec![Sidecar {
             role: SidecarRole::Subtitles,
             id: FileId([2; 32]),
             size: 1,

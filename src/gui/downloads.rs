@@ -7,14 +7,14 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use crate::gui::apply::{View, update};
-use crate::gui::keeper::Keeper;
+use crate::gui::keeper::SettingsFile;
 use crate::gui::language::add_error;
 use crate::gui::language::of_actors;
 use crate::gui::sharing::keep_folders;
 use crate::gui::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
 use crate::gui::view_model as show;
 use crate::gui::window::view;
-use crate::gui::{Core, beside_the_window};
+use crate::gui::{UiContext, beside_the_window};
 use crate::library::{AddError, AddFolder, Library};
 use crate::store::{CachedFile, Export, Forget, Pin};
 
@@ -84,7 +84,7 @@ fn chosen(index: i32) -> Option<CachedFile> {
 }
 
 /// Connects what becomes of it.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<SharingAdapter>();
     let say = {
         let weak = app.as_weak();
@@ -137,7 +137,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
             return;
         };
         let entry = cached.entry;
-        let path = folder(entry.facts.kind).and_then(|folder| free_name(&folder, &entry));
+        let path = folder(entry.info.kind).and_then(|folder| free_name(&folder, &entry));
         let Some(path) = path else {
             return say(tr!("There is no folder to keep it in"));
         };
@@ -167,7 +167,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
 async fn share_from_now_on(
     path: PathBuf,
     library: actix::Addr<Library>,
-    keeper: Keeper,
+    keeper: SettingsFile,
 ) -> Result<(), String> {
     match library.send(AddFolder(path.clone())).await {
         // In a folder that is shared already.
@@ -181,7 +181,7 @@ async fn share_from_now_on(
 mod tests {
     use super::*;
     use engine::ids::FileId;
-    use engine::media::MediaFacts;
+    use engine::media::MediaInfo;
 
     #[test]
     fn nothing_is_overwritten() {
@@ -191,7 +191,7 @@ mod tests {
             name: "../Film.mkv".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 1),
+            info: MediaInfo::new(MediaKind::Video, 1),
             sources: 1,
         };
         let mut names = Vec::new();

@@ -8,7 +8,7 @@ use engine::media::{FileEntry, SidecarRole};
 use slint::ComponentHandle;
 use tr::tr;
 
-use crate::gui::Core;
+use crate::gui::UiContext;
 use crate::gui::apply::{View, update};
 use crate::gui::rows::Facts;
 use crate::gui::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
@@ -62,9 +62,9 @@ impl Group {
 /// The name of a group, and whose it is.
 fn key(kind: Kind, entry: &FileEntry) -> (&str, &str) {
     match kind {
-        Kind::Artists => (&entry.facts.artist, ""),
-        Kind::Albums | Kind::Files if entry.facts.album.is_empty() => ("", ""),
-        Kind::Albums | Kind::Files => (&entry.facts.album, &entry.facts.album_artist),
+        Kind::Artists => (&entry.info.artist, ""),
+        Kind::Albums | Kind::Files if entry.info.album.is_empty() => ("", ""),
+        Kind::Albums | Kind::Files => (&entry.info.album, &entry.info.album_artist),
     }
 }
 
@@ -86,7 +86,7 @@ pub fn all<'a>(
         let (name, whose) = key(kind, entries[0]);
         let mut posters = entries
             .iter()
-            .filter_map(|e| e.facts.sidecar(SidecarRole::Poster));
+            .filter_map(|e| e.info.sidecar(SidecarRole::Poster));
         Group {
             kind,
             name: name.to_owned(),
@@ -103,8 +103,8 @@ fn detail(kind: Kind, entries: &[&FileEntry]) -> String {
     let Some(first) = entries.first() else {
         return String::new();
     };
-    let artists: BTreeSet<&str> = entries.iter().map(|e| e.facts.artist.as_str()).collect();
-    let albums: BTreeSet<&str> = entries.iter().map(|e| e.facts.album.as_str()).collect();
+    let artists: BTreeSet<&str> = entries.iter().map(|e| e.info.artist.as_str()).collect();
+    let albums: BTreeSet<&str> = entries.iter().map(|e| e.info.album.as_str()).collect();
     let (_, whose) = key(kind, first);
     let of = match (kind, artists.len(), albums.len()) {
         (Kind::Artists, _, albums) => tr!("1 album" | "{n} albums" % albums),
@@ -122,9 +122,9 @@ pub fn within(entries: &[FileEntry], group: &Group) -> Vec<FileEntry> {
     let mut found: Vec<FileEntry> = entries.iter().filter(|e| group.holds(e)).cloned().collect();
     found.sort_by_cached_key(|entry| {
         let title = folded(entry.display_title());
-        let facts = &entry.facts;
-        let place = (facts.disc_number, facts.track_number);
-        let album = (folded(&facts.album), folded(&facts.album_artist));
+        let info = &entry.info;
+        let place = (info.disc_number, info.track_number);
+        let album = (folded(&info.album), folded(&info.album_artist));
         (album, place, title)
     });
     found
@@ -137,10 +137,10 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
     view.groups = match (view.shelf, &view.open) {
         (Kind::Files, _) | (_, Some(_)) => Vec::new(),
         (kind, None) => {
-            let facts = (view.only != Only::All).then(|| Facts::of(view));
+            let info = (view.only != Only::All).then(|| Facts::of(view));
             let passes = |entry: &&FileEntry| {
-                let facts = facts.as_ref();
-                facts.is_none_or(|facts| facts.passes(view.only, entry.id))
+                let info = info.as_ref();
+                info.is_none_or(|info| info.passes(view.only, entry.id))
             };
             all(entries.iter().filter(passes), kind, &view.search)
         }
@@ -223,7 +223,7 @@ pub fn open(app: &AppWindow, index: i32) {
 }
 
 /// Connects what turns from shelf to shelf.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<LibraryAdapter>();
     let with = |act: fn(&AppWindow, i32)| {
         let weak = app.as_weak();
@@ -250,8 +250,8 @@ pub fn connect(app: &AppWindow, core: &Core) {
         if let Some(group) = group {
             let mut list = within(&view.overview.catalogue.entries, group);
             if view.only != Only::All {
-                let facts = Facts::of(&view);
-                list.retain(|entry| facts.passes(view.only, entry.id));
+                let info = Facts::of(&view);
+                list.retain(|entry| info.passes(view.only, entry.id));
             }
             player.do_send(Play { list, index: 0 });
         }
@@ -261,7 +261,7 @@ pub fn connect(app: &AppWindow, core: &Core) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::{MediaFacts, MediaKind};
+    use engine::media::{MediaInfo, MediaKind};
 
     fn song(id: u8, title: &str, artist: &str, album: &str, number: u32) -> FileEntry {
         FileEntry {
@@ -269,12 +269,12 @@ mod tests {
             name: format!("{title}.flac"),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts {
+            info: MediaInfo {
                 title: title.into(),
                 artist: artist.into(),
                 album: album.into(),
                 track_number: number,
-                ..MediaFacts::new(MediaKind::Audio, 1000)
+                ..MediaInfo::new(MediaKind::Audio, 1000)
             },
             sources: 1,
         }
@@ -320,7 +320,7 @@ mod tests {
     fn albums_of_one_name_stay_apart_and_discs_follow_each_other() {
         let on = |id, disc, number, whose: &str| {
             let mut song = song(id, "x", "Them", "Best", number);
-            (song.facts.disc_number, song.facts.album_artist) = (disc, whose.into());
+            (song.info.disc_number, song.info.album_artist) = (disc, whose.into());
             song
         };
         let songs = [

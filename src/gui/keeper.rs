@@ -46,9 +46,9 @@ impl Handler<Keep> for Writer {
 
 /// What the window speaks to.
 #[derive(Debug, Clone)]
-pub struct Keeper(Option<Addr<Writer>>);
+pub struct SettingsFile(Option<Addr<Writer>>);
 
-impl Keeper {
+impl SettingsFile {
     /// A keeper of the user's file, if there is one. Inside an actix system.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self(file.map(|file| SyncArbiter::start(1, move || Writer { file: file.clone() })))
@@ -92,7 +92,7 @@ mod tests {
         let name = |name: String| vec![("client", "name", name.into())];
         let file = path.clone();
         System::new().block_on(async move {
-            let keeper = Keeper::new(Some(file));
+            let keeper = SettingsFile::new(Some(file));
             // Nobody waits for the answers.
             (0..20).for_each(|n| drop(keeper.keep(name(format!("desk {n}")))));
             keeper.finish().await;
@@ -107,10 +107,10 @@ mod tests {
         let path = folder.path().join("client.toml");
         std::fs::write(&path, "[client\n").expect("writable");
         System::new().block_on(async move {
-            let keeper = Keeper::new(Some(path));
+            let keeper = SettingsFile::new(Some(path));
             let kept = keeper.keep(vec![("client", "name", "desk".into())]).await;
             assert!(matches!(kept, Err(EditError::NotToml { .. })));
-            let nowhere = Keeper::new(None);
+            let nowhere = SettingsFile::new(None);
             assert!(!nowhere.keeps());
             let kept = nowhere.keep(vec![("client", "name", "desk".into())]).await;
             kept.expect("nothing to fail");

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use engine::ids::FileId;
 use engine::media::search_words;
 use engine::media::{FileEntry, MediaKind, SidecarRole};
-use engine::player::Seen;
+use engine::player::PlayProgress;
 use slint::{ComponentHandle, Model, ModelRc};
 
 use crate::gui::apply::{View, update};
@@ -99,9 +99,9 @@ fn rebuild(app: &AppWindow, view: &mut View) {
         }
         None => show::filter_and_sort(entries, &view.search, view.sort, view.descending),
     };
-    let facts = Facts::of(view);
+    let info = Facts::of(view);
     if view.only != Only::All {
-        shown.retain(|entry| facts.passes(view.only, entry.id));
+        shown.retain(|entry| info.passes(view.only, entry.id));
     }
     // The latest first, unless another order is asked for.
     let lately = view.only == Only::Lately && view.open.is_none();
@@ -115,7 +115,7 @@ fn rebuild(app: &AppWindow, view: &mut View) {
     view.shown = Rc::new(shown);
     groups::tell(app, view);
     let said_anew = view.rows_of.is_none();
-    view.rows.set(view.shown.clone(), facts, said_anew);
+    view.rows.set(view.shown.clone(), info, said_anew);
     let items = adapter.get_items();
     if items.as_any().downcast_ref::<Rows>().is_none() {
         adapter.set_items(ModelRc::from(view.rows.clone()));
@@ -143,7 +143,7 @@ pub(super) fn held(cached: &CachedFile) -> (FileId, f32) {
 
 /// Where the picture of a file is had.
 pub(super) fn poster(entry: &FileEntry) -> String {
-    let poster = entry.facts.sidecar(SidecarRole::Poster);
+    let poster = entry.info.sidecar(SidecarRole::Poster);
     groups::poster(poster.map(|poster| poster.id))
 }
 
@@ -160,8 +160,8 @@ fn to_continue(app: &AppWindow, view: &mut View) {
         let entry = entries.iter().find(|entry| entry.id == *id)?;
         Some((entry.clone(), *seen))
     });
-    let known: Vec<(FileEntry, Seen)> = known.take(TO_CONTINUE).collect();
-    let row = |(entry, seen): &(FileEntry, Seen)| {
+    let known: Vec<(FileEntry, PlayProgress)> = known.take(TO_CONTINUE).collect();
+    let row = |(entry, seen): &(FileEntry, PlayProgress)| {
         let left = seen.duration_ms.saturating_sub(seen.position_ms);
         ContinueItem {
             title: entry.display_title().into(),

@@ -158,18 +158,18 @@ fn track_of(entry: &FileEntry) -> TrackId {
 
 /// What is known of a file; `address` is where a sidecar is read.
 fn metadata(entry: &FileEntry, address: impl Fn(FileId) -> String) -> Metadata {
-    let facts = &entry.facts;
+    let info = &entry.info;
     let mut metadata = Metadata::new();
     metadata.set_trackid(Some(track_of(entry)));
     metadata.set_title(Some(entry.display_title()));
-    metadata.set_length(Some(time(facts.duration())));
-    let poster = facts.sidecar(SidecarRole::Poster);
+    metadata.set_length(Some(time(info.duration())));
+    let poster = info.sidecar(SidecarRole::Poster);
     metadata.set_art_url(poster.map(|poster| address(poster.id)));
-    if !facts.artist.is_empty() {
-        metadata.set_artist(Some([facts.artist.clone()]));
+    if !info.artist.is_empty() {
+        metadata.set_artist(Some([info.artist.clone()]));
     }
-    if !facts.album.is_empty() {
-        metadata.set_album(Some(facts.album.clone()));
+    if !info.album.is_empty() {
+        metadata.set_album(Some(info.album.clone()));
     }
     metadata
 }
@@ -233,7 +233,7 @@ fn jumped(before: &PlayerSnapshot, since: Duration, state: &PlayerSnapshot) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::{MediaFacts, MediaKind, Sidecar};
+    use engine::media::{MediaInfo, MediaKind, Sidecar};
 
     #[test]
     fn the_desktop_is_told_where_the_poster_is_if_there_is_one() {
@@ -242,7 +242,7 @@ mod tests {
             name: "song.flac".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Audio, 1000),
+            info: MediaInfo::new(MediaKind::Audio, 1000),
             sources: 1,
         };
         let address = |id: FileId| format!("http://here/{}", id.0[0]);
@@ -254,7 +254,7 @@ mod tests {
             pictures: 0,
             language: String::new(),
         };
-        entry.facts.sidecars = vec![
+        entry.info.sidecars = vec![
             sidecar(SidecarRole::Waveform, 2),
             sidecar(SidecarRole::Poster, 3),
         ];

@@ -8,7 +8,7 @@ use engine::ids::FileId;
 use engine::media::{FileEntry, MediaKind};
 
 use crate::gui::screen::WindowScreen;
-use crate::handles::Sources;
+use crate::handles::ActorHandles;
 use crate::library::{LibrarySnapshot, LibraryState};
 use crate::scheduler::{Downloads, StreamSnapshot, StreamsState};
 use crate::store::{CachedFile, CachedFiles};
@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_millis(400);
 
 /// Everything the window shows beside the player.
 #[derive(Debug, Clone, Default)]
-pub struct Overview {
+pub struct AppSnapshot {
     /// What can be played, and the tracker.
     pub catalogue: CatalogueSnapshot,
     /// The peers.
@@ -35,7 +35,7 @@ pub struct Overview {
     pub cached: Vec<CachedFile>,
 }
 
-impl Overview {
+impl AppSnapshot {
     /// Whether another one says the same. The catalogue, which may be long, is known by
     /// its version.
     pub fn is_as(&self, other: &Self) -> bool {
@@ -53,7 +53,7 @@ impl Overview {
     fn keep_what_is_here(&mut self, kind: MediaKind) {
         let entries = &mut self.catalogue.entries;
         let here = self.cached.iter().map(|cached| &cached.entry);
-        let here = here.filter(|entry| entry.facts.kind == kind);
+        let here = here.filter(|entry| entry.info.kind == kind);
         let mut gone: HashSet<FileId> = here.clone().map(|entry| entry.id).collect();
         if gone.is_empty() {
             return;
@@ -71,15 +71,15 @@ impl Overview {
 }
 
 /// The actor.
-pub struct Observer {
-    sources: Sources,
+pub struct SnapshotPoller {
+    sources: ActorHandles,
     screen: WindowScreen,
     kind: MediaKind,
 }
 
-impl Observer {
+impl SnapshotPoller {
     /// An observer that tells `screen`, which shows files of this kind.
-    pub fn new(sources: Sources, screen: WindowScreen, kind: MediaKind) -> Self {
+    pub fn new(sources: ActorHandles, screen: WindowScreen, kind: MediaKind) -> Self {
         Self {
             sources,
             screen,
@@ -104,12 +104,12 @@ impl Observer {
     }
 }
 
-async fn gather(sources: &Sources) -> Result<Overview, MailboxError> {
+async fn gather(sources: &ActorHandles) -> Result<AppSnapshot, MailboxError> {
     let mut cached = sources.store.send(CachedFiles).await?;
     cached.sort_by_cached_key(|cached| {
         (cached.entry.display_title().to_lowercase(), cached.entry.id)
     });
-    Ok(Overview {
+    Ok(AppSnapshot {
         cached,
         catalogue: sources.announcer.send(CatalogueState).await?,
         swarm: sources.swarm.send(SwarmState).await?,
@@ -119,7 +119,7 @@ async fn gather(sources: &Sources) -> Result<Overview, MailboxError> {
     })
 }
 
-impl Actor for Observer {
+impl Actor for SnapshotPoller {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -130,7 +130,7 @@ impl Actor for Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::MediaFacts;
+    use engine::media::MediaInfo;
 
     #[test]
     fn what_is_here_in_part_stays_though_its_last_sharer_went() {
@@ -139,7 +139,7 @@ mod tests {
             name: format!("{id}"),
             size: 100,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(kind, 1000),
+            info: MediaInfo::new(kind, 1000),
             sources: 2,
         };
         let cached = |entry| CachedFile {
@@ -150,9 +150,9 @@ mod tests {
         };
         let (film, left) = (entry(1, MediaKind::Video), entry(2, MediaKind::Video));
         let song = entry(3, MediaKind::Audio);
-        let mut overview = Overview {
+        let mut overview = AppSnapshot {
             cached: [film.clone(), left, song].map(cached).into(),
-            ..Overview::default()
+            ..AppSnapshot::default()
         };
         overview.catalogue.entries = vec![film];
         overview.keep_what_is_here(MediaKind::Video);

@@ -6,7 +6,7 @@ use engine::player::{Control, Repeat};
 use slint::ComponentHandle;
 use tr::tr;
 
-use crate::gui::Core;
+use crate::gui::UiContext;
 use crate::gui::apply::update;
 use crate::gui::ui::{AppWindow, QueueAdapter, QueueRow, RepeatMode, ShellAdapter};
 use crate::gui::window::view;
@@ -15,8 +15,8 @@ use crate::player::{Enqueue, PlayerCommand, PlayerSnapshot, QueueSnapshot};
 fn row(entry: &FileEntry) -> QueueRow {
     QueueRow {
         title: entry.display_title().into(),
-        detail: entry.facts.artist.as_str().into(),
-        duration: clock(entry.facts.duration()).into(),
+        detail: entry.info.artist.as_str().into(),
+        duration: clock(entry.info.duration()).into(),
     }
 }
 
@@ -49,7 +49,7 @@ fn place(row: i32) -> Option<usize> {
 }
 
 /// Connects the callbacks to the player.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<QueueAdapter>();
     let player = core.player.clone();
     adapter.on_toggle_shuffle(move || player.do_send(PlayerCommand(Control::ToggleShuffle)));

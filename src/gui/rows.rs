@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use engine::ids::FileId;
 use engine::media::FileEntry;
-use engine::player::Seen;
+use engine::player::PlayProgress;
 use slint::{Model, ModelNotify, ModelTracker};
 
 use crate::gui::apply::View;
@@ -23,7 +23,7 @@ pub(super) struct Facts {
     own: HashSet<FileId>,
     cached: HashMap<FileId, f32>,
     streamed: HashMap<FileId, f32>,
-    seen: HashMap<FileId, Seen>,
+    seen: HashMap<FileId, PlayProgress>,
     current: Option<FileId>,
     /// Whether songs have the numbers that they have on their album.
     numbered: bool,
@@ -85,13 +85,13 @@ impl Facts {
         LibraryItem {
             title: entry.display_title().into(),
             detail: show::detail(entry).into(),
-            artist: entry.facts.artist.clone().into(),
-            album: entry.facts.album.clone().into(),
+            artist: entry.info.artist.clone().into(),
+            album: entry.info.album.clone().into(),
             size: show::size(entry.size).into(),
-            duration: show::clock(entry.facts.duration()).into(),
+            duration: show::clock(entry.info.duration()).into(),
             sources: show::sources(entry.sources).into(),
             poster: poster(entry).into(),
-            number: match (self.numbered, entry.facts.track_number) {
+            number: match (self.numbered, entry.info.track_number) {
                 (false, _) | (_, 0) => Default::default(),
                 (true, number) => number.to_string().into(),
             },
@@ -108,24 +108,22 @@ impl Facts {
 #[derive(Default)]
 pub(super) struct Rows {
     entries: RefCell<Rc<Vec<FileEntry>>>,
-    facts: RefCell<Facts>,
+    info: RefCell<Facts>,
     notify: ModelNotify,
 }
 
 impl Rows {
     /// Other files, or other things known of them. Rows that look as before stay as they
     /// are, so that scrolling and focus do; `said_anew` if all words are others.
-    pub fn set(&self, entries: Rc<Vec<FileEntry>>, facts: Facts, said_anew: bool) {
+    pub fn set(&self, entries: Rc<Vec<FileEntry>>, info: Facts, said_anew: bool) {
         let before = self.entries.replace(entries.clone());
-        let known = self.facts.replace(facts);
+        let known = self.info.replace(info);
         if before.len() != entries.len() {
             return self.notify.reset();
         }
         let changed = |(old, new): (&FileEntry, &FileEntry)| {
-            let facts = self.facts.borrow();
-            old != new
-                || known.mark(old.id) != facts.mark(new.id)
-                || known.numbered != facts.numbered
+            let info = self.info.borrow();
+            old != new || known.mark(old.id) != info.mark(new.id) || known.numbered != info.numbered
         };
         for (row, pair) in before.iter().zip(entries.iter()).enumerate() {
             if said_anew || changed(pair) {
@@ -135,12 +133,12 @@ impl Rows {
     }
 
     /// Other things known of the same files; only `rows` can look otherwise.
-    pub fn refresh(&self, facts: Facts, rows: impl Iterator<Item = usize>) {
-        let known = self.facts.replace(facts);
+    pub fn refresh(&self, info: Facts, rows: impl Iterator<Item = usize>) {
+        let known = self.info.replace(info);
         let entries = self.entries.borrow().clone();
         for row in rows {
             let file = entries.get(row).map(|entry| entry.id);
-            let changed = |file| known.mark(file) != self.facts.borrow().mark(file);
+            let changed = |file| known.mark(file) != self.info.borrow().mark(file);
             if file.is_some_and(changed) {
                 self.notify.row_changed(row);
             }
@@ -157,8 +155,8 @@ impl Model for Rows {
 
     fn row_data(&self, row: usize) -> Option<LibraryItem> {
         let entries = self.entries.borrow();
-        let facts = self.facts.borrow();
-        entries.get(row).map(|entry| facts.row(entry))
+        let info = self.info.borrow();
+        entries.get(row).map(|entry| info.row(entry))
     }
 
     fn model_tracker(&self) -> &dyn ModelTracker {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use engine::ids::FileId;
-use engine::player::{PassedOver, Seen};
+use engine::player::{PassedOver, PlayProgress};
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
 use tr::tr;
@@ -15,7 +15,7 @@ use crate::gui::artwork;
 use crate::gui::artwork::Art;
 use crate::gui::desktop;
 use crate::gui::language::of_actors;
-use crate::gui::observer::Overview;
+use crate::gui::observer::AppSnapshot;
 use crate::gui::slot::Slot;
 use crate::gui::ui::{AppWindow, Page, ShellAdapter};
 use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen};
@@ -43,8 +43,8 @@ struct Slots {
     cover: Slot<(FileId, Option<SharedPixelBuffer<Rgb8Pixel>>)>,
     player: Slot<PlayerSnapshot>,
     queue: Slot<QueueSnapshot>,
-    history: Slot<Vec<(FileId, Seen)>>,
-    overview: Slot<Overview>,
+    history: Slot<Vec<(FileId, PlayProgress)>>,
+    overview: Slot<AppSnapshot>,
     page: Slot<Page>,
     toast: Slot<String>,
     arts: Slot<Vec<Art>>,
@@ -161,7 +161,7 @@ impl WindowScreen {
     }
 
     /// News of everything but the player.
-    pub fn overview(&self, overview: Overview) {
+    pub fn overview(&self, overview: AppSnapshot) {
         self.post(|slots| &slots.overview, overview, apply::overview);
     }
 }
@@ -202,7 +202,7 @@ impl Screen for WindowScreen {
         self.toast(tr!("{} cannot be played: {}", song.title, why));
     }
 
-    fn history_changed(&self, seen: Vec<(FileId, Seen)>) {
+    fn history_changed(&self, seen: Vec<(FileId, PlayProgress)>) {
         self.post(|slots| &slots.history, seen, apply::history);
     }
 }

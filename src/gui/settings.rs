@@ -9,7 +9,7 @@ use crate::gui::language;
 use crate::gui::setup::Answers;
 use crate::gui::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
 use crate::gui::window::view;
-use crate::gui::{Core, beside_the_window};
+use crate::gui::{UiContext, beside_the_window};
 
 /// Colours, in the order offered.
 const THEMES: [(Theme, &str); 3] = [
@@ -60,7 +60,7 @@ fn say_again(app: &AppWindow) {
 }
 
 /// Connects what is chosen there.
-pub(super) fn connect(app: &AppWindow, core: &Core) {
+pub(super) fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<SettingsAdapter>();
     adapter.set_kept(core.keeper.keeps());
     let keep = {

@@ -16,7 +16,7 @@ use crate::gui::language::of_actors;
 use crate::gui::language::{config_error, edit_error, start_error};
 use crate::gui::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
 use crate::library::expand_home;
-use crate::tracker_client::AnnouncerSettings;
+use crate::tracker_client::TrackerClientSettings;
 use crate::tracker_client::dial;
 use crate::wire::WireError;
 
@@ -87,7 +87,7 @@ impl Answers {
 
 /// Registers for a moment. Says in plain words why that is not possible.
 fn try_tracker(answers: &Answers) -> Result<(), String> {
-    let settings = AnnouncerSettings {
+    let settings = TrackerClientSettings {
         tracker: answers.tracker.clone(),
         hello: Hello {
             version: PROTOCOL_VERSION,

@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use actix::Addr;
 use engine::ids::FileId;
-use engine::units::{Rate, Size};
+use engine::units::{ByteRate, ByteSize};
 use slint::{ComponentHandle, SharedString, Weak};
 use tr::tr;
 
 use crate::config::Config;
 use crate::gui::apply::{View, update};
 use crate::gui::desktop::{Picked, no_dialog, pick_files, pick_folders};
-use crate::gui::keeper::Keeper;
+use crate::gui::keeper::SettingsFile;
 use crate::gui::language::of_actors;
 use crate::gui::language::{add_error, edit_error, unit_error};
-use crate::gui::observer::Overview;
+use crate::gui::observer::AppSnapshot;
 use crate::gui::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use crate::gui::view_model as show;
 use crate::gui::window::view;
-use crate::gui::{Core, beside_the_window};
+use crate::gui::{UiContext, beside_the_window};
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
@@ -31,7 +31,7 @@ use crate::store::SetQuota;
 use crate::swarm::{PeerSnapshot, SetLimits};
 
 /// Space for fetched chunks below which nothing works, as in the configuration.
-const LEAST_QUOTA: Size = Size::mib(16);
+const LEAST_QUOTA: ByteSize = ByteSize::mib(16);
 
 /// Shows the limits that the configuration says.
 pub(super) fn introduce(app: &AppWindow, config: &Config) {
@@ -48,14 +48,14 @@ fn limits(
     download: &str,
     per_day: &str,
     quota: &str,
-) -> Result<(SetLimits, Size), String> {
-    let rate = |text: &str| text.parse::<Rate>().map_err(|error| unit_error(&error));
+) -> Result<(SetLimits, ByteSize), String> {
+    let rate = |text: &str| text.parse::<ByteRate>().map_err(|error| unit_error(&error));
     let limits = SetLimits {
         upload: rate(upload)?,
         download: rate(download)?,
         upload_per_day: Some(per_day.parse().map_err(|error| unit_error(&error))?),
     };
-    let quota: Size = quota.parse().map_err(|error| unit_error(&error))?;
+    let quota: ByteSize = quota.parse().map_err(|error| unit_error(&error))?;
     match quota < LEAST_QUOTA {
         true => Err(tr!("less than {} holds no film", LEAST_QUOTA)),
         false => Ok((limits, quota)),
@@ -63,7 +63,7 @@ fn limits(
 }
 
 /// Applies limits at once, and writes them to the user's file.
-fn connect_limits(app: &AppWindow, core: &Core) {
+fn connect_limits(app: &AppWindow, core: &UiContext) {
     let (weak, sources, keeper) = (app.as_weak(), core.sources.clone(), core.keeper.clone());
     let adapter = app.global::<SharingAdapter>();
     // What is shown is rounded: only what was typed counts.
@@ -135,7 +135,7 @@ fn pace(library: &LibrarySnapshot, hashing: &Hashing) -> String {
 
 /// The titles of files that are listed or here; of a picture or the like, that of the
 /// film or song it belongs to.
-fn titles(overview: &Overview, mut wanted: HashSet<FileId>) -> HashMap<FileId, &str> {
+fn titles(overview: &AppSnapshot, mut wanted: HashSet<FileId>) -> HashMap<FileId, &str> {
     let shared = overview.library.shared.iter().map(|shared| &shared.entry);
     let listed = overview.catalogue.entries.iter();
     let mut titles = HashMap::new();
@@ -143,7 +143,7 @@ fn titles(overview: &Overview, mut wanted: HashSet<FileId>) -> HashMap<FileId, &
         if wanted.is_empty() {
             break;
         }
-        let beside = entry.facts.sidecars.iter().map(|sidecar| sidecar.id);
+        let beside = entry.info.sidecars.iter().map(|sidecar| sidecar.id);
         for file in beside.chain([entry.id]) {
             if wanted.remove(&file) {
                 titles.insert(file, entry.display_title());
@@ -154,7 +154,7 @@ fn titles(overview: &Overview, mut wanted: HashSet<FileId>) -> HashMap<FileId, &
 }
 
 /// Who takes something: `The Long Ridge · 3.2 Mbit/s`, as far as that is known.
-fn takers(overview: &Overview) -> Vec<SharedRow> {
+fn takers(overview: &AppSnapshot) -> Vec<SharedRow> {
     let peers = overview.swarm.peers.iter();
     let takers = peers.filter(|peer| peer.upload_rate > 0);
     let titles = titles(overview, takers.clone().filter_map(|p| p.taking).collect());
@@ -258,7 +258,10 @@ fn name_of(path: &std::path::Path) -> String {
 }
 
 /// Writes the shared folders to the user's file, as they are now.
-pub(super) async fn keep_folders(library: Addr<Library>, keeper: Keeper) -> Result<(), String> {
+pub(super) async fn keep_folders(
+    library: Addr<Library>,
+    keeper: SettingsFile,
+) -> Result<(), String> {
     let state = library
         .send(LibraryState)
         .await
@@ -275,7 +278,7 @@ pub(super) async fn keep_folders(library: Addr<Library>, keeper: Keeper) -> Resu
 
 /// Shares files and folders, and writes that to the user's file. What cannot be
 /// shared is said; the others are.
-pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
+pub(super) fn add(app: &AppWindow, core: &UiContext, paths: Vec<PathBuf>) {
     let (library, keeper) = (core.sources.library.clone(), core.keeper.clone());
     let weak = app.as_weak();
     beside_the_window(async move {
@@ -300,7 +303,11 @@ pub(super) fn add(app: &AppWindow, core: &Core, paths: Vec<PathBuf>) {
 }
 
 /// Shares what is picked in a dialog.
-fn add_picked(weak: Weak<AppWindow>, core: Core, picking: impl Future<Output = Picked> + 'static) {
+fn add_picked(
+    weak: Weak<AppWindow>,
+    core: UiContext,
+    picking: impl Future<Output = Picked> + 'static,
+) {
     beside_the_window(async move {
         let picked = picking.await;
         let Some(app) = weak.upgrade() else {
@@ -320,7 +327,7 @@ fn add_picked(weak: Weak<AppWindow>, core: Core, picking: impl Future<Output = P
 }
 
 /// Connects what is changed there.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<SharingAdapter>();
     connect_limits(app, core);
     let library = core.sources.library.clone();
@@ -374,8 +381,8 @@ mod tests {
     use super::*;
     use crate::library::SharedFile;
     use engine::ids::PeerId;
-    use engine::media::{FileEntry, MediaFacts, MediaKind, Sidecar, SidecarRole};
-    use engine::units::Volume;
+    use engine::media::{FileEntry, MediaInfo, MediaKind, Sidecar, SidecarRole};
+    use engine::units::TransferCap;
 
     #[test]
     fn it_is_said_what_somebody_takes_if_that_is_known() {
@@ -384,17 +391,17 @@ mod tests {
             name: "The Long Ridge.mkv".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 1000),
+            info: MediaInfo::new(MediaKind::Video, 1000),
             sources: 1,
         };
-        entry.facts.sidecars = vec![Sidecar {
+        entry.info.sidecars = vec![Sidecar {
             role: SidecarRole::Poster,
             id: FileId([2; 32]),
             size: 1,
             pictures: 0,
             language: String::new(),
         }];
-        let mut overview = Overview::default();
+        let mut overview = AppSnapshot::default();
         overview.library.shared = vec![SharedFile {
             path: "/films/ridge.mkv".into(),
             entry,
@@ -443,8 +450,8 @@ mod tests {
     fn limits_are_read_as_they_are_shown_and_mistakes_explained() {
         let (set, quota) = limits("4 Mbit/s", "unlimited", "10 GiB", "20 GiB").expect("fine");
         assert_eq!((set.upload.0, set.download.0), (Some(500_000), None));
-        assert_eq!(quota, Size::gib(20));
-        assert_eq!(set.upload_per_day, Some(Volume(Some(10 << 30))));
+        assert_eq!(quota, ByteSize::gib(20));
+        assert_eq!(set.upload_per_day, Some(TransferCap(Some(10 << 30))));
         assert_eq!(show::rate(set.upload), "4 Mbit/s");
         let error = limits("much", "unlimited", "unlimited", "20 GiB").expect_err("no rate");
         assert!(error.contains("Mbit/s"), "{error}");

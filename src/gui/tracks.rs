@@ -8,7 +8,7 @@ use engine::player::is_text;
 use slint::{ComponentHandle, SharedString};
 use tr::tr;
 
-use crate::gui::Core;
+use crate::gui::UiContext;
 use crate::gui::apply::{View, update};
 use crate::gui::language::name_of;
 use crate::gui::ui::{AppWindow, ChapterMark, PlayerAdapter};
@@ -91,14 +91,14 @@ pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
     }
     view.playing.clone_from(&state.entry);
     view.storyboard_wanted = false;
-    let facts = view.playing.as_ref().map(|entry| &entry.facts);
-    let marks = facts.map_or(Vec::new(), |facts| {
-        let length = facts.duration_ms.max(1) as f32;
+    let info = view.playing.as_ref().map(|entry| &entry.info);
+    let marks = info.map_or(Vec::new(), |info| {
+        let length = info.duration_ms.max(1) as f32;
         let mark = |chapter: &Chapter| ChapterMark {
             at: chapter.start_ms as f32 / length,
             title: chapter.title.clone().into(),
         };
-        facts.chapters.iter().map(mark).collect()
+        info.chapters.iter().map(mark).collect()
     });
     let adapter = app.global::<PlayerAdapter>();
     if let Some(model) = update(adapter.get_chapters(), marks) {
@@ -112,7 +112,7 @@ pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
 
 /// The chapter that a moment belongs to.
 pub(super) fn chapter_at(view: &View, at: Duration) -> Option<&Chapter> {
-    let chapters = &view.playing.as_ref()?.facts.chapters;
+    let chapters = &view.playing.as_ref()?.info.chapters;
     let begun = chapters.partition_point(|chapter| begins(chapter) <= at);
     chapters.get(begun.checked_sub(1)?)
 }
@@ -124,7 +124,7 @@ fn begins(chapter: &Chapter) -> Duration {
 /// Where to go for the chapter before or after; to the beginning of this one first
 /// unless it has only just begun.
 fn other_chapter(view: &View, step: i32) -> Option<Duration> {
-    let chapters = &view.playing.as_ref()?.facts.chapters;
+    let chapters = &view.playing.as_ref()?.info.chapters;
     if step > 0 {
         let mut later = chapters.iter().map(begins);
         return later.find(|begins| *begins > view.position);
@@ -141,15 +141,9 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
     let adapter = app.global::<PlayerAdapter>();
     let (mut sounds, mut words, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(entry) = &state.entry {
-        let facts = &entry.facts;
-        sounds.extend(
-            facts
-                .audio
-                .iter()
-                .enumerate()
-                .map(|(n, t)| sound_name(n, t)),
-        );
-        for (number, track) in facts.all_subtitles().iter().enumerate() {
+        let info = &entry.info;
+        sounds.extend(info.audio.iter().enumerate().map(|(n, t)| sound_name(n, t)));
+        for (number, track) in info.all_subtitles().iter().enumerate() {
             if is_text(track) {
                 words.push(subtitle_name(number, track));
                 numbers.push(number);
@@ -176,7 +170,7 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
 }
 
 /// Connects the callbacks to the player.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<PlayerAdapter>();
     let player = core.player.clone();
     adapter.on_chapter_by(move |step| {

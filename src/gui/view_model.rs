@@ -10,7 +10,7 @@ use engine::ids::ChunkIndex;
 use engine::media::search_words;
 use engine::media::{FileEntry, MediaKind, Timeline};
 use engine::scheduler::StallCause;
-use engine::units::Rate;
+use engine::units::ByteRate;
 use roaring::RoaringBitmap;
 use tr::tr;
 use unicode_normalization::UnicodeNormalization as _;
@@ -70,7 +70,7 @@ pub fn pace(bytes_per_second: u64) -> String {
 }
 
 /// A limit as it is typed: `4 Mbit/s`.
-pub fn rate(rate: Rate) -> String {
+pub fn rate(rate: ByteRate) -> String {
     match rate.0 {
         None => "unlimited".into(),
         Some(bytes) => format!("{} Mbit/s", bytes as f64 * 8.0 / 1e6),
@@ -79,26 +79,26 @@ pub fn rate(rate: Rate) -> String {
 
 /// The line below a title: picture and codec of a film, artist of a song.
 pub fn detail(entry: &FileEntry) -> String {
-    let facts = &entry.facts;
+    let info = &entry.info;
     let mut parts = Vec::new();
-    match &facts.video {
+    match &info.video {
         Some(video) => {
             parts.push(resolution(video.width, video.height));
             parts.push(codec(&video.codec));
-            let languages = facts.audio.iter().map(|track| track.language.as_str());
+            let languages = info.audio.iter().map(|track| track.language.as_str());
             let languages: BTreeSet<&str> = languages.filter(|code| !code.is_empty()).collect();
             if languages.len() > 1 {
                 parts.push(tr!("{n} language" | "{n} languages" % languages.len()));
             }
-            if !facts.subtitles.is_empty() || facts.subtitles_beside().next().is_some() {
+            if !info.subtitles.is_empty() || info.subtitles_beside().next().is_some() {
                 parts.push(tr!("subtitles"));
             }
         }
         None => {
-            if !facts.artist.is_empty() {
-                parts.push(facts.artist.clone());
+            if !info.artist.is_empty() {
+                parts.push(info.artist.clone());
             }
-            parts.extend(facts.audio.first().map(|track| codec(&track.codec)));
+            parts.extend(info.audio.first().map(|track| codec(&track.codec)));
         }
     }
     parts.join(" · ")
@@ -144,18 +144,18 @@ pub fn filter_and_sort(
     let title = |entry: &FileEntry| folded(entry.display_title());
     let named = |name: &str| (name.is_empty(), folded(name));
     let on_album = |entry: &FileEntry| {
-        let facts = &entry.facts;
-        let place = (facts.disc_number, facts.track_number);
-        (named(&facts.album), named(&facts.album_artist), place)
+        let info = &entry.info;
+        let place = (info.disc_number, info.track_number);
+        (named(&info.album), named(&info.album_artist), place)
     };
     match sort {
         Sort::Title => found.sort_by_cached_key(title),
         Sort::Artist => {
-            found.sort_by_cached_key(|e| (named(&e.facts.artist), on_album(e), title(e)));
+            found.sort_by_cached_key(|e| (named(&e.info.artist), on_album(e), title(e)));
         }
         Sort::Album => found.sort_by_cached_key(|entry| (on_album(entry), title(entry))),
         Sort::Size => found.sort_by_key(|entry| entry.size),
-        Sort::Duration => found.sort_by_key(|entry| entry.facts.duration_ms),
+        Sort::Duration => found.sort_by_key(|entry| entry.info.duration_ms),
         Sort::Sources => found.sort_by_key(|entry| entry.sources),
     }
     if descending {

@@ -10,7 +10,7 @@ use engine::player::Control;
 use slint::ComponentHandle;
 
 use crate::config::Config;
-use crate::gui::Core;
+use crate::gui::UiContext;
 use crate::gui::apply;
 use crate::gui::apply::View;
 use crate::gui::ui;
@@ -98,7 +98,7 @@ pub fn run(app: &AppWindow) -> anyhow::Result<()> {
 }
 
 /// Connects callbacks to actors.
-pub fn connect(app: &AppWindow, core: &Core) {
+pub fn connect(app: &AppWindow, core: &UiContext) {
     let gateway = format!("http://{}", core.gateway.address);
     app.global::<AboutAdapter>().set_gateway(gateway.into());
     connect_library(app, core);
@@ -195,7 +195,7 @@ fn attach(app: &AppWindow) {
     });
 }
 
-fn connect_library(app: &AppWindow, core: &Core) {
+fn connect_library(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<LibraryAdapter>();
     let (weak, player) = (app.as_weak(), core.player.clone());
     adapter.on_play(move |index| {
@@ -213,7 +213,7 @@ fn connect_library(app: &AppWindow, core: &Core) {
     });
 }
 
-fn connect_continue(app: &AppWindow, core: &Core) {
+fn connect_continue(app: &AppWindow, core: &UiContext) {
     let (weak, player) = (app.as_weak(), core.player.clone());
     app.global::<LibraryAdapter>().on_go_on(move |index| {
         let list = view().borrow().to_continue.clone();
@@ -230,7 +230,7 @@ fn connect_continue(app: &AppWindow, core: &Core) {
     });
 }
 
-fn connect_player(app: &AppWindow, core: &Core) {
+fn connect_player(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<PlayerAdapter>();
     let send = |control: Control| {
         let player = core.player.clone();

@@ -1,4 +1,4 @@
-//! Doors: addresses that answer once it is decided what is behind them. A decoder can
+//! DeferredResponses: addresses that answer once it is decided what is behind them. A decoder can
 //! so be started, and wait, before it is known from where it is to read.
 
 use std::collections::HashMap;
@@ -9,18 +9,18 @@ use tokio::sync::oneshot;
 
 /// All doors that nobody has knocked at, by number.
 #[derive(Debug, Clone, Default)]
-pub struct Doors(Arc<Mutex<HashMap<u64, oneshot::Receiver<String>>>>);
+pub struct DeferredResponses(Arc<Mutex<HashMap<u64, oneshot::Receiver<String>>>>);
 
 /// A door that is closed. When it is dropped whoever waits before it is sent away.
 #[derive(Debug)]
-pub struct Door {
+pub struct DeferredResponse {
     number: u64,
     /// Taken when it is opened.
     answer: Option<oneshot::Sender<String>>,
-    doors: Doors,
+    doors: DeferredResponses,
 }
 
-impl Door {
+impl DeferredResponse {
     /// Its number.
     pub fn number(&self) -> u64 {
         self.number
@@ -33,37 +33,37 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for DeferredResponse {
     fn drop(&mut self) {
         if self.answer.take().is_some() {
-            self.doors.knock(self.number);
+            self.doors.wait(self.number);
         }
     }
 }
 
-impl Doors {
+impl DeferredResponses {
     /// A new door. It is known until somebody knocks, or it is dropped closed.
-    pub fn build(&self) -> Door {
+    pub fn build(&self) -> DeferredResponse {
         let (answer, answered) = oneshot::channel();
         let number = rand::random();
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doors.insert(number, answered);
-        Door {
+        DeferredResponse {
             number,
             answer: Some(answer),
             doors: self.clone(),
         }
     }
 
-    fn knock(&self, number: u64) -> Option<oneshot::Receiver<String>> {
+    fn wait(&self, number: u64) -> Option<oneshot::Receiver<String>> {
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doors.remove(&number)
     }
 }
 
 /// `GET /door/{number}`: waits for the answer; not found if there is none.
-pub async fn knock(doors: web::Data<Doors>, number: web::Path<u64>) -> HttpResponse {
-    let answer = match doors.knock(*number) {
+pub async fn wait(doors: web::Data<DeferredResponses>, number: web::Path<u64>) -> HttpResponse {
+    let answer = match doors.wait(*number) {
         Some(answered) => answered.await.ok(),
         None => None,
     };
@@ -79,8 +79,8 @@ mod tests {
 
     use super::*;
 
-    async fn visit(doors: &Doors, number: u64) -> (u16, Vec<u8>) {
-        let response = knock(web::Data::new(doors.clone()), number.into()).await;
+    async fn visit(doors: &DeferredResponses, number: u64) -> (u16, Vec<u8>) {
+        let response = wait(web::Data::new(doors.clone()), number.into()).await;
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body()).await.expect("a body");
         (status, body.to_vec())
@@ -88,7 +88,7 @@ mod tests {
 
     #[actix_rt::test]
     async fn a_visitor_waits_until_the_door_opens_and_is_sent_away_if_it_never_will() {
-        let doors = Doors::default();
+        let doors = DeferredResponses::default();
         let (first, second) = (doors.build(), doors.build());
         let number = first.number();
         let (answer, ()) = futures_util::join!(visit(&doors, number), async {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn doors_that_were_dropped_are_forgotten() {
-        let doors = Doors::default();
+        let doors = DeferredResponses::default();
         (0..10).for_each(|_| drop(doors.build()));
         let kept = doors.build();
         assert_eq!(doors.0.lock().expect("not poisoned").len(), 1);

@@ -10,7 +10,7 @@ use engine::media::{FileEntry, MediaKind};
 use engine::scheduler::{StallCause, Supply};
 use serde::Serialize;
 
-use crate::handles::Sources;
+use crate::handles::ActorHandles;
 use crate::library::{Hashing, LibraryState, Skipped};
 use crate::scheduler::{StreamSnapshot, StreamsState};
 use crate::store::{StoreSnapshot, StoreState};
@@ -35,9 +35,9 @@ impl From<&FileEntry> for Item {
             id: entry.id,
             name: entry.name.clone(),
             title: entry.display_title().to_owned(),
-            kind: entry.facts.kind,
+            kind: entry.info.kind,
             size: entry.size,
-            duration_ms: entry.facts.duration_ms,
+            duration_ms: entry.info.duration_ms,
             peers: entry.sources,
         }
     }
@@ -100,7 +100,7 @@ fn closing<E>(_: E) -> HttpResponse {
     HttpResponse::ServiceUnavailable().body("shutting down\n")
 }
 
-async fn entries(sources: &Sources) -> Result<Vec<FileEntry>, HttpResponse> {
+async fn entries(sources: &ActorHandles) -> Result<Vec<FileEntry>, HttpResponse> {
     let catalogue = sources.announcer.send(CatalogueState).await;
     catalogue
         .map(|catalogue| catalogue.entries)
@@ -108,7 +108,7 @@ async fn entries(sources: &Sources) -> Result<Vec<FileEntry>, HttpResponse> {
 }
 
 /// `/library.json`
-pub(super) async fn library(sources: web::Data<Sources>) -> HttpResponse {
+pub(super) async fn library(sources: web::Data<ActorHandles>) -> HttpResponse {
     match entries(&sources).await {
         Ok(entries) => {
             let items: Vec<Item> = entries.iter().map(Item::from).collect();
@@ -119,14 +119,14 @@ pub(super) async fn library(sources: web::Data<Sources>) -> HttpResponse {
 }
 
 /// `/status.json`
-pub(super) async fn status(sources: web::Data<Sources>) -> HttpResponse {
+pub(super) async fn status(sources: web::Data<ActorHandles>) -> HttpResponse {
     match gather(&sources).await {
         Ok(status) => HttpResponse::Ok().json(status),
         Err(response) => response,
     }
 }
 
-async fn gather(sources: &Sources) -> Result<Status, HttpResponse> {
+async fn gather(sources: &ActorHandles) -> Result<Status, HttpResponse> {
     let library = sources.library.send(LibraryState).await.map_err(closing)?;
     let catalogue = sources
         .announcer
@@ -138,7 +138,7 @@ async fn gather(sources: &Sources) -> Result<Status, HttpResponse> {
     let beside: HashSet<FileId> = catalogue
         .entries
         .iter()
-        .flat_map(|entry| &entry.facts.sidecars)
+        .flat_map(|entry| &entry.info.sidecars)
         .map(|sidecar| sidecar.id)
         .collect();
     streams.retain(|stream| !beside.contains(&stream.file));
@@ -156,7 +156,10 @@ async fn gather(sources: &Sources) -> Result<Status, HttpResponse> {
 }
 
 /// `/playlist.m3u8`: everything, for players that take playlists.
-pub(super) async fn playlist(request: HttpRequest, sources: web::Data<Sources>) -> HttpResponse {
+pub(super) async fn playlist(
+    request: HttpRequest,
+    sources: web::Data<ActorHandles>,
+) -> HttpResponse {
     let entries = match entries(&sources).await {
         Ok(entries) => entries,
         Err(response) => return response,
@@ -164,7 +167,7 @@ pub(super) async fn playlist(request: HttpRequest, sources: web::Data<Sources>) 
     let connection = request.connection_info().clone();
     let mut text = String::from("#EXTM3U\n");
     for entry in &entries {
-        let seconds = entry.facts.duration_ms.div_ceil(1000);
+        let seconds = entry.info.duration_ms.div_ceil(1000);
         let title = entry.display_title();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "#EXTINF:{seconds},{title}");

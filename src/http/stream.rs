@@ -11,7 +11,7 @@ use bytes::Bytes;
 use engine::ids::FileId;
 use engine::media::{FileEntry, MediaKind};
 
-use crate::handles::Sources;
+use crate::handles::ActorHandles;
 use crate::scheduler::Reader;
 use crate::scheduler::{OpenStream, StreamError};
 use crate::tracker_client::FindEntry;
@@ -21,7 +21,7 @@ use crate::tracker_client::FindEntry;
 enum Wanted {
     All,
     /// First and last byte.
-    Part(u64, u64),
+    PrefetchRange(u64, u64),
     /// No such part.
     Nothing,
 }
@@ -37,7 +37,9 @@ fn wanted(request: &HttpRequest, size: u64) -> Wanted {
             ByteRangeSpec::Last(0) => Wanted::Nothing,
             ref spec => spec
                 .to_satisfiable_range(size)
-                .map_or(Wanted::Nothing, |(first, last)| Wanted::Part(first, last)),
+                .map_or(Wanted::Nothing, |(first, last)| {
+                    Wanted::PrefetchRange(first, last)
+                }),
         },
         _ => Wanted::All,
     }
@@ -48,12 +50,12 @@ fn wanted(request: &HttpRequest, size: u64) -> Wanted {
 pub(super) async fn serve_sidecar(
     request: HttpRequest,
     path: web::Path<Vec<String>>,
-    sources: web::Data<Sources>,
+    sources: web::Data<ActorHandles>,
 ) -> HttpResponse {
     let id = path.first().cloned().unwrap_or_default();
     let found = sources.announcer.send(FindEntry(id.clone())).await;
     let entry = found.ok().flatten();
-    match entry.filter(|entry| entry.facts.kind == MediaKind::Sidecar) {
+    match entry.filter(|entry| entry.info.kind == MediaKind::Sidecar) {
         Some(entry) if entry.id.to_string() == id => serve(request, path, sources).await,
         _ => HttpResponse::NotFound().body("no such sidecar\n"),
     }
@@ -63,7 +65,7 @@ pub(super) async fn serve_sidecar(
 pub(super) async fn serve(
     request: HttpRequest,
     path: web::Path<Vec<String>>,
-    sources: web::Data<Sources>,
+    sources: web::Data<ActorHandles>,
 ) -> HttpResponse {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return HttpResponse::MethodNotAllowed().finish();
@@ -83,7 +85,7 @@ pub(super) async fn serve(
     let size = stream.geometry.size();
     let (status, first, end) = match wanted(&request, size) {
         Wanted::All => (StatusCode::OK, 0, size),
-        Wanted::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first, last + 1),
+        Wanted::PrefetchRange(first, last) => (StatusCode::PARTIAL_CONTENT, first, last + 1),
         Wanted::Nothing => {
             let spec = ContentRangeSpec::Bytes {
                 range: None,
@@ -153,11 +155,11 @@ mod tests {
 
     #[test]
     fn all_range_forms_are_understood() {
-        assert_eq!(parse("bytes=0-99"), Wanted::Part(0, 99));
-        assert_eq!(parse("bytes=900-"), Wanted::Part(900, 999));
-        assert_eq!(parse("bytes=-100"), Wanted::Part(900, 999));
-        assert_eq!(parse("bytes=-5000"), Wanted::Part(0, 999));
-        assert_eq!(parse("bytes=990-5000"), Wanted::Part(990, 999));
+        assert_eq!(parse("bytes=0-99"), Wanted::PrefetchRange(0, 99));
+        assert_eq!(parse("bytes=900-"), Wanted::PrefetchRange(900, 999));
+        assert_eq!(parse("bytes=-100"), Wanted::PrefetchRange(900, 999));
+        assert_eq!(parse("bytes=-5000"), Wanted::PrefetchRange(0, 999));
+        assert_eq!(parse("bytes=990-5000"), Wanted::PrefetchRange(990, 999));
     }
 
     #[test]

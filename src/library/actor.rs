@@ -23,7 +23,7 @@ use crate::library::{
 };
 use crate::runtime::Close;
 use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
-use crate::tracker_client::{Announcer, PublishFiles};
+use crate::tracker_client::{PublishFiles, TrackerClient};
 
 mod extras;
 mod folders;
@@ -61,7 +61,7 @@ pub struct Library {
     settings: LibrarySettings,
     index: Arc<Index>,
     store: Addr<Store>,
-    announcer: Addr<Announcer>,
+    announcer: Addr<TrackerClient>,
     watcher: Option<notify::RecommendedWatcher>,
     shared: BTreeMap<PathBuf, (Stamp, FileEntry)>,
     downloaded: HashMap<FileId, FileEntry>,
@@ -86,7 +86,7 @@ impl Library {
         settings: LibrarySettings,
         index: Index,
         store: Addr<Store>,
-        announcer: Addr<Announcer>,
+        announcer: Addr<TrackerClient>,
     ) -> Self {
         Self {
             settings,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::integrity::{HashTree, Hasher, TreeShape};
-use engine::media::{ChunkSize, FileEntry, Geometry, MediaFacts};
+use engine::media::{ChunkSize, FileEntry, Geometry, MediaInfo};
 
 use crate::ffmpeg::{ProbeError, probe, probe_timeline};
 use crate::library::index::{FACTS_VERSION, Index, IndexError, Record, Verdict};
@@ -86,8 +86,8 @@ pub fn inspect(
     if let Err(error) = File::open(path) {
         return Ok(Outcome::Skip(unreadable(&error)));
     }
-    let mut facts = match probe(ffprobe, path, &progress.cancelled) {
-        Ok(facts) => facts,
+    let mut info = match probe(ffprobe, path, &progress.cancelled) {
+        Ok(info) => info,
         Err(_) if progress.cancelled.load(Ordering::Relaxed) => return Ok(Outcome::Cancelled),
         // The program may be installed, the disk be faster later: not remembered.
         Err(error @ (ProbeError::NoProgram { .. } | ProbeError::TooSlow)) => {
@@ -95,12 +95,12 @@ pub fn inspect(
         }
         Err(error) => return skip(index, path, stamp, error.to_string()),
     };
-    let chunk_size = ChunkSize::for_media(stamp.size, facts.duration());
+    let chunk_size = ChunkSize::for_media(stamp.size, info.duration());
     let Some(geometry) = Geometry::checked(stamp.size, chunk_size.bytes()) else {
         return skip(index, path, stamp, TOO_LARGE.into());
     };
-    let (size, duration) = (stamp.size, facts.duration());
-    facts.timeline = probe_timeline(ffprobe, path, size, duration, &progress.cancelled).into();
+    let (size, duration) = (stamp.size, info.duration());
+    info.timeline = probe_timeline(ffprobe, path, size, duration, &progress.cancelled).into();
     let hashed = hash(path, geometry, progress);
     let (id, tree) = match hashed {
         Ok(Some(hashed)) => hashed,
@@ -116,7 +116,7 @@ pub fn inspect(
     let verdict = Verdict::Shared {
         id,
         chunk_size: chunk_size.bytes(),
-        facts: facts.into(),
+        info: info.into(),
     };
     let version = FACTS_VERSION;
     let record = Record {
@@ -157,29 +157,29 @@ fn look_again(
     let Verdict::Shared {
         id,
         chunk_size,
-        facts: known,
+        info: known,
     } = verdict
     else {
         return Ok(verdict);
     };
-    let facts = match probe(ffprobe, path, &progress.cancelled) {
-        Ok(facts) => MediaFacts {
+    let info = match probe(ffprobe, path, &progress.cancelled) {
+        Ok(info) => MediaInfo {
             timeline: known.timeline.clone(),
-            ..facts
+            ..info
         },
         // What is known is better than nothing, and it is asked again the next time.
         Err(_) => {
             return Ok(Verdict::Shared {
                 id,
                 chunk_size,
-                facts: known,
+                info: known,
             });
         }
     };
     let verdict = Verdict::Shared {
         id,
         chunk_size,
-        facts: facts.into(),
+        info: info.into(),
     };
     let record = Record {
         stamp,
@@ -200,13 +200,13 @@ fn recall(
     let Verdict::Shared {
         id,
         chunk_size,
-        facts,
+        info,
     } = &verdict
     else {
         return Ok(None);
     };
     // Remembered by a version that made no timelines.
-    if !facts.timeline.fits(stamp.size, facts.duration()) {
+    if !info.timeline.fits(stamp.size, info.duration()) {
         return Ok(None);
     }
     let Some(chunk_size) = ChunkSize::checked(*chunk_size) else {
@@ -222,7 +222,7 @@ fn share(path: &Path, stamp: Stamp, verdict: Verdict, tree: HashTree) -> Option<
     let Verdict::Shared {
         id,
         chunk_size,
-        facts,
+        info,
     } = verdict
     else {
         return None;
@@ -233,7 +233,7 @@ fn share(path: &Path, stamp: Stamp, verdict: Verdict, tree: HashTree) -> Option<
         name: name.to_string_lossy().into_owned(),
         size: stamp.size,
         chunk_size,
-        facts: *facts,
+        info: *info,
         sources: 1,
     };
     let geometry = entry.geometry()?;

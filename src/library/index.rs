@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use engine::ids::FileId;
-use engine::media::MediaFacts;
+use engine::media::MediaInfo;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ pub enum Verdict {
         /// Bytes of a chunk.
         chunk_size: u32,
         /// What ffprobe said.
-        facts: Box<MediaFacts>,
+        info: Box<MediaInfo>,
     },
     /// Nothing that can be shared, and why.
     Skipped(String),

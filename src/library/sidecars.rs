@@ -120,7 +120,7 @@ impl Maker<'_> {
             made.push(self.keep(SidecarRole::Poster, 0, "", &poster)?);
         }
         let mut gain = None;
-        if entry.facts.kind == MediaKind::Video {
+        if entry.info.kind == MediaKind::Video {
             if let Some((pictures, sheet)) = self.storyboard(path, entry)? {
                 made.push(self.keep(SidecarRole::Storyboard, pictures, "", &sheet)?);
             }
@@ -233,15 +233,15 @@ impl Maker<'_> {
             let options = options.chain(choice.iter().chain(&coding).map(OsStr::new));
             self.run(PICTURE_LIMIT, &options.collect::<Vec<_>>())
         };
-        let video = entry.facts.kind == MediaKind::Video;
-        if entry.facts.has_cover {
+        let video = entry.info.kind == MediaKind::Video;
+        if entry.info.has_cover {
             // In a film the first picture is the film.
             let stream = if video { "0:v:1" } else { "0:v:0" };
             if let Some(cover) = picture("0", stream, &fit)? {
                 return Ok(Some(cover));
             }
         }
-        let from = entry.facts.duration().as_secs_f64() * 0.15;
+        let from = entry.info.duration().as_secs_f64() * 0.15;
         let likely = format!("thumbnail=48,{fit}");
         match video {
             true => picture(&from.to_string(), "0:v:0", &likely),
@@ -255,7 +255,7 @@ impl Maker<'_> {
         path: &Path,
         entry: &FileEntry,
     ) -> Result<Option<(u32, Vec<u8>)>, MakeError> {
-        let length = entry.facts.duration();
+        let length = entry.info.duration();
         let pictures = (length.as_secs() / PICTURE_EVERY.as_secs()) as u32;
         let pictures = pictures.clamp(1, MAX_PICTURES);
         let work = self.folder.join("work");
@@ -316,7 +316,7 @@ impl Maker<'_> {
         ];
         let options = options.iter().copied().chain([path.as_os_str()]);
         let options = options.chain(coding.iter().map(OsStr::new));
-        let samples = entry.facts.duration().as_secs_f64() * f64::from(SAMPLE_RATE);
+        let samples = entry.info.duration().as_secs_f64() * f64::from(SAMPLE_RATE);
         let read = move |pipe| waveform(pipe, samples as u64);
         let answer = self.answer(SOUND_LIMIT, options, read)?;
         let waveform = answer.output.unwrap_or_default();

@@ -26,7 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where links go.
 #[derive(Clone)]
-pub struct Doors {
+pub struct LinkRoutes {
     /// Peers.
     pub peers: Recipient<PeerArrived>,
     /// Clients of the tracker, if one lives here.
@@ -36,7 +36,7 @@ pub struct Doors {
 }
 
 /// Accepts until the task is dropped.
-pub async fn accept(listener: TcpListener, doors: Doors) {
+pub async fn accept(listener: TcpListener, doors: LinkRoutes) {
     let unknown = Arc::new(Semaphore::new(MAX_UNKNOWN));
     loop {
         let Ok(permit) = unknown.clone().acquire_owned().await else {
@@ -61,7 +61,7 @@ pub async fn accept(listener: TcpListener, doors: Doors) {
 }
 
 /// Reads the first message and hands the link on.
-async fn introduce(stream: TcpStream, doors: &Doors) -> Result<(), WireError> {
+async fn introduce(stream: TcpStream, doors: &LinkRoutes) -> Result<(), WireError> {
     let mut link = Link::new(stream, &doors.limits)?;
     let first = match link.reader.next_within(FIRST_MESSAGE).await {
         Ok(Message::Hello(hello)) => Message::Hello(hello),

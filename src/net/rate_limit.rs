@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use engine::units::Rate;
+use engine::units::ByteRate;
 use leaky_bucket::RateLimiter;
 
 /// Limits shared by all links of a program.
@@ -27,7 +27,7 @@ impl Limit {
         limiter.clone()
     }
 
-    fn set(&self, rate: Rate) {
+    fn set(&self, rate: ByteRate) {
         let mut limiter = self.0.write().unwrap_or_else(PoisonError::into_inner);
         *limiter = self::limiter(rate);
     }
@@ -44,14 +44,14 @@ pub(super) struct Line {
 
 impl LinkLimits {
     /// Limits for all links together.
-    pub fn new(upload: Rate, download: Rate) -> Self {
+    pub fn new(upload: ByteRate, download: ByteRate) -> Self {
         let limits = Self::default();
         limits.set(upload, download);
         limits
     }
 
     /// Other limits, for links that are open, too.
-    pub fn set(&self, upload: Rate, download: Rate) {
+    pub fn set(&self, upload: ByteRate, download: ByteRate) {
         self.upload.set(upload);
         self.download.set(download);
     }
@@ -68,7 +68,7 @@ impl LinkLimits {
 }
 
 /// A token bucket that holds a fifth of a second, refilled every 20 ms.
-fn limiter(rate: Rate) -> Option<Arc<RateLimiter>> {
+fn limiter(rate: ByteRate) -> Option<Arc<RateLimiter>> {
     let per_second = usize::try_from(rate.0?).unwrap_or(usize::MAX);
     let limiter = RateLimiter::builder()
         .refill((per_second / 50).max(1))
@@ -85,10 +85,10 @@ mod tests {
 
     #[test]
     fn a_limit_changes_for_links_that_have_it_already() {
-        let limits = LinkLimits::new(Rate(None), Rate(Some(1000)));
+        let limits = LinkLimits::new(ByteRate(None), ByteRate(Some(1000)));
         let of_a_link = limits.clone();
         assert!(of_a_link.upload.get().is_none() && of_a_link.download.get().is_some());
-        limits.set(Rate(Some(5000)), Rate(None));
+        limits.set(ByteRate(Some(5000)), ByteRate(None));
         let upload = of_a_link.upload.get().expect("limited now");
         assert_eq!(
             (upload.max(), of_a_link.download.get().is_none()),

@@ -17,26 +17,26 @@ use crate::ffmpeg::read_cover;
 use crate::http::Gateway;
 use crate::player::history_file::HistoryFile;
 use crate::player::pipeline::video::later;
-use crate::player::pipeline::{Pipeline, PipelineReport, Source, Start, Words};
+use crate::player::pipeline::{Pipeline, PipelineReport, Source, Start, SubtitleSource};
 use crate::player::sound::output::NO_SOUND;
 use crate::player::{
     Enqueue, Mark, Play, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot, SHOWN_UPCOMING,
     Screen,
 };
 use crate::runtime::Close;
-use crate::scheduler::{PlayerStarves, Streams};
+use crate::scheduler::{PlayerStarves, StreamManager};
 
 mod ahead;
 mod hearing;
 mod waiting;
 
-use ahead::Ahead;
+use ahead::Preloader;
 use engine::ids::{FileId, Generation};
 use engine::media::FileEntry;
 use engine::player::History;
 use engine::player::Phase;
 use engine::player::{Effect, State};
-use hearing::Hearing;
+use hearing::AudioOutput;
 use waiting::Waiting;
 
 /// How often the clock is looked at: fast enough for a smooth seek bar.
@@ -51,14 +51,14 @@ pub struct Player {
     gateway: Gateway,
     screen: Arc<dyn Screen>,
     /// They find out why nothing comes, and fetch what comes next.
-    streams: Addr<Streams>,
+    streams: Addr<StreamManager>,
     state: State,
-    hearing: Hearing,
+    hearing: AudioOutput,
     pipeline: Option<Pipeline>,
     /// Loudness as chosen, and what makes the present song as loud as others.
     gain: f32,
     level: f32,
-    ahead: Ahead,
+    ahead: Preloader,
     waiting: Waiting,
     note: String,
     told: PlayerSnapshot,
@@ -75,7 +75,7 @@ impl Player {
         config: PlayerConfig,
         gateway: Gateway,
         screen: Arc<dyn Screen>,
-        streams: Addr<Streams>,
+        streams: Addr<StreamManager>,
         history: Option<HistoryFile>,
     ) -> Self {
         let kept = history.as_ref().map_or(Ok(Vec::new()), HistoryFile::load);
@@ -91,11 +91,11 @@ impl Player {
             config,
             gateway,
             screen,
-            hearing: Hearing::default(),
+            hearing: AudioOutput::default(),
             pipeline: None,
             gain: 0.0,
             level: 1.0,
-            ahead: Ahead::default(),
+            ahead: Preloader::default(),
             waiting: Waiting::default(),
             note: String::new(),
             told: PlayerSnapshot::default(),
@@ -179,8 +179,8 @@ impl Player {
             url: self.gateway.url(entry.id),
             from,
             speed: f64::from(speed) / 100.0,
-            video: entry.facts.video.clone(),
-            audio: (!entry.facts.audio.is_empty()).then_some(0),
+            video: entry.info.video.clone(),
+            audio: (!entry.info.audio.is_empty()).then_some(0),
             subtitles: None,
         }
     }
@@ -236,19 +236,19 @@ impl Player {
     /// What makes a song as loud as others. None is raised above what it is, which
     /// could distort it; most music is lowered.
     fn level_of(&self, entry: &FileEntry) -> f32 {
-        let song = entry.facts.video.is_none() && self.config.normalise;
-        let gain = entry.facts.gain_cdb.filter(|_| song);
+        let song = entry.info.video.is_none() && self.config.normalise;
+        let gain = entry.info.gain_cdb.filter(|_| song);
         gain.map_or(1.0, |gain| 10_f32.powf(gain as f32 / 2000.0).min(1.0))
     }
 
     /// Where the subtitles of a number come from.
-    fn words(&self, entry: &FileEntry, track: usize) -> Option<Words> {
-        let facts = &entry.facts;
-        match track.checked_sub(facts.subtitles.len()) {
-            None => Some(Words::Track(track)),
+    fn words(&self, entry: &FileEntry, track: usize) -> Option<SubtitleSource> {
+        let info = &entry.info;
+        match track.checked_sub(info.subtitles.len()) {
+            None => Some(SubtitleSource::Track(track)),
             Some(beside) => {
-                let sidecar = facts.subtitles_beside().nth(beside)?;
-                Some(Words::Beside(self.gateway.sidecar_url(sidecar.id)))
+                let sidecar = info.subtitles_beside().nth(beside)?;
+                Some(SubtitleSource::Beside(self.gateway.sidecar_url(sidecar.id)))
             }
         }
     }
@@ -258,7 +258,7 @@ impl Player {
         self.end_cover();
         let (file, screen) = (entry.id, self.screen.clone());
         screen.show_cover(file, None);
-        if entry.facts.video.is_some() || !entry.facts.has_cover {
+        if entry.info.video.is_some() || !entry.info.has_cover {
             return;
         }
         let (ffmpeg, url) = (self.config.ffmpeg.clone(), self.gateway.url(file));
@@ -468,7 +468,7 @@ impl Handler<Close> for Player {
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         self.pipeline = None;
         self.end_cover();
-        self.hearing = Hearing::default();
+        self.hearing = AudioOutput::default();
         self.keep_history(true);
         ctx.stop();
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use engine::ids::FileId;
-use engine::player::Seen;
+use engine::player::PlayProgress;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 const SEEN: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("seen");
@@ -48,7 +48,7 @@ impl HistoryFile {
     ///
     /// # Errors
     /// The database fails.
-    pub fn load(&self) -> Result<Vec<(FileId, Seen)>, redb::Error> {
+    pub fn load(&self) -> Result<Vec<(FileId, PlayProgress)>, redb::Error> {
         let table = self.database.begin_read()?.open_table(SEEN)?;
         let mut all = Vec::new();
         for row in table.iter()? {
@@ -69,7 +69,11 @@ impl HistoryFile {
     ///
     /// # Errors
     /// The database fails; nothing is changed then.
-    pub fn save(&self, number: u64, changes: &[(FileId, Option<Seen>)]) -> Result<(), redb::Error> {
+    pub fn save(
+        &self,
+        number: u64,
+        changes: &[(FileId, Option<PlayProgress>)],
+    ) -> Result<(), redb::Error> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let write = self.database.begin_write()?;
         {
@@ -102,7 +106,7 @@ impl HistoryFile {
 mod tests {
     use std::time::Duration;
 
-    use engine::media::{FileEntry, MediaFacts, MediaKind};
+    use engine::media::{FileEntry, MediaInfo, MediaKind};
     use engine::player::History;
 
     use super::*;
@@ -115,7 +119,7 @@ mod tests {
             name: "film".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(kind, minutes * 60_000),
+            info: MediaInfo::new(kind, minutes * 60_000),
             sources: 1,
         }
     }

@@ -24,7 +24,7 @@ use engine::player::{Cue, Cues};
 use crate::ffmpeg::Killer;
 use crate::player::Screen;
 use crate::player::pipeline::audio::RING_FLOATS;
-use crate::player::pipeline::standby::{Spare, Turn};
+use crate::player::pipeline::standby::{Activation, StandbyDecoders};
 use crate::player::sound::ring::{Follow, SoundControl};
 
 /// Missing samples that count as starving: 0.15 s.
@@ -55,12 +55,12 @@ pub struct Source {
     /// Number of the sound track, if there is sound.
     pub audio: Option<usize>,
     /// Which subtitles are to be shown, if any.
-    pub subtitles: Option<Words>,
+    pub subtitles: Option<SubtitleSource>,
 }
 
 /// Where subtitles come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Words {
+pub enum SubtitleSource {
     /// A track of the film.
     Track(usize),
     /// A file of their own, by its address.
@@ -149,7 +149,7 @@ impl Shared {
         self.sound_late.load(Ordering::Relaxed)
     }
 
-    /// Words to be shown at their time.
+    /// SubtitleSource to be shown at their time.
     pub(super) fn cue(&self, cue: Cue) {
         if let Ok(mut cues) = self.cues.lock() {
             cues.push(cue);
@@ -205,17 +205,17 @@ pub struct Start {
     /// How much later than the picture sound is to be heard, in milliseconds.
     pub sound_late: i32,
     /// Decoders that wait; used if they fit.
-    pub spare: Option<Spare>,
+    pub spare: Option<StandbyDecoders>,
 }
 
 /// Has the threads of a pipeline begin: those of decoders that wait, or new ones.
 fn begin(
     source: &Source,
-    spare: Option<Spare>,
+    spare: Option<StandbyDecoders>,
     samples: rtrb::Producer<f32>,
     shared: &Arc<Shared>,
 ) {
-    let turn = || Turn {
+    let turn = || Activation {
         from: source.from,
         shared: shared.clone(),
     };
@@ -368,7 +368,7 @@ impl Pipeline {
             .store(milliseconds, Ordering::Relaxed);
     }
 
-    /// Words to be seen at a media time.
+    /// SubtitleSource to be seen at a media time.
     pub fn words_at(&self, time: Duration) -> String {
         let cues = self.shared.cues.lock();
         cues.map(|cues| cues.at(time)).unwrap_or_default()

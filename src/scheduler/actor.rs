@@ -10,8 +10,8 @@ use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{FileEntry, Geometry, MediaKind};
 use engine::protocol::FileReport;
-use engine::scheduler::Windows;
-use engine::scheduler::{Core, Effect, Tuning};
+use engine::scheduler::Demand;
+use engine::scheduler::{ChunkScheduler, Effect, Tuning};
 use engine::scheduler::{ReaderId, StallCause};
 use engine::store::StoreError;
 use rand::SeedableRng;
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::config::StreamConfig;
 use crate::runtime::{Close, every};
 use crate::scheduler::{
-    AwaitChunk, CloseReader, FetchWhole, OpenReader, PlayerStarves, SetDownloadLimit, StreamError,
+    AwaitChunk, CloseReader, DownloadAll, OpenReader, PlayerStarves, SetDownloadLimit, StreamError,
     StreamSnapshot, StreamState,
 };
 use crate::store::{Opened, SetPlayheads, Store, StoreEvent, WatchStore};
@@ -71,7 +71,7 @@ pub struct Scheduler {
     /// Whether it belongs to a file that somebody plays, and can wait.
     sidecar: bool,
     geometry: Geometry,
-    core: Core,
+    core: ChunkScheduler,
     /// How many want all of it.
     wholes: usize,
     store: Addr<Store>,
@@ -100,7 +100,7 @@ impl Scheduler {
         swarm: Addr<Swarm>,
     ) -> Self {
         let now = Instant::now();
-        let windows = Windows::new(
+        let windows = Demand::new(
             opened.geometry,
             entry.timeline(),
             config.read_ahead.0,
@@ -118,9 +118,9 @@ impl Scheduler {
         let rng = StdRng::from_os_rng();
         Self {
             file: entry.id,
-            sidecar: entry.facts.kind == MediaKind::Sidecar,
+            sidecar: entry.info.kind == MediaKind::Sidecar,
             geometry,
-            core: Core::new(now, me, tuning, windows, geometry, have, rng),
+            core: ChunkScheduler::new(now, me, tuning, windows, geometry, have, rng),
             wholes: 0,
             store,
             swarm,
@@ -341,10 +341,10 @@ impl Handler<AwaitChunk> for Scheduler {
     }
 }
 
-impl Handler<FetchWhole> for Scheduler {
+impl Handler<DownloadAll> for Scheduler {
     type Result = ();
 
-    fn handle(&mut self, FetchWhole(wanted): FetchWhole, _: &mut Context<Self>) {
+    fn handle(&mut self, DownloadAll(wanted): DownloadAll, _: &mut Context<Self>) {
         // Several may want that, each for itself.
         let before = self.wholes;
         self.wholes = match wanted {
@@ -398,10 +398,10 @@ impl Handler<SwarmEvent> for Scheduler {
             SwarmEventKind::Lost(chunks) => {
                 self.core.peer_lost(peer, &chunks);
             }
-            SwarmEventKind::Place(place) => {
+            SwarmEventKind::Position(place) => {
                 self.core.note(now, peer, |peer| peer.set_place(now, place));
             }
-            SwarmEventKind::Backlog(backlog) => {
+            SwarmEventKind::QueueDelay(backlog) => {
                 self.core.note(now, peer, |peer| peer.set_backlog(backlog));
             }
             SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),

@@ -12,12 +12,12 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 
 use crate::scheduler::actor::Scheduler;
-use crate::scheduler::streams::Streams;
+use crate::scheduler::streams::StreamManager;
 use crate::scheduler::{
     AwaitChunk, CloseReader, OpenReader, OpenStream, OpenedStream, StreamError,
 };
 use crate::store::{ReadChunk, Store};
-use crate::tracker_client::{Announcer, FindEntry};
+use crate::tracker_client::{FindEntry, TrackerClient};
 
 /// Bytes handed on at once: an HTTP server buffers what it is given, and a player
 /// that stops reading should hold little.
@@ -151,15 +151,15 @@ impl Drop for Reader {
 /// As [`Reader::next`], and that nobody knows such a sidecar: an id may be that of a
 /// film, which nobody wants in memory.
 pub async fn read_sidecar(
-    announcer: &Addr<Announcer>,
-    streams: &Addr<Streams>,
+    announcer: &Addr<TrackerClient>,
+    streams: &Addr<StreamManager>,
     store: Addr<Store>,
     file: FileId,
 ) -> Result<Vec<u8>, StreamError> {
     let found = announcer.send(FindEntry(file.to_string())).await;
     let entry = found.map_err(|_| StreamError::Closing)?;
     let small =
-        |entry: &FileEntry| entry.facts.kind == MediaKind::Sidecar && entry.size <= MAX_SIDECAR;
+        |entry: &FileEntry| entry.info.kind == MediaKind::Sidecar && entry.size <= MAX_SIDECAR;
     let entry = entry.filter(small).ok_or(StreamError::UnknownFile)?;
     let opened = streams.send(OpenStream(file.to_string())).await;
     let stream = opened.map_err(|_| StreamError::Closing)??;

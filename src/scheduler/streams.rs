@@ -7,28 +7,28 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::{FileId, PeerId};
 use engine::media::FileEntry;
-use engine::scheduler::Part;
+use engine::scheduler::PrefetchRange;
 
 use crate::config::StreamConfig;
 use crate::runtime::Close;
 use crate::scheduler::actor::Scheduler;
 use crate::scheduler::reader::Reader;
 use crate::scheduler::{
-    Download, Downloads, FetchAhead, FetchWhole, OpenStream, OpenedStream, PlayerStarves,
+    Download, DownloadAll, Downloads, FetchAhead, OpenStream, OpenedStream, PlayerStarves,
     SetDownloadLimit, StreamError, StreamSnapshot, StreamState, StreamsState,
 };
 use crate::store::{CachedFiles, OpenCache, Opened, Store};
 use crate::swarm::Swarm;
-use crate::tracker_client::{Announcer, FindEntry};
+use crate::tracker_client::{FindEntry, TrackerClient};
 
 /// The actor.
-pub struct Streams {
+pub struct StreamManager {
     me: PeerId,
     config: StreamConfig,
     download_limit: Option<u64>,
     store: Addr<Store>,
     swarm: Addr<Swarm>,
-    announcer: Addr<Announcer>,
+    announcer: Addr<TrackerClient>,
     open: HashMap<FileId, OpenedStream>,
     /// What is fetched before anybody reads it.
     ahead: Option<SpawnHandle>,
@@ -38,7 +38,7 @@ pub struct Streams {
     begun: u64,
 }
 
-impl Streams {
+impl StreamManager {
     /// No streams yet.
     pub fn new(
         me: PeerId,
@@ -46,7 +46,7 @@ impl Streams {
         download_limit: Option<u64>,
         store: Addr<Store>,
         swarm: Addr<Swarm>,
-        announcer: Addr<Announcer>,
+        announcer: Addr<TrackerClient>,
     ) -> Self {
         Self {
             me,
@@ -105,7 +105,7 @@ async fn held(wanted: &str, store: &Addr<Store>) -> Option<FileEntry> {
 /// Finds the entry and makes the store ready for it.
 async fn prepare(
     wanted: String,
-    announcer: Addr<Announcer>,
+    announcer: Addr<TrackerClient>,
     store: Addr<Store>,
 ) -> Result<(FileEntry, Opened), StreamError> {
     let listed = announcer
@@ -125,11 +125,11 @@ async fn prepare(
     Ok((entry, opened))
 }
 
-impl Actor for Streams {
+impl Actor for StreamManager {
     type Context = Context<Self>;
 }
 
-impl Handler<OpenStream> for Streams {
+impl Handler<OpenStream> for StreamManager {
     type Result = ResponseActFuture<Self, Result<OpenedStream, StreamError>>;
 
     fn handle(&mut self, open: OpenStream, _: &mut Context<Self>) -> Self::Result {
@@ -146,7 +146,7 @@ impl Handler<OpenStream> for Streams {
     }
 }
 
-impl Handler<Close> for Streams {
+impl Handler<Close> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
@@ -161,7 +161,7 @@ impl Handler<Close> for Streams {
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Whether all that is read is here to its end: then other files may be fetched.
-async fn others_are_here(streams: &Addr<Streams>, file: FileId) -> bool {
+async fn others_are_here(streams: &Addr<StreamManager>, file: FileId) -> bool {
     let states = streams.send(StreamsState).await.unwrap_or_default();
     states
         .iter()
@@ -177,25 +177,30 @@ struct Whole(Addr<Scheduler>);
 
 impl Whole {
     fn new(scheduler: Addr<Scheduler>) -> Self {
-        scheduler.do_send(FetchWhole(true));
+        scheduler.do_send(DownloadAll(true));
         Self(scheduler)
     }
 }
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        self.0.do_send(FetchWhole(false));
+        self.0.do_send(DownloadAll(false));
     }
 }
 
 /// All of a file, whatever its size.
-const ALL: Part = Part {
+const ALL: PrefetchRange = PrefetchRange {
     head: u64::MAX,
     place: 0..0,
 };
 
 /// Fetches a part of a file, for it to be here, while all that plays is.
-async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, part: Part) {
+async fn fetch_ahead(
+    streams: Addr<StreamManager>,
+    store: Addr<Store>,
+    file: FileId,
+    part: PrefetchRange,
+) {
     loop {
         while !others_are_here(&streams, file).await {
             tokio::time::sleep(LOOK).await;
@@ -219,7 +224,7 @@ async fn fetch_ahead(streams: Addr<Streams>, store: Addr<Store>, file: FileId, p
     }
 }
 
-async fn fetch_part(stream: OpenedStream, store: Addr<Store>, part: Part) {
+async fn fetch_part(stream: OpenedStream, store: Addr<Store>, part: PrefetchRange) {
     for Range { start, end } in [0..part.head, part.place] {
         let reader = Reader::open(stream.clone(), store.clone(), start, end).await;
         let Ok(mut reader) = reader else {
@@ -230,7 +235,7 @@ async fn fetch_part(stream: OpenedStream, store: Addr<Store>, part: Part) {
     }
 }
 
-impl Handler<SetDownloadLimit> for Streams {
+impl Handler<SetDownloadLimit> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, SetDownloadLimit(limit): SetDownloadLimit, _: &mut Context<Self>) {
@@ -241,7 +246,7 @@ impl Handler<SetDownloadLimit> for Streams {
     }
 }
 
-impl Handler<FetchAhead> for Streams {
+impl Handler<FetchAhead> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, FetchAhead(wanted): FetchAhead, ctx: &mut Context<Self>) {
@@ -255,7 +260,7 @@ impl Handler<FetchAhead> for Streams {
     }
 }
 
-impl Handler<Download> for Streams {
+impl Handler<Download> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, Download { file, wanted }: Download, ctx: &mut Context<Self>) {
@@ -286,7 +291,7 @@ impl Handler<Download> for Streams {
     }
 }
 
-impl Handler<Downloads> for Streams {
+impl Handler<Downloads> for StreamManager {
     type Result = Vec<FileId>;
 
     fn handle(&mut self, _: Downloads, _: &mut Context<Self>) -> Self::Result {
@@ -296,7 +301,7 @@ impl Handler<Downloads> for Streams {
     }
 }
 
-impl Handler<PlayerStarves> for Streams {
+impl Handler<PlayerStarves> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, starves: PlayerStarves, _: &mut Context<Self>) {
@@ -306,7 +311,7 @@ impl Handler<PlayerStarves> for Streams {
     }
 }
 
-impl Handler<StreamsState> for Streams {
+impl Handler<StreamsState> for StreamManager {
     type Result = ResponseFuture<Vec<StreamSnapshot>>;
 
     fn handle(&mut self, _: StreamsState, _: &mut Context<Self>) -> Self::Result {

@@ -371,7 +371,7 @@ impl Handler<CachedFiles> for Store {
         let cached = self.contents.iter().filter_map(|(file, content)| {
             let bytes = self.ledger.bytes(*file);
             let entry = content.entry.as_deref().filter(|_| bytes > 0)?;
-            if !entry.facts.kind.is_listed(None) {
+            if !entry.info.kind.is_listed(None) {
                 return None;
             }
             Some(CachedFile {

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::Place;
+use engine::protocol::PeerPosition;
 use engine::protocol::{ByeReason, FileReport, Hello, Message, PathReason};
-use engine::swarm::{Admission, Roster};
-use engine::swarm::{Change, Slots};
+use engine::swarm::{AddressBook, Admission};
+use engine::swarm::{Change, Choker};
 use roaring::RoaringBitmap;
 
 pub use self::daily::Daily;
@@ -34,8 +34,8 @@ use crate::swarm::uploader::{Uplink, UplinkState, Uploader};
 use crate::swarm::{
     JoinFile, LeaveFile, PeerSnapshot, ReportFile, SwarmEvent, SwarmEventKind, SwarmState,
 };
-use crate::tracker_client::MeetPeers;
-use crate::tracker_client::{Announcer, ForgetPeers, WantPeers};
+use crate::tracker_client::PeersFound;
+use crate::tracker_client::{ForgetPeers, TrackerClient, WantPeers};
 
 /// How often dials are looked for and choke turns passed on.
 const TICK: Duration = Duration::from_millis(200);
@@ -80,17 +80,17 @@ pub struct SwarmSettings {
 pub struct Swarm {
     settings: SwarmSettings,
     store: Addr<Store>,
-    announcer: Addr<Announcer>,
+    announcer: Addr<TrackerClient>,
     uploader: Addr<Uploader>,
     /// What our uplink carries, measured or configured.
     uplink: UplinkState,
-    roster: Roster,
-    slots: Slots,
+    roster: AddressBook,
+    slots: Choker,
     connections: HashMap<PeerId, Addr<Connection>>,
     states: HashMap<PeerId, PeerSnapshot>,
     joined: HashMap<FileId, JoinFile>,
     /// Where we are in files, as told last: a new peer hears it at once.
-    places: HashMap<FileId, Place>,
+    places: HashMap<FileId, PeerPosition>,
     /// What is held of files that are or were fetched, latest first: others may
     /// still want it.
     reports: VecDeque<FileReport>,
@@ -105,11 +105,15 @@ pub struct Swarm {
 
 impl Swarm {
     /// A swarm of nobody yet.
-    pub fn new(settings: SwarmSettings, store: Addr<Store>, announcer: Addr<Announcer>) -> Self {
+    pub fn new(
+        settings: SwarmSettings,
+        store: Addr<Store>,
+        announcer: Addr<TrackerClient>,
+    ) -> Self {
         let now = Instant::now();
         Self {
-            roster: Roster::new(settings.hello.peer, settings.max_peers),
-            slots: Slots::new(settings.upload_slots, now),
+            roster: AddressBook::new(settings.hello.peer, settings.max_peers),
+            slots: Choker::new(settings.upload_slots, now),
             uploader: Uploader::new(settings.upload_limit, settings.limits.clone()).start(),
             uplink: UplinkState::limited(settings.upload_limit),
             settings,
@@ -335,10 +339,10 @@ impl Handler<LeaveFile> for Swarm {
     }
 }
 
-impl Handler<MeetPeers> for Swarm {
+impl Handler<PeersFound> for Swarm {
     type Result = ();
 
-    fn handle(&mut self, meet: MeetPeers, ctx: &mut Context<Self>) {
+    fn handle(&mut self, meet: PeersFound, ctx: &mut Context<Self>) {
         let now = Instant::now();
         for entry in meet.peers {
             let reserve = entry.reasons.contains(&PathReason::Reserve);
@@ -374,7 +378,7 @@ impl Handler<ReportFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, report: ReportFile, ctx: &mut Context<Self>) {
-        let place = Place {
+        let place = PeerPosition {
             window: report.window,
             playhead: report.playhead,
             uplink: 0,

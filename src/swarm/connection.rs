@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::Place;
+use engine::protocol::PeerPosition;
 use engine::protocol::{ByeReason, Hello, Message};
 use engine::store::StoreError;
 use engine::swarm::Upload;
@@ -69,7 +69,7 @@ pub struct TellPosition {
     /// Content id.
     pub file: FileId,
     /// Where.
-    pub place: Place,
+    pub place: PeerPosition,
 }
 
 /// Serve, or stop serving.
@@ -99,7 +99,7 @@ pub struct Connection {
     /// How files are cut that the peer was told of.
     told: HashMap<FileId, Geometry>,
     /// Where we are in files, for peers that become interested.
-    places: HashMap<FileId, Place>,
+    places: HashMap<FileId, PeerPosition>,
     /// Messages that wait for the next that is in a hurry.
     soon: Vec<Message>,
 }
@@ -239,8 +239,8 @@ impl Connection {
             Effect::LostInterest(file) => {
                 self.tell_uploader(UploadEvent::LostInterest(self.peer, file));
             }
-            Effect::Backlog(backlog) => self.tell_all(&SwarmEventKind::Backlog(backlog)),
-            Effect::Position(file, place) => self.tell(file, SwarmEventKind::Place(place)),
+            Effect::QueueDelay(backlog) => self.tell_all(&SwarmEventKind::QueueDelay(backlog)),
+            Effect::Position(file, place) => self.tell(file, SwarmEventKind::Position(place)),
             Effect::Bye(reason, text) => {
                 tracing::info!(peer = %self.name, ?reason, text, "closed by the peer");
                 ctx.stop();

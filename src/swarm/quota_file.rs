@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use engine::swarm::Allowance;
+use engine::swarm::DailyQuota;
 
 /// Reads the counters; empty if the file is missing or damaged. Blocking.
-pub fn load(path: &Path) -> Allowance {
+pub fn load(path: &Path) -> DailyQuota {
     let text = std::fs::read(path).ok();
     let counters = text.and_then(|text| serde_json::from_slice(&text).ok());
     counters.unwrap_or_default()
@@ -16,7 +16,7 @@ pub fn load(path: &Path) -> Allowance {
 ///
 /// # Errors
 /// The file cannot be written; it then keeps its previous content.
-pub fn save(allowance: &Allowance, path: &Path) -> io::Result<()> {
+pub fn save(allowance: &DailyQuota, path: &Path) -> io::Result<()> {
     let text = serde_json::to_vec(allowance)?;
     let new = path.with_extension("new");
     std::fs::write(&new, text)?;
@@ -45,6 +45,6 @@ mod tests {
         later.count(at(101), 20);
         assert_eq!(later.spent(), 520);
         std::fs::write(&path, "{").expect("writes");
-        assert_eq!(load(&path), Allowance::default());
+        assert_eq!(load(&path), DailyQuota::default());
     }
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::protocol::{Backlog, RejectReason};
-use engine::swarm::{Upload, UploadTuning, Uploads};
+use engine::protocol::{QueueDelay, RejectReason};
+use engine::swarm::{Upload, UploadQueue, UploadTuning};
 
 use crate::net::LinkLimits;
 use crate::runtime::every;
@@ -53,7 +53,7 @@ pub enum UploadTurn {
     /// Send it now; answer with [`UploadEvent::Finished`].
     Serve(Upload),
     /// Time it takes to serve all that waits; for the peer to know.
-    Backlog(Backlog),
+    QueueDelay(QueueDelay),
     /// Refuse it.
     Refuse(Upload, RejectReason),
 }
@@ -90,9 +90,9 @@ impl UplinkState {
 /// The actor.
 #[derive(Debug)]
 pub struct Uploader {
-    uploads: Uploads,
+    uploads: UploadQueue,
     connections: HashMap<PeerId, Recipient<UploadTurn>>,
-    told_backlog: Backlog,
+    told_backlog: QueueDelay,
     limits: LinkLimits,
 }
 
@@ -101,9 +101,9 @@ impl Uploader {
     /// `limits` those of all links.
     pub fn new(limit: Option<u64>, limits: LinkLimits) -> Self {
         Self {
-            uploads: Uploads::new(Instant::now(), limit, UploadTuning::default()),
+            uploads: UploadQueue::new(Instant::now(), limit, UploadTuning::default()),
             connections: HashMap::new(),
-            told_backlog: Backlog::default(),
+            told_backlog: QueueDelay::default(),
             limits,
         }
     }
@@ -123,7 +123,7 @@ impl Uploader {
         }
         self.told_backlog = backlog;
         for connection in self.connections.values() {
-            connection.do_send(UploadTurn::Backlog(backlog));
+            connection.do_send(UploadTurn::QueueDelay(backlog));
         }
     }
 

@@ -23,10 +23,10 @@ use tokio::sync::oneshot;
 use crate::net::LinkLimits;
 use crate::net::{Link, LinkWriter};
 use crate::runtime::Close;
-use crate::tracker_client::MeetPeers;
+use crate::tracker_client::PeersFound;
 use crate::tracker_client::{
-    CONNECTING, CatalogueSnapshot, CatalogueState, FindEntry, ForgetPeers, KindFilter, NO_WELCOME,
-    PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers, WhoShares,
+    CONNECTING, CatalogueSnapshot, CatalogueState, FindEntry, FindSeeds, ForgetPeers, KindFilter,
+    NO_WELCOME, PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers,
 };
 use crate::wire::WireError;
 
@@ -46,7 +46,7 @@ const NAMES: u32 = 12;
 
 /// Who we are to the tracker.
 #[derive(Debug, Clone)]
-pub struct AnnouncerSettings {
+pub struct TrackerClientSettings {
     /// `host:port`.
     pub tracker: String,
     /// What peers are told too.
@@ -60,8 +60,8 @@ pub struct AnnouncerSettings {
 }
 
 /// The actor.
-pub struct Announcer {
-    settings: AnnouncerSettings,
+pub struct TrackerClient {
+    settings: TrackerClientSettings,
     catalogue: Catalogue,
     link: TrackerLink,
     writer: Option<LinkWriter>,
@@ -75,7 +75,7 @@ pub struct Announcer {
     curious: HashMap<FileId, Vec<oneshot::Sender<Vec<String>>>>,
     /// What the tracker said when it closed the link.
     kicked: Option<String>,
-    swarm: Option<Recipient<MeetPeers>>,
+    swarm: Option<Recipient<PeersFound>>,
 }
 
 fn fresh_backoff() -> ExponentialBackoff {
@@ -87,9 +87,9 @@ fn fresh_backoff() -> ExponentialBackoff {
         .build()
 }
 
-impl Announcer {
+impl TrackerClient {
     /// An announcer that dials as soon as it starts.
-    pub fn new(settings: AnnouncerSettings) -> Self {
+    pub fn new(settings: TrackerClientSettings) -> Self {
         let link = TrackerLink {
             address: settings.tracker.clone(),
             problem: CONNECTING.into(),
@@ -242,7 +242,7 @@ impl Announcer {
             peer.host = peer.host.or(self.tracker_host);
         }
         if let Some(swarm) = &self.swarm {
-            swarm.do_send(MeetPeers { file, peers });
+            swarm.do_send(PeersFound { file, peers });
         }
     }
 
@@ -296,7 +296,7 @@ impl Announcer {
 ///
 /// # Errors
 /// What the wire says; `Refused` if the tracker does not let us in.
-pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireError> {
+pub async fn dial(settings: &TrackerClientSettings) -> Result<(Link, Welcome), WireError> {
     let limits = LinkLimits::default();
     let mut link = Link::dial(&settings.tracker, DIAL_TIMEOUT, &limits).await?;
     link.writer.send(Message::Register(Register {
@@ -318,7 +318,7 @@ pub async fn dial(settings: &AnnouncerSettings) -> Result<(Link, Welcome), WireE
 /// What a life of the link brings.
 type LifeMessage = (u64, Result<Message, WireError>);
 
-impl Actor for Announcer {
+impl Actor for TrackerClient {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -326,7 +326,7 @@ impl Actor for Announcer {
     }
 }
 
-impl StreamHandler<LifeMessage> for Announcer {
+impl StreamHandler<LifeMessage> for TrackerClient {
     fn handle(&mut self, (life, message): LifeMessage, ctx: &mut Context<Self>) {
         if life != self.life {
             return;
@@ -344,7 +344,7 @@ impl StreamHandler<LifeMessage> for Announcer {
     fn finished(&mut self, _: &mut Context<Self>) {}
 }
 
-impl Handler<WantPeers> for Announcer {
+impl Handler<WantPeers> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, want: WantPeers, _: &mut Context<Self>) {
@@ -356,7 +356,7 @@ impl Handler<WantPeers> for Announcer {
     }
 }
 
-impl Handler<ForgetPeers> for Announcer {
+impl Handler<ForgetPeers> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, forget: ForgetPeers, _: &mut Context<Self>) {
@@ -369,10 +369,10 @@ impl Handler<ForgetPeers> for Announcer {
     }
 }
 
-impl Handler<WhoShares> for Announcer {
+impl Handler<FindSeeds> for TrackerClient {
     type Result = ResponseFuture<Vec<String>>;
 
-    fn handle(&mut self, WhoShares(file): WhoShares, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, FindSeeds(file): FindSeeds, _: &mut Context<Self>) -> Self::Result {
         let (curious, names) = oneshot::channel();
         if self.curious.len() >= MAX_QUESTIONS {
             self.curious.clear();
@@ -391,7 +391,7 @@ impl Handler<WhoShares> for Announcer {
     }
 }
 
-impl Handler<SendReport> for Announcer {
+impl Handler<SendReport> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, report: SendReport, _: &mut Context<Self>) {
@@ -399,7 +399,7 @@ impl Handler<SendReport> for Announcer {
     }
 }
 
-impl Handler<PublishFiles> for Announcer {
+impl Handler<PublishFiles> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, publish: PublishFiles, _: &mut Context<Self>) {
@@ -430,7 +430,7 @@ impl Handler<PublishFiles> for Announcer {
     }
 }
 
-impl Handler<FindEntry> for Announcer {
+impl Handler<FindEntry> for TrackerClient {
     type Result = Option<FileEntry>;
 
     fn handle(&mut self, find: FindEntry, _: &mut Context<Self>) -> Self::Result {
@@ -438,7 +438,7 @@ impl Handler<FindEntry> for Announcer {
     }
 }
 
-impl Handler<CatalogueState> for Announcer {
+impl Handler<CatalogueState> for TrackerClient {
     type Result = MessageResult<CatalogueState>;
 
     fn handle(&mut self, _: CatalogueState, _: &mut Context<Self>) -> Self::Result {
@@ -450,7 +450,7 @@ impl Handler<CatalogueState> for Announcer {
     }
 }
 
-impl Handler<SendPeersTo> for Announcer {
+impl Handler<SendPeersTo> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, to: SendPeersTo, _: &mut Context<Self>) {
@@ -458,7 +458,7 @@ impl Handler<SendPeersTo> for Announcer {
     }
 }
 
-impl Handler<Close> for Announcer {
+impl Handler<Close> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::ids::FileId;
-use engine::units::{Rate, Span};
+use engine::units::{ByteRate, HumanDuration};
 use swarmplay::app::node::{Node, Role};
 use swarmplay::config::Config;
-use swarmplay::scheduler::{AwaitChunk, FetchWhole, OpenReader, OpenStream, OpenedStream};
+use swarmplay::scheduler::{AwaitChunk, DownloadAll, OpenReader, OpenStream, OpenedStream};
 use swarmplay::store::ReadChunk;
 
 /// Longest wait for a condition; far more than any machine needs.
@@ -23,8 +23,8 @@ pub fn config(data_dir: &Path, tracker: &str, name: &str) -> Config {
     let mut config = Config::default();
     config.store.data_dir = data_dir.to_owned();
     config.tracker.listen = "127.0.0.1:0".into();
-    config.tracker.heartbeat = Span::millis(200);
-    config.tracker.timeout = Span::millis(2000);
+    config.tracker.heartbeat = HumanDuration::millis(200);
+    config.tracker.timeout = HumanDuration::millis(2000);
     config.client.listen = "127.0.0.1:0".into();
     config.client.tracker = tracker.into();
     config.client.name = name.into();
@@ -97,7 +97,7 @@ pub async fn client(
 
 /// An upload limit, for transfers that last long enough to be disturbed.
 pub fn slow(bytes_per_second: u64) -> impl FnOnce(&mut Config) {
-    move |config| config.limits.upload = Rate(Some(bytes_per_second))
+    move |config| config.limits.upload = ByteRate(Some(bytes_per_second))
 }
 
 /// Waits until a node has looked at all its files.
@@ -137,7 +137,7 @@ pub async fn open(node: &Node, name: &str, sources: u32) -> OpenedStream {
 pub async fn fetch_whole(node: &Node, stream: &OpenedStream) -> FileId {
     stream
         .scheduler
-        .send(FetchWhole(true))
+        .send(DownloadAll(true))
         .await
         .expect("scheduler");
     let reader = stream.scheduler.send(OpenReader).await.expect("scheduler");

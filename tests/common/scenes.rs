@@ -6,7 +6,7 @@ use engine::ids::FileId;
 use engine::media::{Chapter, FileEntry, MediaKind, Sidecar, SidecarRole};
 use engine::player::Item;
 use engine::player::Phase;
-use engine::player::Seen;
+use engine::player::PlayProgress;
 use engine::scheduler::StallCause;
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, SharedString};
 use swarmplay::gui::artwork;
@@ -38,8 +38,8 @@ pub fn sidecar(role: SidecarRole, file: u8, pictures: u32) -> Sidecar {
 pub fn film(id: u8, title: &str, sources: u32) -> FileEntry {
     let mut film = entry(id, MediaKind::Video, title, "", "");
     film.sources = sources;
-    film.facts.duration_ms = 4_000_000 + u64::from(id) * 431_000;
-    film.facts.sidecars = vec![
+    film.info.duration_ms = 4_000_000 + u64::from(id) * 431_000;
+    film.info.sidecars = vec![
         sidecar(SidecarRole::Poster, id, 0),
         sidecar(SidecarRole::Storyboard, id, 20),
     ];
@@ -48,7 +48,7 @@ pub fn film(id: u8, title: &str, sources: u32) -> FileEntry {
         title: title.into(),
     };
     let chapters = [(0, "Harbour"), (21, "The storm"), (48, "Home")];
-    film.facts.chapters = chapters.into_iter().map(chapter).collect();
+    film.info.chapters = chapters.into_iter().map(chapter).collect();
     film
 }
 
@@ -63,7 +63,7 @@ pub fn films() -> Vec<FileEntry> {
         film(7, "Paper Kites", 5),
     ];
     // One whose sharer has made no pictures yet.
-    films[6].facts.sidecars.clear();
+    films[6].info.sidecars.clear();
     films
 }
 
@@ -71,9 +71,9 @@ pub fn song(id: u8, title: &str, artist: &str, album: &str, number: u32) -> File
     let mut song = entry(id, MediaKind::Audio, title, artist, album);
     song.sources = 3;
     song.size = 8_000_000 + u64::from(id) * 1_100_000;
-    song.facts.duration_ms = 170_000 + u64::from(id) * 17_000;
-    song.facts.track_number = number;
-    song.facts.sidecars = vec![
+    song.info.duration_ms = 170_000 + u64::from(id) * 17_000;
+    song.info.track_number = number;
+    song.info.sidecars = vec![
         sidecar(SidecarRole::Poster, id, 0),
         sidecar(SidecarRole::Waveform, id, 0),
     ];
@@ -91,10 +91,10 @@ pub fn songs() -> Vec<FileEntry> {
     ]
 }
 
-pub fn seen() -> Vec<(FileId, Seen)> {
+pub fn seen() -> Vec<(FileId, PlayProgress)> {
     let seen = |(id, share, done): (u8, u64, bool)| {
         let duration_ms = 4_000_000;
-        let seen = Seen {
+        let seen = PlayProgress {
             position_ms: duration_ms * share / 100,
             duration_ms,
             done,
@@ -139,7 +139,7 @@ pub fn pictures_come(app: &AppWindow, entries: &[FileEntry]) {
     let mut arts = Vec::new();
     for entry in entries {
         let number = entry.id.0[0];
-        for sidecar in &entry.facts.sidecars {
+        for sidecar in &entry.info.sidecars {
             let pixels = match sidecar.role {
                 SidecarRole::Poster => landscape(number, 400, 225),
                 SidecarRole::Storyboard => landscape(number, 1600, 180),
@@ -148,7 +148,7 @@ pub fn pictures_come(app: &AppWindow, entries: &[FileEntry]) {
             let (id, found) = (sidecar.id, Found::Here(Pixels::Opaque(pixels)));
             arts.push(Art { id, found });
         }
-        if let Some(waveform) = entry.facts.sidecar(SidecarRole::Waveform) {
+        if let Some(waveform) = entry.info.sidecar(SidecarRole::Waveform) {
             let peak =
                 |x: u32| (60.0 + 90.0 * (x as f32 * 0.021).sin().abs()) as u8 + (x * 37 % 89) as u8;
             let peaks: Vec<u8> = (0..600).map(peak).collect();
@@ -252,7 +252,7 @@ pub fn setup(app: &AppWindow) {
 
 /// The sheet about an entry.
 pub fn about(app: &AppWindow, mut entry: FileEntry) {
-    if let Some(video) = &mut entry.facts.video {
+    if let Some(video) = &mut entry.info.video {
         (video.millifps, video.hdr) = (23_976, true);
     }
     details::tell(app, &entry, "attic, living-room, server and 2 more");

@@ -11,9 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::media::{
-    AudioTrack, ChunkSize, FileEntry, Geometry, MediaFacts, MediaKind, VideoTrack,
-};
+use engine::media::{AudioTrack, ChunkSize, FileEntry, Geometry, MediaInfo, MediaKind, VideoTrack};
 use engine::player::Phase;
 use engine::scheduler::Supply;
 use i_slint_backend_testing::{
@@ -22,7 +20,7 @@ use i_slint_backend_testing::{
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize, SharedString};
 use swarmplay::config::{Config, Language, Theme};
-use swarmplay::gui::observer::Overview;
+use swarmplay::gui::observer::AppSnapshot;
 use swarmplay::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
 use swarmplay::gui::window;
 use swarmplay::library::LibrarySnapshot;
@@ -105,7 +103,7 @@ pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) ->
         name: format!("{title}.mp4"),
         size: u64::from(id) * 300_000_000,
         chunk_size: 64 << 10,
-        facts: MediaFacts {
+        info: MediaInfo {
             kind,
             duration_ms: u64::from(id) * 1_700_000,
             video,
@@ -118,7 +116,7 @@ pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) ->
             title: title.into(),
             artist: artist.into(),
             album: album.into(),
-            ..MediaFacts::new(MediaKind::Video, 0)
+            ..MediaInfo::new(MediaKind::Video, 0)
         },
         sources: u32::from(id) - 1,
     }
@@ -145,7 +143,7 @@ pub fn songs() -> Vec<FileEntry> {
 }
 
 /// A swarm in the middle of `entries[1]`.
-pub fn overview(entries: Vec<FileEntry>) -> Overview {
+pub fn overview(entries: Vec<FileEntry>) -> AppSnapshot {
     let film = entries[1].id;
     let peer = |id: u8, name: &str, origin: bool, reason: &str| PeerSnapshot {
         peer: PeerId([id; 16]),
@@ -189,7 +187,7 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
         stalled: None,
         stalls: Default::default(),
     };
-    Overview {
+    AppSnapshot {
         downloads: Vec::new(),
         catalogue: CatalogueSnapshot {
             version: 1,
@@ -225,8 +223,8 @@ pub fn overview(entries: Vec<FileEntry>) -> Overview {
 pub fn playing(entry: FileEntry) -> PlayerSnapshot {
     PlayerSnapshot {
         phase: Phase::Playing,
-        duration: entry.facts.duration(),
-        position: entry.facts.duration().mul_f64(0.3),
+        duration: entry.info.duration(),
+        position: entry.info.duration().mul_f64(0.3),
         entry: Some(entry),
         volume: 70,
         speed: 100,

@@ -139,7 +139,7 @@ pub struct Chapter {
 
 /// What ffprobe found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MediaFacts {
+pub struct MediaInfo {
     /// Video or audio.
     pub kind: MediaKind,
     /// In milliseconds.
@@ -158,7 +158,7 @@ pub struct MediaFacts {
     pub album: String,
     /// Whether a cover picture is embedded.
     pub has_cover: bool,
-    /// Place on the album, from the tags; 0 if it has none.
+    /// PeerPosition on the album, from the tags; 0 if it has none.
     #[serde(default)]
     pub track_number: u32,
     /// Which disc of the album, from the tags; 0 if they do not say.
@@ -183,7 +183,7 @@ pub struct MediaFacts {
     pub timeline: Arc<Timeline>,
 }
 
-impl MediaFacts {
+impl MediaInfo {
     /// Facts that say no more than kind and length, in milliseconds.
     pub fn new(kind: MediaKind, duration_ms: u64) -> Self {
         Self {
@@ -260,7 +260,8 @@ pub struct FileEntry {
     /// Bytes of a chunk, chosen by the first who shared the file.
     pub chunk_size: u32,
     /// Kind, duration, codecs, tags.
-    pub facts: MediaFacts,
+    #[serde(rename = "facts")]
+    pub info: MediaInfo,
     /// Peers that have all of it, as far as the tracker knows.
     pub sources: u32,
 }
@@ -268,8 +269,8 @@ pub struct FileEntry {
 impl FileEntry {
     /// The title to show: from the tags, else the name without its extension.
     pub fn display_title(&self) -> &str {
-        if !self.facts.title.is_empty() {
-            return &self.facts.title;
+        if !self.info.title.is_empty() {
+            return &self.info.title;
         }
         match self.name.rsplit_once('.') {
             Some((stem, _)) if !stem.is_empty() => stem,
@@ -289,8 +290,8 @@ impl FileEntry {
 
     /// Whether name or tags hold all `words`, which are in lowercase.
     pub fn matches(&self, words: &[String]) -> bool {
-        let facts = &self.facts;
-        let texts = [&self.name, &facts.title, &facts.artist, &facts.album];
+        let info = &self.info;
+        let texts = [&self.name, &info.title, &info.artist, &info.album];
         let text = texts.map(|text| text.to_lowercase()).join("\n");
         words.iter().all(|word| text.contains(word))
     }
@@ -302,7 +303,7 @@ impl FileEntry {
 
     /// Which bytes belong to which time; a constant bitrate where it is unknown.
     pub fn timeline(&self) -> Arc<Timeline> {
-        let (known, duration) = (&self.facts.timeline, self.facts.duration());
+        let (known, duration) = (&self.info.timeline, self.info.duration());
         if known.fits(self.size, duration) {
             return known.clone();
         }
@@ -311,7 +312,7 @@ impl FileEntry {
 
     /// Bytes of media a second, averaged over the file.
     pub fn byte_rate(&self) -> u64 {
-        let millis = self.facts.duration_ms.max(1);
+        let millis = self.info.duration_ms.max(1);
         (u128::from(self.size) * 1000 / u128::from(millis)).max(1) as u64
     }
 }
@@ -327,7 +328,7 @@ mod tests {
             name: "../../etc/passwd".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 1),
+            info: MediaInfo::new(MediaKind::Video, 1),
             sources: 1,
         };
         assert_eq!(entry.local_name(), "_.._etc_passwd");

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::FileId;
-use crate::media::info::{FileEntry, MediaFacts, MediaKind};
+use crate::media::info::{FileEntry, MediaInfo, MediaKind};
 
 /// Bytes of a sidecar's chunk.
 pub const SIDECAR_CHUNK: u32 = 64 << 10;
@@ -70,7 +70,7 @@ impl Sidecar {
             name: name.into(),
             size: self.size,
             chunk_size: SIDECAR_CHUNK,
-            facts: MediaFacts::new(MediaKind::Sidecar, 1),
+            info: MediaInfo::new(MediaKind::Sidecar, 1),
             sources: 0,
         }
     }

@@ -54,7 +54,7 @@ const BUCKETS: u64 = 1 << 16;
 const TOLERANCE_MS: u64 = 250;
 /// Of a long film the same part of its duration is near enough: 0.9 s in 2 h.
 const TOLERANCE_PART: u64 = 8192;
-/// Streams whose packets are followed; further ones are taken as they come.
+/// StreamManager whose packets are followed; further ones are taken as they come.
 const MAX_STREAMS: usize = 64;
 
 /// A byte and the time from which on it is needed.

@@ -26,7 +26,7 @@ const LEFT_MAX: Duration = Duration::from_secs(300);
 
 /// How far a file was played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Seen {
+pub struct PlayProgress {
     /// Media time reached last, in milliseconds.
     pub position_ms: u64,
     /// Length, in milliseconds.
@@ -44,7 +44,7 @@ fn yes() -> bool {
     true
 }
 
-impl Seen {
+impl PlayProgress {
     /// Share that was played last, 0 to 1; 0 if it is done.
     pub fn share(self) -> f32 {
         match self.duration_ms {
@@ -62,7 +62,7 @@ impl Seen {
 /// How far each file was played.
 #[derive(Debug, Default)]
 pub struct History {
-    files: HashMap<FileId, Seen>,
+    files: HashMap<FileId, PlayProgress>,
     order: u64,
     /// Changed since they were last kept.
     changed: Vec<FileId>,
@@ -72,8 +72,8 @@ pub struct History {
 
 impl History {
     /// A history as it was kept.
-    pub fn new(kept: impl IntoIterator<Item = (FileId, Seen)>) -> Self {
-        let files: HashMap<FileId, Seen> = kept.into_iter().collect();
+    pub fn new(kept: impl IntoIterator<Item = (FileId, PlayProgress)>) -> Self {
+        let files: HashMap<FileId, PlayProgress> = kept.into_iter().collect();
         let order = files.values().map(|seen| seen.order).max().unwrap_or(0);
         Self {
             files,
@@ -84,20 +84,21 @@ impl History {
     }
 
     /// How far a file was played.
-    pub fn seen(&self, file: FileId) -> Option<Seen> {
+    pub fn seen(&self, file: FileId) -> Option<PlayProgress> {
         self.files.get(&file).copied()
     }
 
     /// All files, the one played last first.
-    pub fn recent(&self) -> Vec<(FileId, Seen)> {
-        let mut all: Vec<(FileId, Seen)> = self.files.iter().map(|(id, s)| (*id, *s)).collect();
+    pub fn recent(&self) -> Vec<(FileId, PlayProgress)> {
+        let mut all: Vec<(FileId, PlayProgress)> =
+            self.files.iter().map(|(id, s)| (*id, *s)).collect();
         all.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.order));
         all
     }
 
     /// Where a file goes on: where it was left, or at the start.
     pub fn resume(&self, entry: &FileEntry) -> Duration {
-        let long = entry.facts.kind == MediaKind::Video || entry.facts.duration() >= LONG_AUDIO;
+        let long = entry.info.kind == MediaKind::Video || entry.info.duration() >= LONG_AUDIO;
         match self.seen(entry.id) {
             Some(seen) if long => Duration::from_millis(seen.position_ms),
             _ => Duration::ZERO,
@@ -109,9 +110,9 @@ impl History {
         self.order += 1;
         self.settled = None;
         let order = self.order;
-        let seen = self.files.entry(entry.id).or_insert(Seen {
+        let seen = self.files.entry(entry.id).or_insert(PlayProgress {
             position_ms: 0,
-            duration_ms: entry.facts.duration_ms,
+            duration_ms: entry.info.duration_ms,
             done: false,
             played: true,
             order,
@@ -134,7 +135,7 @@ impl History {
             true => Duration::ZERO,
             false => position,
         };
-        let new = Seen {
+        let new = PlayProgress {
             position_ms: position.as_millis() as u64,
             done: seen.done || over,
             ..*seen
@@ -155,9 +156,9 @@ impl History {
             }
             return;
         }
-        let seen = self.files.entry(entry.id).or_insert(Seen {
+        let seen = self.files.entry(entry.id).or_insert(PlayProgress {
             position_ms: 0,
-            duration_ms: entry.facts.duration_ms,
+            duration_ms: entry.info.duration_ms,
             done,
             played: false,
             order: self.order,
@@ -184,7 +185,7 @@ impl History {
     }
 
     /// What changed since the last call; `None` for what is forgotten.
-    pub fn take_changes(&mut self) -> Vec<(FileId, Option<Seen>)> {
+    pub fn take_changes(&mut self) -> Vec<(FileId, Option<PlayProgress>)> {
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().map(|id| (id, self.seen(id))).collect()
     }

@@ -200,7 +200,7 @@ impl State {
     /// Length of the chosen file.
     pub fn duration(&self) -> Duration {
         self.entry()
-            .map_or(Duration::ZERO, |entry| entry.facts.duration())
+            .map_or(Duration::ZERO, |entry| entry.info.duration())
     }
 
     /// Loudness as the ear hears it: the square of the slider.

@@ -30,7 +30,7 @@ impl Tracks {
     pub fn begin(&mut self, entry: Option<&FileEntry>) {
         (self.subtitles_late, self.sound_late) = (0, 0);
         (self.audio, self.subtitles) = (0, None);
-        let Some(facts) = entry.map(|entry| &entry.facts) else {
+        let Some(info) = entry.map(|entry| &entry.info) else {
             return;
         };
         let wanted = &self.audio_language;
@@ -38,11 +38,11 @@ impl Tracks {
             let foreign = !wanted.is_empty() && track.language != *wanted;
             (foreign, track.commentary, track.described)
         };
-        let sounds = facts.audio.iter().enumerate();
+        let sounds = info.audio.iter().enumerate();
         let best = sounds.min_by_key(|(_, track)| last(track));
         self.audio = best.map_or(0, |(number, _)| number);
         let wanted = self.subtitle_language.as_ref();
-        let all = facts.all_subtitles();
+        let all = info.all_subtitles();
         let fits = |track: &SubtitleTrack| is_text(track) && Some(&track.language) == wanted;
         let words = all.iter().enumerate().filter(|(_, track)| fits(track));
         let best = words.min_by_key(|(_, track)| track.forced);
@@ -51,7 +51,7 @@ impl Tracks {
 
     /// Another sound track. Returns whether anything changed.
     pub fn choose_audio(&mut self, entry: Option<&FileEntry>, track: usize) -> bool {
-        let chosen = entry.and_then(|entry| entry.facts.audio.get(track));
+        let chosen = entry.and_then(|entry| entry.info.audio.get(track));
         let Some(chosen) = chosen.filter(|_| track != self.audio) else {
             return false;
         };
@@ -63,7 +63,7 @@ impl Tracks {
     /// Other subtitles, or none. Returns whether anything changed.
     pub fn choose_subtitles(&mut self, entry: Option<&FileEntry>, track: Option<usize>) -> bool {
         let tracks = entry
-            .map(|entry| entry.facts.all_subtitles())
+            .map(|entry| entry.info.all_subtitles())
             .unwrap_or_default();
         let chosen = track.and_then(|track| tracks.get(track));
         let offered = track.is_none() || chosen.is_some_and(is_text);
@@ -94,10 +94,10 @@ fn moved(late: i32, by: i32) -> i32 {
 mod tests {
     use super::*;
     use crate::ids::FileId;
-    use crate::media::{MediaFacts, MediaKind};
+    use crate::media::{MediaInfo, MediaKind};
 
     fn film(audio: &[&str], subtitles: &[(&str, &str)]) -> FileEntry {
-        let mut facts = MediaFacts::new(MediaKind::Video, 1000);
+        let mut info = MediaInfo::new(MediaKind::Video, 1000);
         let sound = |language: &&str| AudioTrack {
             codec: "aac".into(),
             language: (*language).into(),
@@ -109,14 +109,14 @@ mod tests {
             language: (*language).into(),
             ..SubtitleTrack::default()
         };
-        facts.audio = audio.iter().map(sound).collect();
-        facts.subtitles = subtitles.iter().map(words).collect();
+        info.audio = audio.iter().map(sound).collect();
+        info.subtitles = subtitles.iter().map(words).collect();
         FileEntry {
             id: FileId([1; 32]),
             name: "film".into(),
             size: 1,
             chunk_size: 16 << 10,
-            facts,
+            info,
             sources: 1,
         }
     }
@@ -145,22 +145,22 @@ mod tests {
     #[test]
     fn what_is_not_simply_the_sound_of_the_film_is_chosen_last() {
         let mut film = film(&["eng", "deu", "deu", "deu", "eng"], &[]);
-        film.facts.audio[0].described = true;
-        film.facts.audio[1].commentary = true;
-        film.facts.audio[2].described = true;
+        film.info.audio[0].described = true;
+        film.info.audio[1].commentary = true;
+        film.info.audio[2].described = true;
         let mut tracks = Tracks::default();
         tracks.begin(Some(&film));
         assert_eq!(tracks.audio, 3, "the first that is none of these");
         assert!(tracks.choose_audio(Some(&film), 2));
         tracks.begin(Some(&film));
         assert_eq!(tracks.audio, 3);
-        film.facts.audio.truncate(3);
+        film.info.audio.truncate(3);
         tracks.begin(Some(&film));
         assert_eq!(tracks.audio, 2, "there is no other in German");
-        film.facts.audio.truncate(2);
+        film.info.audio.truncate(2);
         tracks.begin(Some(&film));
         assert_eq!(tracks.audio, 1, "there is no other in German");
-        film.facts.audio.truncate(1);
+        film.info.audio.truncate(1);
         tracks.begin(Some(&film));
         assert_eq!(tracks.audio, 0, "there is no other at all");
     }
@@ -168,13 +168,13 @@ mod tests {
     #[test]
     fn all_words_are_rather_chosen_than_those_that_must_be_read() {
         let mut film = film(&["eng"], &[("ass", "deu"), ("ass", "eng"), ("ass", "deu")]);
-        film.facts.subtitles[0].forced = true;
+        film.info.subtitles[0].forced = true;
         let mut tracks = Tracks::default();
         tracks.begin(Some(&film));
         assert!(tracks.choose_subtitles(Some(&film), Some(0)));
         tracks.begin(Some(&film));
         assert_eq!(tracks.subtitles, Some(2));
-        film.facts.subtitles.pop();
+        film.info.subtitles.pop();
         tracks.begin(Some(&film));
         assert_eq!(tracks.subtitles, Some(0), "better than none");
     }

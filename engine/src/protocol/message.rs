@@ -12,7 +12,7 @@ use crate::media::{FileEntry, Geometry, MediaKind};
 
 /// Time it takes an uplink to send what waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Backlog {
+pub struct QueueDelay {
     /// All of it.
     pub all: Duration,
     /// What is needed very soon and goes first (see [`UploadTuning::pressing`]).
@@ -283,7 +283,7 @@ pub enum Message {
         playhead: Duration,
     },
     /// Time it takes the sender to serve all that waits.
-    Backlog(Backlog),
+    QueueDelay(QueueDelay),
     /// Requests will not be served.
     Choke,
     /// Requests are served again.

@@ -4,7 +4,7 @@
 //! or at two while hedged) or missing; a flight exists for every request that a
 //! peer has not answered and that was not taken back.
 //!
-//! Choice, in this order ([`Core::fill`]), for who plays; who has not begun to puts the
+//! Choice, in this order ([`ChunkScheduler::fill`]), for who plays; who has not begun to puts the
 //! first after the second:
 //! 0. Our share of what no viewer holds and somebody needs soon, from a source: others
 //!    wait for it.
@@ -15,7 +15,7 @@
 //! 3. What no viewer holds yet comes from a source, once: [`dispersal`] says
 //!    which viewer fetches which chunk, and the others take it from there.
 //!
-//! Trouble ([`Core::tick`], [`rescue`]): what will come too late is taken back and
+//! Trouble ([`ChunkScheduler::tick`], [`rescue`]): what will come too late is taken back and
 //! asked of another peer, and who sends nothing loses all its requests.
 
 pub mod dispersal;
@@ -37,9 +37,9 @@ pub use tuning::{Picker, Tuning};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::media::Geometry;
 use crate::protocol::RejectReason;
-use crate::scheduler::demand::Windows;
+use crate::scheduler::demand::Demand;
 use crate::scheduler::peer_estimate::{MAX_BUSY, Peer};
-use crate::scheduler::peer_table::Peers;
+use crate::scheduler::peer_table::PeerTable;
 use crate::scheduler::{ReaderId, StallCause, Supply};
 
 /// Chunks a hedge costs, in chunks that arrived: one in twenty.
@@ -75,19 +75,19 @@ struct Flight {
 
 /// The decisions for one file.
 #[derive(Debug)]
-pub struct Core {
+pub struct ChunkScheduler {
     me: PeerId,
     /// Bytes a second we can send, as told to the others.
     uplink: u64,
     tuning: Tuning,
     geometry: Geometry,
-    windows: Windows,
+    windows: Demand,
     have: RoaringBitmap,
     in_flight: RoaringBitmap,
     /// Held or in flight.
     taken: FixedBitSet,
     flights: BTreeMap<ChunkIndex, Vec<Flight>>,
-    peers: Peers,
+    peers: PeerTable,
     gone: BTreeMap<PeerId, Supply>,
     reserved: BTreeSet<PeerId>,
     whole: bool,
@@ -101,13 +101,13 @@ pub struct Core {
     effects: Vec<Effect>,
 }
 
-impl Core {
+impl ChunkScheduler {
     /// The decisions for a file of which `have` is here already.
     pub fn new(
         now: Instant,
         me: PeerId,
         tuning: Tuning,
-        windows: Windows,
+        windows: Demand,
         geometry: Geometry,
         have: RoaringBitmap,
         rng: StdRng,
@@ -125,7 +125,7 @@ impl Core {
             in_flight: RoaringBitmap::new(),
             taken,
             flights: BTreeMap::new(),
-            peers: Peers::new(chunk_count),
+            peers: PeerTable::new(chunk_count),
             gone: BTreeMap::new(),
             reserved: BTreeSet::new(),
             whole: false,
@@ -165,7 +165,7 @@ impl Core {
     }
 
     /// Where the file is read.
-    pub fn windows(&self) -> &Windows {
+    pub fn windows(&self) -> &Demand {
         &self.windows
     }
 

@@ -68,7 +68,7 @@ struct Reader {
 
 /// The places where one file is read.
 #[derive(Debug)]
-pub struct Windows {
+pub struct Demand {
     geometry: Geometry,
     timeline: Arc<Timeline>,
     index: RoaringBitmap,
@@ -83,7 +83,7 @@ pub struct Windows {
     readers: BTreeMap<ReaderId, Reader>,
 }
 
-impl Windows {
+impl Demand {
     /// At most `room` chunks are wanted at once, so that the store's quota can
     /// hold them.
     pub fn new(
@@ -327,10 +327,10 @@ mod tests {
     const TWO: ReaderId = ReaderId(2);
 
     /// 100 chunks of a second each, 10 s ahead, 2 s urgent.
-    fn windows(room: u32) -> Windows {
+    fn windows(room: u32) -> Demand {
         let geometry = Geometry::new(100 * (16 << 10), ChunkSize::MIN);
         let timeline = Timeline::constant(geometry.size(), SECOND * 100);
-        Windows::new(geometry, Arc::new(timeline), SECOND * 10, SECOND * 2, room)
+        Demand::new(geometry, Arc::new(timeline), SECOND * 10, SECOND * 2, room)
     }
 
     fn chunks(list: Vec<ChunkIndex>) -> Vec<u32> {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use fixedbitset::FixedBitSet;
 
 use crate::ids::ChunkIndex;
-use crate::protocol::Backlog;
 use crate::protocol::CRITICAL_WINDOW;
-use crate::protocol::Place;
-use crate::throughput::RateMeter;
+use crate::protocol::PeerPosition;
+use crate::protocol::QueueDelay;
+use crate::throughput::Throughput;
 
 /// Requests a fresh peer may have outstanding.
 const FIRST_WINDOW: u32 = 4;
@@ -67,10 +67,10 @@ pub struct Peer {
     pub wait_until: Instant,
     busy_until: Instant,
     /// What it said last of its own place.
-    pub place: Place,
+    pub place: PeerPosition,
     placed: Instant,
     /// Time it takes to send what waits there, of all who ask, as it said last.
-    backlog: Backlog,
+    backlog: QueueDelay,
     /// Requests made since it said that.
     asked_since: u32,
     /// Whether it is asked only for what would come too late otherwise: the
@@ -79,7 +79,7 @@ pub struct Peer {
     window: u32,
     gap: Gap,
     rtt: Duration,
-    rate: RateMeter,
+    rate: Throughput,
     /// When it last sent a chunk, or was first asked for one.
     progress: Instant,
     /// When it last said anything.
@@ -99,15 +99,15 @@ impl Peer {
             supplied: 0,
             wait_until: now,
             busy_until: now,
-            place: Place::default(),
+            place: PeerPosition::default(),
             placed: now,
-            backlog: Backlog::default(),
+            backlog: QueueDelay::default(),
             asked_since: 0,
             reserve: false,
             window: FIRST_WINDOW,
             gap: Gap::default(),
             rtt: Duration::ZERO,
-            rate: RateMeter::new(now),
+            rate: Throughput::new(now),
             progress: now,
             heard: now,
         }
@@ -147,7 +147,7 @@ impl Peer {
     }
 
     /// It says where it is.
-    pub fn set_place(&mut self, now: Instant, place: Place) {
+    pub fn set_place(&mut self, now: Instant, place: PeerPosition) {
         self.place = place;
         self.placed = now;
     }
@@ -260,7 +260,7 @@ impl Peer {
     }
 
     /// What waits there, as it says.
-    pub fn set_backlog(&mut self, backlog: Backlog) {
+    pub fn set_backlog(&mut self, backlog: QueueDelay) {
         self.backlog = backlog;
         self.asked_since = 0;
     }
@@ -355,7 +355,7 @@ mod tests {
     fn what_is_needed_very_soon_waits_for_less_and_may_always_be_asked_for() {
         let now = Instant::now();
         let mut peer = Peer::new(now, String::new(), false);
-        peer.set_backlog(Backlog {
+        peer.set_backlog(QueueDelay {
             all: Duration::from_secs(2),
             pressing: Duration::from_millis(100),
             uplink: u64::from(CHUNK) * 10,

@@ -14,13 +14,13 @@ use crate::scheduler::peer_estimate::Peer;
 
 /// The peers of one file.
 #[derive(Debug)]
-pub struct Peers {
+pub struct PeerTable {
     map: BTreeMap<PeerId, Peer>,
     copies: Vec<u32>,
     sources: u32,
 }
 
-impl Peers {
+impl PeerTable {
     /// Nobody, of a file of this many chunks.
     pub fn new(chunk_count: u32) -> Self {
         Self {
@@ -153,8 +153,8 @@ mod tests {
     const ONE: PeerId = PeerId([1; 16]);
     const TWO: PeerId = PeerId([2; 16]);
 
-    fn peers() -> Peers {
-        let mut peers = Peers::new(10);
+    fn peers() -> PeerTable {
+        let mut peers = PeerTable::new(10);
         for id in [ONE, TWO] {
             peers.insert(id, Peer::new(Instant::now(), String::new(), false));
         }

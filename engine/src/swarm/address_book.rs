@@ -40,7 +40,7 @@ enum LinkState {
 
 /// All known peers.
 #[derive(Debug)]
-pub struct Roster {
+pub struct AddressBook {
     me: PeerId,
     max_peers: usize,
     known: HashMap<PeerId, Known>,
@@ -61,7 +61,7 @@ pub enum Admission {
     Banned,
 }
 
-impl Roster {
+impl AddressBook {
     /// An empty roster.
     pub fn new(me: PeerId, max_peers: usize) -> Self {
         Self {
@@ -224,8 +224,8 @@ mod tests {
         Some(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
-    fn roster(now: Instant) -> Roster {
-        let mut roster = Roster::new(ME, 2);
+    fn roster(now: Instant) -> AddressBook {
+        let mut roster = AddressBook::new(ME, 2);
         roster.learn(now, LOW, address(1), false);
         roster
     }
@@ -238,7 +238,7 @@ mod tests {
         roster.named(LOW, film, vec![PathReason::HasAll]);
         roster.named(LOW, next, vec![PathReason::Near]);
         roster.named(ME, film, vec![PathReason::Near]);
-        let reasons = |roster: &Roster| roster.get(LOW).expect("known").reasons.clone();
+        let reasons = |roster: &AddressBook| roster.get(LOW).expect("known").reasons.clone();
         assert_eq!(reasons(&roster)[&film], [PathReason::HasAll]);
         roster.forget_file(film);
         assert_eq!(reasons(&roster).into_keys().collect::<Vec<_>>(), [next]);

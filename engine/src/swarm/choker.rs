@@ -1,6 +1,6 @@
 //! Whom we serve when more peers want something than we have slots.
 //!
-//! Slots go to whoever came first; every [`TURN`] the peer served longest makes
+//! Choker go to whoever came first; every [`TURN`] the peer served longest makes
 //! room for the one waiting longest. There is no tit for tat: in a private
 //! group a late viewer has nothing to give yet and still must see a picture.
 
@@ -23,14 +23,14 @@ pub enum Change {
 
 /// The slots and the queue before them.
 #[derive(Debug)]
-pub struct Slots {
+pub struct Choker {
     limit: usize,
     served: VecDeque<PeerId>,
     waiting: VecDeque<PeerId>,
     turned: Instant,
 }
 
-impl Slots {
+impl Choker {
     /// `limit` slots, all free.
     pub fn new(limit: usize, now: Instant) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Slots {
         }
     }
 
-    /// Slots there are.
+    /// Choker there are.
     pub fn limit(&self) -> usize {
         self.limit
     }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn everybody_gets_a_turn() {
         let start = Instant::now();
-        let mut slots = Slots::new(1, start);
+        let mut slots = Choker::new(1, start);
         let [a, b] = [PeerId([1; 16]), PeerId([2; 16])];
         assert_eq!(slots.enter(a), Some(Change::Unchoke(a)));
         assert_eq!(slots.enter(b), Some(Change::Choke(b)));
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn without_slots_nobody_is_served_and_all_are_again_when_they_come_back() {
         let start = Instant::now();
-        let mut slots = Slots::new(2, start);
+        let mut slots = Choker::new(2, start);
         let [a, b, c] = [1, 2, 3].map(|id| PeerId([id; 16]));
         slots.enter(a);
         slots.enter(b);

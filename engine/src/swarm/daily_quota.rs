@@ -13,7 +13,7 @@ const DAY: u64 = 24;
 
 /// Bytes uploaded, by the hour.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Allowance {
+pub struct DailyQuota {
     /// Hour since 1970 and bytes, the oldest first; at most [`DAY`] and the one that runs.
     hours: VecDeque<(u64, u64)>,
     /// Bytes that had been uploaded altogether when it was last counted.
@@ -26,7 +26,7 @@ fn hour(now: SystemTime) -> u64 {
     since.unwrap_or(Duration::ZERO).as_secs() / 3600
 }
 
-impl Allowance {
+impl DailyQuota {
     /// Counts what was uploaded since the last time, given what this program uploaded
     /// altogether. Says whether there was anything.
     pub fn count(&mut self, now: SystemTime, uploaded: u64) -> bool {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_was_uploaded_comes_free_after_a_day() {
-        let mut allowance = Allowance::default();
+        let mut allowance = DailyQuota::default();
         assert!(allowance.count(at(100), 500));
         assert!(allowance.count(at(100), 700));
         assert!(!allowance.count(at(101), 700));
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_clock_put_back_forgets_the_future() {
-        let mut allowance = Allowance::default();
+        let mut allowance = DailyQuota::default();
         allowance.count(at(500), 500);
         allowance.count(at(100), 500);
         assert_eq!(allowance.spent(), 0);

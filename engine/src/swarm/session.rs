@@ -18,9 +18,9 @@ use roaring::RoaringBitmap;
 
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
-use crate::protocol::Place;
-use crate::protocol::{Backlog, ByeReason, Message, RejectReason};
-use crate::throughput::RateMeter;
+use crate::protocol::PeerPosition;
+use crate::protocol::{ByeReason, Message, QueueDelay, RejectReason};
+use crate::throughput::Throughput;
 
 /// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
 const MAX_REQUESTS: usize = 256;
@@ -96,9 +96,9 @@ pub enum Effect {
     /// The peer no longer wants a file.
     LostInterest(FileId),
     /// Time it takes the peer to serve all that waits.
-    Backlog(Backlog),
+    QueueDelay(QueueDelay),
     /// Where the peer is in a file.
-    Position(FileId, Place),
+    Position(FileId, PeerPosition),
     /// A round trip was measured.
     Rtt(Duration),
     /// The peer closes the link.
@@ -125,9 +125,9 @@ pub struct Session {
     pings: u64,
     rtt: Option<Duration>,
     /// Bytes from the peer.
-    pub received: RateMeter,
+    pub received: Throughput,
     /// Bytes to the peer.
-    pub sent: RateMeter,
+    pub sent: Throughput,
     /// The file that the last of them were of.
     taken: Option<FileId>,
 }
@@ -148,8 +148,8 @@ impl Session {
             ping: None,
             pings: 0,
             rtt: None,
-            received: RateMeter::new(now),
-            sent: RateMeter::new(now),
+            received: Throughput::new(now),
+            sent: Throughput::new(now),
             taken: None,
         }
     }
@@ -301,7 +301,7 @@ impl Session {
                 uplink,
                 playhead,
             } if self.wants.contains_key(&file) => {
-                let place = Place {
+                let place = PeerPosition {
                     window,
                     uplink,
                     playhead,
@@ -343,7 +343,7 @@ impl Session {
                     reason,
                 }]
             }
-            Message::Backlog(backlog) => vec![Effect::Backlog(backlog)],
+            Message::QueueDelay(backlog) => vec![Effect::QueueDelay(backlog)],
             Message::Ping(number) => vec![Effect::Send(Message::Pong(number))],
             Message::Pong(number) => self.pong(now, number),
             Message::Bye { reason, text } => vec![Effect::Bye(reason, text)],

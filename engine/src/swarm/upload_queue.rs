@@ -1,7 +1,7 @@
 //! Whose request is served next: one queue for all peers, no clock of its own.
 //!
 //! The uplink is the scarcest thing in a swarm, so that what waits for it is
-//! ordered ([`Uploads::next`]):
+//! ordered ([`UploadQueue::next`]):
 //!
 //! 1. What is needed within [`UploadTuning::pressing`], the earliest deadline first;
 //!    unless we sent that chunk to so many already that they can pass it on: else a
@@ -17,7 +17,7 @@
 //! so that the peer asks elsewhere. Each peer may have one request waiting
 //! in a queue of up to twice that, so that nobody starves.
 //!
-//! Only so much is handed to the sockets at once ([`Uploads::room`]) that a
+//! Only so much is handed to the sockets at once ([`UploadQueue::room`]) that a
 //! choice remains, and enough that the line never idles. The uplink's rate is
 //! measured while something waits.
 
@@ -25,7 +25,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::protocol::{Backlog, CRITICAL_WINDOW};
+use crate::protocol::{CRITICAL_WINDOW, QueueDelay};
 
 /// What decides whose request is served.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ impl Default for UploadTuning {
 }
 
 /// Copies we sent of a chunk after which no deadline is pressing.
-const PLENTY: u16 = 6;
+const MAX_CRITICAL_COPIES: u16 = 6;
 
 /// Share of [`UploadTuning::pressing`] that all pressing requests may take together
 /// before only those that are late already are privileged: served by deadline alone,
@@ -122,7 +122,7 @@ struct Handed {
 
 /// All requests that wait, of all peers.
 #[derive(Debug)]
-pub struct Uploads {
+pub struct UploadQueue {
     tuning: UploadTuning,
     waiting: Vec<(PeerId, Upload)>,
     handed: Vec<Handed>,
@@ -137,7 +137,7 @@ pub struct Uploads {
     sample_full: bool,
 }
 
-impl Uploads {
+impl UploadQueue {
     /// Another configured uplink, in bytes a second.
     pub fn set_limit(&mut self, limit: Option<u64>) {
         self.limit = limit;
@@ -229,7 +229,7 @@ impl Uploads {
         let rank = |(peer, upload): &(PeerId, Upload)| {
             let copies = self.copies.get(&(upload.file, upload.chunk)).copied();
             let copies = copies.unwrap_or(0);
-            let later = match upload.deadline < pressing && copies < PLENTY {
+            let later = match upload.deadline < pressing && copies < MAX_CRITICAL_COPIES {
                 true => Duration::ZERO,
                 false => self.tuning.copy_costs * u32::from(copies),
             };
@@ -381,11 +381,11 @@ impl Uploads {
     }
 
     /// Time until what waits now will have been sent.
-    pub fn backlog(&self, now: Instant) -> Backlog {
+    pub fn backlog(&self, now: Instant) -> QueueDelay {
         let pressing = |up: &&Upload| up.deadline < now + self.tuning.pressing;
         let pressing = self.live(now).filter(pressing);
         let pressing = pressing.map(|up| u64::from(up.bytes)).sum();
-        Backlog {
+        QueueDelay {
             all: self.wait_for(self.live_bytes(now)),
             pressing: self.wait_for(pressing),
             uplink: self.uplink().unwrap_or(0),

@@ -11,7 +11,7 @@
 //!
 //! Suppliers that still serve are kept, so that a plan moves only with reason.
 //!
-//! Sources, who hold all, are insurance: only the [`FETCHERS`] viewers at the
+//! ActorHandles, who hold all, are insurance: only the [`FETCHERS`] viewers at the
 //! front of the film fetch what nobody has yet, each its share, and pass it on;
 //! to the others the sources are named in reserve. Fetchers are named to each
 //! other, so that they agree on the shares.
@@ -38,13 +38,13 @@ pub const SUPPLIERS: usize = 10;
 /// Viewers that fetch from one source.
 const FETCHERS: usize = 10;
 
-/// Sources named to a viewer, besides the server.
+/// ActorHandles named to a viewer, besides the server.
 const SOURCES: usize = 8;
 
-/// Sources looked at for one plan.
+/// ActorHandles looked at for one plan.
 const SOURCES_SEEN: usize = 32;
 
-/// Sources for each of which there are fetchers.
+/// ActorHandles for each of which there are fetchers.
 const SOURCES_FETCHED: usize = 4;
 
 /// Viewers looked at for one plan.
@@ -69,7 +69,7 @@ pub enum Held<'a> {
     /// All of it.
     All,
     /// These chunks; maybe none yet, of a fellow viewer.
-    Part(&'a RoaringBitmap),
+    PrefetchRange(&'a RoaringBitmap),
 }
 
 /// A peer that may be named.
@@ -348,7 +348,7 @@ fn weight(candidate: &Candidate<'_>, asker: Asker, customers: u32) -> f64 {
 fn needed_share(candidate: &Candidate<'_>, asker: Asker) -> f64 {
     match candidate.held {
         Held::All => 1.0,
-        Held::Part(chunks) => {
+        Held::PrefetchRange(chunks) => {
             let from = asker.position.0;
             let held = chunks.range_cardinality(from..from.saturating_add(NEEDED_NEXT));
             held as f64 / f64::from(NEEDED_NEXT)
@@ -364,10 +364,10 @@ fn reasons(
     let mut reasons = Vec::new();
     match candidate.held {
         Held::All => reasons.push(PathReason::HasAll),
-        Held::Part(_) if needed_share(candidate, asker) >= 0.5 => {
+        Held::PrefetchRange(_) if needed_share(candidate, asker) >= 0.5 => {
             reasons.push(PathReason::HasRange);
         }
-        Held::Part(_) => reasons.push(PathReason::HasPart),
+        Held::PrefetchRange(_) => reasons.push(PathReason::HasPart),
     }
     if candidate.origin {
         reasons.push(PathReason::Origin);

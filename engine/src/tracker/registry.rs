@@ -73,7 +73,7 @@ impl SharedFile {
     /// Whether the catalogue shows it.
     fn is_listed(&self) -> bool {
         let first = self.entries.first();
-        first.is_some_and(|(_, entry)| entry.facts.kind.is_listed(None))
+        first.is_some_and(|(_, entry)| entry.info.kind.is_listed(None))
     }
 
     /// The entry to show: the first sharer's description, all sharers counted.
@@ -209,7 +209,7 @@ impl Registry {
         }
         for entry in added {
             self.dirty.insert(entry.id);
-            if entry.facts.kind.is_listed(None) {
+            if entry.info.kind.is_listed(None) {
                 self.relisted.insert(entry.id);
             }
             let entries = &mut self.files.entry(entry.id).or_default().entries;
@@ -315,7 +315,7 @@ impl Registry {
     fn entries(&self, kind: Option<MediaKind>) -> Vec<FileEntry> {
         let entries = self.files.values().filter_map(SharedFile::entry);
         let mut entries: Vec<FileEntry> = entries
-            .filter(|entry| entry.facts.kind.is_listed(kind))
+            .filter(|entry| entry.info.kind.is_listed(kind))
             .collect();
         entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
         entries

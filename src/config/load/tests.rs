@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use engine::units::{Rate, Size};
+use engine::units::{ByteRate, ByteSize};
 
 use super::*;
 
@@ -62,10 +62,10 @@ fn set_wins_over_the_file() {
         "limits.max_peers=5".to_owned(),
     ];
     let config = load(Some(file.path()), &sets).expect("valid");
-    assert_eq!(config.limits.upload, Rate(Some(1_000_000)));
+    assert_eq!(config.limits.upload, ByteRate(Some(1_000_000)));
     assert_eq!(config.limits.max_peers, 5);
     assert_eq!(config.library.folders.len(), 2);
-    assert_eq!(config.store.quota, Size::gib(20));
+    assert_eq!(config.store.quota, ByteSize::gib(20));
 }
 
 #[test]

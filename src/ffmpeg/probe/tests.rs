@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn from_json(json: &str) -> Result<MediaFacts, ProbeError> {
-    facts(serde_json::from_str(json).expect("test JSON"))
+fn from_json(json: &str) -> Result<MediaInfo, ProbeError> {
+    info(serde_json::from_str(json).expect("test JSON"))
 }
 
 #[test]
 fn a_cover_makes_no_film_of_a_song() {
-    let facts = from_json(
+    let info = from_json(
         r#"{"streams":[
             {"codec_type":"audio","codec_name":"mp3","channels":2},
             {"codec_type":"video","codec_name":"mjpeg","width":500,"height":500,
@@ -16,10 +16,10 @@ fn a_cover_makes_no_film_of_a_song() {
            "format":{"duration":"3.5","tags":{"TITLE":"Song","artist":"Them","disc":"2/3","album_artist":"All"}}}"#,
     )
     .expect("media");
-    assert_eq!(facts.kind, MediaKind::Audio);
-    assert!(facts.has_cover && facts.video.is_none());
-    assert_eq!((facts.title.as_str(), facts.duration_ms), ("Song", 3500));
-    assert_eq!((facts.album_artist.as_str(), facts.disc_number), ("All", 2));
+    assert_eq!(info.kind, MediaKind::Audio);
+    assert!(info.has_cover && info.video.is_none());
+    assert_eq!((info.title.as_str(), info.duration_ms), ("Song", 3500));
+    assert_eq!((info.album_artist.as_str(), info.disc_number), ("All", 2));
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn a_film_is_not_called_as_its_sound_and_a_song_is() {
             r#"{{"streams":[{picture}{{"codec_type":"audio","tags":{{"TITLE":"Stereo"}}}}],
                 "format":{{"duration":"9"}}}}"#
         );
-        let facts = from_json(&json).expect("media");
-        (facts.title, facts.audio[0].title.clone())
+        let info = from_json(&json).expect("media");
+        (info.title, info.audio[0].title.clone())
     };
     let film = with(r#"{"codec_type":"video"},"#);
     assert_eq!(film, (String::new(), "Stereo".into()));
@@ -68,15 +68,15 @@ fn tracks_are_told_apart_by_title_and_disposition() {
             {{"codec_type":"subtitle","disposition":{{"captions":1}}}}],
            "format":{{"duration":"9"}}}}"#
     );
-    let facts = from_json(&json).expect("media");
-    assert_eq!(facts.audio[0], AudioTrack::default());
-    assert_eq!(facts.audio[1].title, "Director's commentary");
+    let info = from_json(&json).expect("media");
+    assert_eq!(info.audio[0], AudioTrack::default());
+    assert_eq!(info.audio[1].title, "Director's commentary");
     let flags = |track: &AudioTrack| (track.commentary, track.described);
-    let flags: Vec<_> = facts.audio.iter().map(flags).collect();
+    let flags: Vec<_> = info.audio.iter().map(flags).collect();
     assert_eq!(flags, [(false, false), (true, false), (false, true)]);
-    assert_eq!(facts.subtitles[0].title, "ä".repeat(MAX_TRACK_CHARS));
+    assert_eq!(info.subtitles[0].title, "ä".repeat(MAX_TRACK_CHARS));
     let flags = |track: &SubtitleTrack| (track.forced, track.impaired);
-    let flags: Vec<_> = facts.subtitles.iter().map(flags).collect();
+    let flags: Vec<_> = info.subtitles.iter().map(flags).collect();
     assert_eq!(flags, [(true, false), (false, true), (false, true)]);
 }
 
@@ -148,13 +148,13 @@ fn a_real_file_has_its_index_at_the_end() {
 
 #[test]
 fn languages_have_the_codes_that_all_others_use() {
-    let facts = from_json(
+    let info = from_json(
         r#"{"streams":[{"codec_type":"video"},
             {"codec_type":"audio","tags":{"language":"ger"}},
             {"codec_type":"audio","tags":{"language":"eng"}}],
            "format":{"duration":"9"}}"#,
     );
-    let spoken = facts.expect("media").audio.into_iter();
+    let spoken = info.expect("media").audio.into_iter();
     let spoken: Vec<String> = spoken.map(|track| track.language).collect();
     assert_eq!(spoken, ["deu", "eng"]);
 }

@@ -308,17 +308,17 @@ fn every_text_is_in_every_catalogue_with_the_same_places_to_fill_in() {
 
 #[test]
 fn what_was_typed_wrong_is_told_with_what_would_be_right() {
-    use engine::units::{Rate, Size, Volume};
+    use engine::units::{ByteRate, ByteSize, TransferCap};
     let told = |error: UnitError| unit_error(&error);
-    let size = "much".parse::<Size>().map_err(told);
+    let size = "much".parse::<ByteSize>().map_err(told);
     assert_eq!(
         size,
         Err("“much” is no size: write 20 GiB or 500 MB".into())
     );
-    let amount = "much".parse::<Volume>().map_err(told);
+    let amount = "much".parse::<TransferCap>().map_err(told);
     let expected = "“much” is no amount: write 10 GiB or unlimited";
     assert_eq!(amount, Err(expected.into()));
-    let rate = "much".parse::<Rate>().map_err(told);
+    let rate = "much".parse::<ByteRate>().map_err(told);
     let expected = "“much” is no rate: write 8 Mbit/s, 1 MiB/s or unlimited";
     assert_eq!(rate, Err(expected.into()));
 }

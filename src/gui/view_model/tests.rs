@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::ids::{FileId, PeerId};
-use engine::media::{
-    AudioTrack, ChunkSize, Geometry, MediaFacts, Sidecar, SidecarRole, VideoTrack,
-};
+use engine::media::{AudioTrack, ChunkSize, Geometry, MediaInfo, Sidecar, SidecarRole, VideoTrack};
 use engine::scheduler::Supply;
 
 use super::*;
@@ -16,7 +14,7 @@ fn entry(id: u8, title: &str, size: u64) -> FileEntry {
         name: format!("{title}.mp4"),
         size,
         chunk_size: 16 << 10,
-        facts: MediaFacts {
+        info: MediaInfo {
             kind: MediaKind::Video,
             duration_ms: 60_000,
             video: Some(VideoTrack {
@@ -31,7 +29,7 @@ fn entry(id: u8, title: &str, size: u64) -> FileEntry {
             title: title.into(),
             artist: String::new(),
             album: String::new(),
-            ..MediaFacts::new(MediaKind::Video, 0)
+            ..MediaInfo::new(MediaKind::Video, 0)
         },
         sources: u32::from(id),
     }
@@ -61,7 +59,7 @@ fn search_and_sort_are_what_they_say() {
     let entries = [entry(1, "b", 10), entry(2, "A", 30), entry(3, "c", 20)];
     let titles = |search: &str, sort, descending| -> Vec<String> {
         let found = filter_and_sort(&entries, search, sort, descending);
-        found.into_iter().map(|entry| entry.facts.title).collect()
+        found.into_iter().map(|entry| entry.info.title).collect()
     };
     assert_eq!(titles("", Sort::Title, false), ["A", "b", "c"]);
     assert_eq!(titles("", Sort::Size, true), ["A", "c", "b"]);
@@ -82,8 +80,8 @@ fn letters_with_marks_stand_beside_those_without() {
 fn songs_are_sorted_by_whose_they_are_and_where_they_stand() {
     let song = |id, title: &str, artist: &str, album: &str, number| {
         let mut song = entry(id, title, 1);
-        (song.facts.artist, song.facts.album) = (artist.into(), album.into());
-        song.facts.track_number = number;
+        (song.info.artist, song.info.album) = (artist.into(), album.into());
+        song.info.track_number = number;
         song
     };
     let songs = [
@@ -94,7 +92,7 @@ fn songs_are_sorted_by_whose_they_are_and_where_they_stand() {
     ];
     let titles = |sort, descending| -> Vec<String> {
         let found = filter_and_sort(&songs, "", sort, descending);
-        found.into_iter().map(|song| song.facts.title).collect()
+        found.into_iter().map(|song| song.info.title).collect()
     };
     let by_artist = titles(Sort::Artist, false);
     assert_eq!(by_artist, ["second", "tenth", "other", "loose"]);
@@ -232,16 +230,16 @@ fn languages_are_counted_not_tracks() {
         language: language.into(),
         ..AudioTrack::default()
     };
-    film.facts.audio = ["eng", "eng", ""].map(spoken).into();
+    film.info.audio = ["eng", "eng", ""].map(spoken).into();
     assert_eq!(detail(&film), "360p · H.264");
-    film.facts.audio.push(spoken("deu"));
+    film.info.audio.push(spoken("deu"));
     assert_eq!(detail(&film), "360p · H.264 · 2 languages");
 }
 
 #[test]
 fn subtitles_beside_a_film_are_subtitles_too() {
     let mut film = entry(1, "x", 1);
-    film.facts.sidecars = vec![Sidecar {
+    film.info.sidecars = vec![Sidecar {
         role: SidecarRole::Subtitles,
         id: FileId([2; 32]),
         size: 1,
@@ -249,7 +247,7 @@ fn subtitles_beside_a_film_are_subtitles_too() {
         language: "en".into(),
     }];
     assert_eq!(detail(&film), "360p · H.264 · subtitles");
-    film.facts.sidecars[0].role = SidecarRole::Waveform;
+    film.info.sidecars[0].role = SidecarRole::Waveform;
     assert_eq!(detail(&film), "360p · H.264");
 }
 

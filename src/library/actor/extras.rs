@@ -296,8 +296,8 @@ impl Library {
         }
         if let Some((_, entry)) = self.shared.get_mut(path) {
             let sidecars = made.sidecars.into_iter();
-            entry.facts.sidecars = sidecars.map(|(sidecar, _)| sidecar).collect();
-            entry.facts.gain_cdb = entry.facts.gain_cdb.or(made.gain_cdb);
+            entry.info.sidecars = sidecars.map(|(sidecar, _)| sidecar).collect();
+            entry.info.gain_cdb = entry.info.gain_cdb.or(made.gain_cdb);
             added.push(entry.clone());
         }
         self.publish(added, Vec::new());

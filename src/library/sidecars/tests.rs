@@ -13,13 +13,13 @@ fn media(name: &str) -> PathBuf {
 fn made(folder: &Path, name: &str, subtitles: &[PathBuf]) -> (Vec<Hashed>, Option<i32>) {
     let cancelled = AtomicBool::new(false);
     let path = media(name);
-    let facts = probe(Path::new("ffprobe"), &path, &cancelled).expect("media");
+    let info = probe(Path::new("ffprobe"), &path, &cancelled).expect("media");
     let entry = FileEntry {
         id: FileId([1; 32]),
         name: name.into(),
         size: 1,
         chunk_size: 1,
-        facts,
+        info,
         sources: 1,
     };
     let maker = Maker {
@@ -118,7 +118,7 @@ fn what_is_no_media_gets_nothing() {
     };
     let error = without.make(&path, &entry).err();
     let entry = FileEntry {
-        facts: engine::media::MediaFacts::new(MediaKind::Video, 1000),
+        info: engine::media::MediaInfo::new(MediaKind::Video, 1000),
         ..entry
     };
     let error = error.or(without.make(&path, &entry).err());

@@ -1,7 +1,7 @@
 //! What overtakes what on a connection.
 
 use engine::ids::{ChunkIndex, FileId};
-use engine::units::Rate;
+use engine::units::ByteRate;
 
 use super::*;
 
@@ -11,7 +11,7 @@ const FILE: FileId = FileId([1; 32]);
 async fn pair(rate: u64) -> (Link, Link) {
     let listener = listen("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
-    let limits = LinkLimits::new(Rate(Some(rate)), Rate(None));
+    let limits = LinkLimits::new(ByteRate(Some(rate)), ByteRate(None));
     let one = Link::dial(&address, Duration::from_secs(60), &limits).await;
     let (other, _) = listener.accept().await.expect("dialled");
     let other = Link::new(other, &LinkLimits::default()).expect("connected");

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use engine::ids::{FileId, Generation};
 use engine::media::FileEntry;
 use engine::player::Phase;
-use engine::scheduler::Part;
+use engine::scheduler::PrefetchRange;
 
 use crate::player::actor::Player;
 use crate::player::pipeline::{Pipeline, Source};
@@ -31,7 +31,7 @@ const KEY_FRAME: Duration = Duration::from_secs(10);
 
 /// What is done already for what comes next.
 #[derive(Default)]
-pub(super) struct Ahead {
+pub(super) struct Preloader {
     fetched: Option<FileId>,
     /// The song that is to follow; its pipeline, if there was a place for it.
     next: Option<(Source, Option<Pipeline>)>,
@@ -39,7 +39,7 @@ pub(super) struct Ahead {
     level: f32,
 }
 
-impl Ahead {
+impl Preloader {
     /// The pipeline that waits for its turn.
     pub fn pipeline(&self) -> Option<&Pipeline> {
         self.next.as_ref()?.1.as_ref()
@@ -94,7 +94,7 @@ impl Player {
     /// Nothing comes next any more.
     pub(super) fn give_up_ahead(&mut self) {
         self.fetch_ahead(None);
-        self.ahead = Ahead::default();
+        self.ahead = Preloader::default();
     }
 
     fn fetch_ahead(&mut self, next: Option<&FileEntry>) {
@@ -109,7 +109,7 @@ impl Player {
 
     /// Starts a song's decoder behind the present song.
     fn prepare(&mut self, ctx: &mut Context<Self>, next: &FileEntry) {
-        let songs = |entry: &FileEntry| entry.facts.video.is_none();
+        let songs = |entry: &FileEntry| entry.info.video.is_none();
         if !songs(next) || !self.state.entry().is_some_and(songs) {
             return;
         }
@@ -137,12 +137,12 @@ impl Player {
 
 /// What of a file to have before it plays from there: all of a song; of a film what is
 /// played first, and its head.
-fn part(entry: &FileEntry, from: Duration) -> Part {
-    let beginning = |end| Part {
+fn part(entry: &FileEntry, from: Duration) -> PrefetchRange {
+    let beginning = |end| PrefetchRange {
         head: end,
         place: 0..0,
     };
-    if entry.facts.video.is_none() {
+    if entry.info.video.is_none() {
         return beginning(entry.size);
     }
     let timeline = entry.timeline();
@@ -154,7 +154,7 @@ fn part(entry: &FileEntry, from: Duration) -> Part {
     let end = timeline.byte_at(from + BEGINNING).min(most).min(entry.size);
     match start <= HEAD {
         true => beginning(end),
-        false => Part {
+        false => PrefetchRange {
             head: HEAD,
             place: start..end,
         },
@@ -164,7 +164,7 @@ fn part(entry: &FileEntry, from: Duration) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::{MediaFacts, MediaKind, VideoTrack};
+    use engine::media::{MediaInfo, MediaKind, VideoTrack};
 
     #[test]
     fn a_film_is_fetched_from_where_it_goes_on() {
@@ -173,12 +173,12 @@ mod tests {
             name: "film.mkv".into(),
             size: 600_000_000,
             chunk_size: 16 << 10,
-            facts: MediaFacts::new(MediaKind::Video, 600_000),
+            info: MediaInfo::new(MediaKind::Video, 600_000),
             sources: 1,
         };
-        entry.facts.video = Some(VideoTrack::default());
+        entry.info.video = Some(VideoTrack::default());
         let at = |entry: &FileEntry, seconds| {
-            let Part { head, place } = part(entry, Duration::from_secs(seconds));
+            let PrefetchRange { head, place } = part(entry, Duration::from_secs(seconds));
             (head, place.start, place.end)
         };
         // A megabyte a second: bounded.
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(at(&entry, 300), (HEAD, 29_000_000, 32_000_000));
         assert_eq!(at(&entry, 595), (HEAD, 58_500_000, 60_000_000));
         assert_eq!(at(&entry, 15), (3_500_000, 0, 0), "near the head");
-        entry.facts.video = None;
+        entry.info.video = None;
         assert_eq!(at(&entry, 300), (60_000_000, 0, 0), "all of a song");
     }
 }

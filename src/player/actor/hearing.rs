@@ -29,7 +29,7 @@ const FLEETING: Duration = Duration::from_secs(2);
 
 /// The output, and how it fares.
 #[derive(Default)]
-pub(super) struct Hearing {
+pub(super) struct AudioOutput {
     output: Option<Output>,
     /// When no device was found, and how long it is not looked again.
     missed: Option<(Instant, Duration)>,
@@ -40,7 +40,7 @@ pub(super) struct Hearing {
     quiet_since: Option<Instant>,
 }
 
-impl Hearing {
+impl AudioOutput {
     /// Whether there was no device, a while ago.
     fn may_look(&self) -> bool {
         let missed = self.missed;
@@ -168,7 +168,7 @@ impl Player {
     }
 
     fn replace_output(&mut self, ctx: &mut Context<Self>) {
-        self.hearing = Hearing::default();
+        self.hearing = AudioOutput::default();
         let effects = self.state.restart();
         self.perform(ctx, effects);
     }

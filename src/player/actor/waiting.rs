@@ -6,7 +6,7 @@ use engine::player::Phase;
 
 use crate::player::actor::Player;
 use crate::player::pipeline::Source;
-use crate::player::pipeline::standby::Spare;
+use crate::player::pipeline::standby::StandbyDecoders;
 
 /// How long a film plays before the next decoders are started: by then its own have
 /// begun, and who jumps about has settled.
@@ -15,13 +15,13 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// What plays, and the decoders that wait for another place of it.
 #[derive(Default)]
 pub(super) struct Waiting {
-    spare: Option<Spare>,
+    spare: Option<StandbyDecoders>,
     begun: Option<(Source, Instant)>,
 }
 
 impl Waiting {
     /// A source begins. The decoders that wait for it, if there are any.
-    pub fn take(&mut self, source: &Source) -> Option<Spare> {
+    pub fn take(&mut self, source: &Source) -> Option<StandbyDecoders> {
         self.begun = Some((source.clone(), Instant::now()));
         self.spare.take().filter(|spare| spare.fits(source))
     }
@@ -39,8 +39,12 @@ impl Player {
             return;
         }
         let entry = self.state.entry();
-        if entry.is_some_and(|entry| Spare::can_be_of(entry, source)) {
-            self.waiting.spare = Some(Spare::new(source, &self.config.ffprobe, &self.gateway));
+        if entry.is_some_and(|entry| StandbyDecoders::can_be_of(entry, source)) {
+            self.waiting.spare = Some(StandbyDecoders::new(
+                source,
+                &self.config.ffprobe,
+                &self.gateway,
+            ));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! quick.
 //!
 //! An ffmpeg that waits has the same arguments as one that does not, but for its input:
-//! a list in ffconcat's format behind a [`Door`]. When it is known where to begin, the
+//! a list in ffconcat's format behind a [`DeferredResponse`]. When it is known where to begin, the
 //! door opens and the list names the film and that place. Frames and samples come out
 //! as they would with `-ss`: the list is read with `-copyts`, and what lies between the
 //! key frame and the place has a negative time and is cut off by the filters.
@@ -18,8 +18,8 @@ use engine::media::FileEntry;
 
 use crate::ffmpeg::Decoder;
 use crate::ffmpeg::probe_start;
-use crate::http::{Door, Gateway};
-use crate::player::pipeline::{Shared, Source, Words, picture, seconds, sound};
+use crate::http::{DeferredResponse, Gateway};
+use crate::player::pipeline::{Shared, Source, SubtitleSource, picture, seconds, sound};
 use crate::player::pipeline::{audio, video};
 
 /// Containers that ffmpeg goes to a place of as precisely by a list as without one.
@@ -67,7 +67,7 @@ fn start_of(ffprobe: &Path, source: &Source) -> Option<f64> {
 }
 
 /// What a decoder that waits is told when it is wanted.
-pub(super) struct Turn {
+pub(super) struct Activation {
     /// Where to begin.
     pub from: Duration,
     /// The pipeline it is now of.
@@ -75,13 +75,13 @@ pub(super) struct Turn {
 }
 
 /// A pair of decoders that wait.
-pub struct Spare {
+pub struct StandbyDecoders {
     source: Source,
-    pub(super) picture: Sender<Turn>,
-    pub(super) sound: Option<Sender<(Turn, rtrb::Producer<f32>)>>,
+    pub(super) picture: Sender<Activation>,
+    pub(super) sound: Option<Sender<(Activation, rtrb::Producer<f32>)>>,
 }
 
-impl Spare {
+impl StandbyDecoders {
     /// Whether a source can have one: films of usual containers, but not with subtitles
     /// that come out of the same ffmpeg.
     pub fn can_be_of(entry: &FileEntry, source: &Source) -> bool {
@@ -89,7 +89,7 @@ impl Spare {
         let extension = name.rsplit('.').next().unwrap_or_default();
         source.video.is_some()
             && CONTAINERS.contains(&extension)
-            && !matches!(source.subtitles, Some(Words::Track(_)))
+            && !matches!(source.subtitles, Some(SubtitleSource::Track(_)))
     }
 
     /// Starts decoders that wait, for whatever place of the source.
@@ -97,7 +97,7 @@ impl Spare {
         let source = anywhere(source);
         // Found out by whichever of the two comes to it first.
         let begins = Arc::new(OnceLock::new());
-        let (turn, turns) = channel::<Turn>();
+        let (turn, turns) = channel::<Activation>();
         let (door, url) = gateway.door();
         let (own, probe, known) = (source.clone(), ffprobe.to_owned(), begins.clone());
         std::thread::spawn(move || {
@@ -106,7 +106,7 @@ impl Spare {
                 return;
             };
             // Nobody wants it any more: it ends with this thread.
-            let Ok(Turn { from, shared }) = turns.recv() else {
+            let Ok(Activation { from, shared }) = turns.recv() else {
                 return;
             };
             let source = Source { from, ..own };
@@ -115,7 +115,7 @@ impl Spare {
             picture(&source, ready, &shared);
         });
         let sound = source.audio.map(|_| {
-            let (turn, turns) = channel::<(Turn, rtrb::Producer<f32>)>();
+            let (turn, turns) = channel::<(Activation, rtrb::Producer<f32>)>();
             let (door, url) = gateway.door();
             let (own, probe) = (source.clone(), ffprobe.to_owned());
             std::thread::spawn(move || {
@@ -123,7 +123,7 @@ impl Spare {
                 let Some(start) = *begins.get_or_init(|| start_of(&probe, &own)) else {
                     return;
                 };
-                let Ok((Turn { from, shared }, samples)) = turns.recv() else {
+                let Ok((Activation { from, shared }, samples)) = turns.recv() else {
                     return;
                 };
                 let source = Source { from, ..own };
@@ -155,7 +155,7 @@ fn anywhere(source: &Source) -> Source {
 }
 
 /// Lets a decoder that waits begin; false if it has ended meanwhile.
-fn admit(decoder: &Decoder, door: Door, start: f64, source: &Source) -> bool {
+fn admit(decoder: &Decoder, door: DeferredResponse, start: f64, source: &Source) -> bool {
     let runs = decoder.runs();
     if runs {
         door.open(list(&source.url, start, source.from));

@@ -17,7 +17,7 @@ use engine::player::{Clock, SAMPLE_RATE, Verdict, judge};
 use crate::ffmpeg::Planes;
 use crate::ffmpeg::{Decoder, DecoderPipe, SpawnError};
 use crate::player::pipeline::standby::Input;
-use crate::player::pipeline::{Shared, Source, Words};
+use crate::player::pipeline::{Shared, Source, SubtitleSource};
 
 /// Decoded frames that wait: a fifth of a second at 30 a second, 8 MiB at
 /// 720p. Without them the pipe's 64 KiB would decode frame by frame.
@@ -100,7 +100,7 @@ fn arguments(source: &Source, input: &Input) -> Vec<String> {
     ]));
     arguments.extend(text(&["-pix_fmt", "yuv420p", "-c:v", "pgmyuv"]));
     arguments.extend(text(&["-f", "image2pipe", "pipe:1"]));
-    if let Some(Words::Track(track)) = &source.subtitles {
+    if let Some(SubtitleSource::Track(track)) = &source.subtitles {
         arguments.extend(text(&["-map", &format!("0:s:{track}"), "-c:s", "srt"]));
         arguments.extend(text(&["-flush_packets", "1", "-f", "srt", "pipe:3"]));
     }
@@ -129,7 +129,7 @@ pub(super) fn start(source: &Source, input: &Input) -> Result<Started, SpawnErro
     let arguments = arguments(source, input);
     let words = arguments.iter().map(String::as_str);
     let pipes = match &source.subtitles {
-        Some(Words::Track(_)) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
+        Some(SubtitleSource::Track(_)) => Some(std::io::pipe().map_err(SpawnError::Failed)?),
         _ => None,
     };
     let (cues, third) = pipes.unzip();
@@ -147,7 +147,7 @@ pub(super) fn run(
     ready: Option<Started>,
     shared: &Arc<Shared>,
 ) -> Result<Decoded, SpawnError> {
-    if let Some(Words::Beside(url)) = source.subtitles.clone() {
+    if let Some(SubtitleSource::Beside(url)) = source.subtitles.clone() {
         let (ffmpeg, shared) = (source.ffmpeg.clone(), shared.clone());
         std::thread::spawn(move || read_beside(&ffmpeg, &url, &shared));
     }

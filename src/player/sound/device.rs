@@ -14,15 +14,15 @@ use kira::backend::{Backend, Renderer};
 const PERIOD: u32 = 1024;
 
 /// The renderer while no stream has it.
-type Shelf = Arc<Mutex<Option<Renderer>>>;
+type RendererSlot = Arc<Mutex<Option<Renderer>>>;
 
 /// The renderer while a stream has it; back on the shelf when that ends.
-struct Lent {
+struct RendererGuard {
     renderer: Option<Renderer>,
-    shelf: Shelf,
+    shelf: RendererSlot,
 }
 
-impl Lent {
+impl RendererGuard {
     fn render(&mut self, out: &mut [f32], channels: u16) {
         if let Some(renderer) = &mut self.renderer {
             renderer.on_start_processing();
@@ -31,7 +31,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for RendererGuard {
     fn drop(&mut self) {
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         *shelf = self.renderer.take();
@@ -40,7 +40,7 @@ impl Drop for Lent {
 
 /// The default device of the system.
 pub struct Device {
-    shelf: Shelf,
+    shelf: RendererSlot,
     stream: Option<Stream>,
     sample_rate: u32,
     /// The stream says that its device is gone.
@@ -92,7 +92,7 @@ impl Device {
             self.sample_rate = config.sample_rate;
             renderer.on_change_sample_rate(self.sample_rate);
         }
-        let mut lent = Lent {
+        let mut lent = RendererGuard {
             renderer: Some(renderer),
             shelf: self.shelf.clone(),
         };
@@ -125,7 +125,7 @@ impl Backend for Device {
         let known = Known::ask().map_err(|error| error.to_string())?;
         let sample_rate = known.config.sample_rate;
         let device = Self {
-            shelf: Shelf::default(),
+            shelf: RendererSlot::default(),
             stream: None,
             sample_rate,
             lost: Arc::default(),

@@ -68,7 +68,7 @@ pub struct RingSound {
     followers: Consumer<Follow>,
     before: Frame,
     after: Frame,
-    /// Place between the two, 1 when the next is due.
+    /// PeerPosition between the two, 1 when the next is due.
     between: f64,
     fade: f32,
     gain: f32,

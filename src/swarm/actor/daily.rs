@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use engine::swarm::Allowance;
+use engine::swarm::DailyQuota;
 
 use crate::swarm::actor::Swarm;
 use crate::swarm::quota_file;
@@ -18,7 +18,7 @@ pub struct Daily {
     /// Bytes in 24 hours; `None` for any number.
     pub limit: Option<u64>,
     /// What was uploaded.
-    pub allowance: Allowance,
+    pub allowance: DailyQuota,
     /// Where it is noted.
     pub note: PathBuf,
     /// Whether more was uploaded since.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::FileId;
 use engine::protocol::{PathReason, Report};
-use engine::protocol::{Place, UNKNOWN_UPLINK};
-use engine::units::Volume;
+use engine::protocol::{PeerPosition, UNKNOWN_UPLINK};
+use engine::units::TransferCap;
 
 use crate::swarm::actor::Swarm;
 use crate::swarm::connection::TellPosition;
@@ -60,7 +60,7 @@ impl Swarm {
     }
 
     /// Tells the others where we are in a file, and what we can pass on.
-    pub(super) fn tell_place(&mut self, file: FileId, mut place: Place) {
+    pub(super) fn tell_place(&mut self, file: FileId, mut place: PeerPosition) {
         // It may have been left while the uploader was asked.
         let Some(join) = self.joined.get(&file) else {
             return;
@@ -88,7 +88,7 @@ impl Handler<SetLimits> for Swarm {
     fn handle(&mut self, set: SetLimits, _: &mut Context<Self>) {
         self.settings.limits.set(set.upload, set.download);
         self.uploader.do_send(SetUploadLimit(set.upload.0));
-        if let Some(Volume(limit)) = set.upload_per_day {
+        if let Some(TransferCap(limit)) = set.upload_per_day {
             self.settings.daily.limit = limit;
         }
         self.serve_all_or_nobody();

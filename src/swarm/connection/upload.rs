@@ -84,9 +84,9 @@ impl Handler<UploadTurn> for Connection {
     fn handle(&mut self, turn: UploadTurn, ctx: &mut Context<Self>) {
         match turn {
             UploadTurn::Serve(upload) => self.serve(ctx, upload),
-            UploadTurn::Backlog(backlog) => {
+            UploadTurn::QueueDelay(backlog) => {
                 if self.session.is_wanted() {
-                    self.send_soon(ctx, Message::Backlog(backlog));
+                    self.send_soon(ctx, Message::QueueDelay(backlog));
                 }
             }
             UploadTurn::Refuse(upload, reason) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{
-    AudioTrack, Chapter, ChunkSize, ColourMatrix, FileEntry, Geometry, MediaFacts, MediaKind,
+    AudioTrack, Chapter, ChunkSize, ColourMatrix, FileEntry, Geometry, MediaInfo, MediaKind,
     Sidecar, SidecarRole, SubtitleTrack, Timeline, VideoTrack,
 };
 use engine::protocol::{
@@ -58,7 +58,7 @@ fn film() -> FileEntry {
         name: "film.mkv".into(),
         size: 1 << 20,
         chunk_size: 16 << 10,
-        facts: MediaFacts {
+        info: MediaInfo {
             title: "Film".into(),
             audio: vec![
                 AudioTrack {
@@ -99,7 +99,7 @@ fn film() -> FileEntry {
                 sidecar(SidecarRole::Subtitles, 9, 0, "de"),
             ],
             timeline: Timeline::constant(1 << 20, Duration::from_secs(60)).into(),
-            ..MediaFacts::new(MediaKind::Video, 60_000)
+            ..MediaInfo::new(MediaKind::Video, 60_000)
         },
         sources: 2,
     }
@@ -129,7 +129,7 @@ fn wordy_film() -> FileEntry {
     };
     let sidecar = Sidecar {
         language: long(),
-        ..film().facts.sidecars[1].clone()
+        ..film().info.sidecars[1].clone()
     };
     let end = 1 << 39;
     let duration_ms = 400_000_000;
@@ -142,7 +142,7 @@ fn wordy_film() -> FileEntry {
         name: long(),
         size: end,
         chunk_size: 256 << 10,
-        facts: MediaFacts {
+        info: MediaInfo {
             title: long(),
             artist: long(),
             album: long(),
@@ -164,7 +164,7 @@ fn wordy_film() -> FileEntry {
             disc_number: u32::MAX,
             album_artist: long(),
             timeline: timeline.expect("allowed").into(),
-            ..MediaFacts::new(MediaKind::Video, duration_ms)
+            ..MediaInfo::new(MediaKind::Video, duration_ms)
         },
         ..film()
     }
@@ -184,12 +184,12 @@ fn as_many_files_as_are_allowed_fit_a_message_however_wordy() {
         panic!("one delta: {decoded:?}");
     };
     assert_eq!(delta.changed.len(), MAX_ENTRIES);
-    let facts = &delta.changed[0].facts;
-    assert_eq!(facts.timeline.points().len(), 512);
+    let info = &delta.changed[0].info;
+    assert_eq!(info.timeline.points().len(), 512);
     // Titles for which there is no room are left out, the tracks are kept.
-    let titles = facts.audio.iter().map(|track| track.title.chars().count());
+    let titles = info.audio.iter().map(|track| track.title.chars().count());
     assert_eq!(titles.collect::<Vec<_>>(), [80, 80, 80, 0, 0, 0, 0, 0]);
-    assert_eq!(facts.subtitles.len(), 16);
+    assert_eq!(info.subtitles.len(), 16);
 }
 
 fn samples() -> Vec<Message> {

@@ -3,7 +3,7 @@
 mod sidecar;
 
 use engine::media::{
-    AudioTrack, Chapter, ColourMatrix, FileEntry, Geometry, MediaFacts, MediaKind, SubtitleTrack,
+    AudioTrack, Chapter, ColourMatrix, FileEntry, Geometry, MediaInfo, MediaKind, SubtitleTrack,
     VideoTrack,
 };
 
@@ -71,16 +71,16 @@ pub(super) fn kind_from_proto(kind: proto::MediaKind) -> Option<MediaKind> {
 }
 
 pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
-    let facts = &entry.facts;
-    let (audio, subtitles) = tracks_to_proto(facts);
+    let info = &entry.info;
+    let (audio, subtitles) = tracks_to_proto(info);
     proto::FileEntry {
         id: id_bytes(entry.id),
         name: text(entry.name.clone(), MAX_FILE_NAME),
         size: entry.size,
         chunk_size: entry.chunk_size,
-        kind: kind_to_proto(Some(facts.kind)).into(),
-        duration_ms: facts.duration_ms,
-        video: facts.video.as_ref().map(|video| proto::VideoTrack {
+        kind: kind_to_proto(Some(info.kind)).into(),
+        duration_ms: info.duration_ms,
+        video: info.video.as_ref().map(|video| proto::VideoTrack {
             codec: text(video.codec.clone(), MAX_CODE),
             width: video.width,
             height: video.height,
@@ -91,18 +91,18 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
         }),
         audio,
         subtitles,
-        title: text(facts.title.clone(), MAX_TEXT),
-        artist: text(facts.artist.clone(), MAX_TEXT),
-        album: text(facts.album.clone(), MAX_TEXT),
-        has_cover: facts.has_cover,
+        title: text(info.title.clone(), MAX_TEXT),
+        artist: text(info.artist.clone(), MAX_TEXT),
+        album: text(info.album.clone(), MAX_TEXT),
+        has_cover: info.has_cover,
         sources: entry.sources,
-        timeline: timeline::to_proto(&facts.timeline),
-        chapters: chapters_to_proto(&facts.chapters),
-        gain_cdb: facts.gain_cdb,
-        sidecars: sidecar::to_proto(&facts.sidecars),
-        track_number: facts.track_number,
-        disc_number: facts.disc_number,
-        album_artist: text(facts.album_artist.clone(), MAX_TEXT),
+        timeline: timeline::to_proto(&info.timeline),
+        chapters: chapters_to_proto(&info.chapters),
+        gain_cdb: info.gain_cdb,
+        sidecars: sidecar::to_proto(&info.sidecars),
+        track_number: info.track_number,
+        disc_number: info.disc_number,
+        album_artist: text(info.album_artist.clone(), MAX_TEXT),
     }
 }
 
@@ -118,10 +118,10 @@ fn chapters_to_proto(chapters: &[Chapter]) -> Vec<proto::Chapter> {
 }
 
 /// Sound and subtitle tracks; titles as those of chapters.
-fn tracks_to_proto(facts: &MediaFacts) -> (Vec<proto::AudioTrack>, Vec<proto::SubtitleTrack>) {
+fn tracks_to_proto(info: &MediaInfo) -> (Vec<proto::AudioTrack>, Vec<proto::SubtitleTrack>) {
     let mut room = MAX_TRACK_TITLES;
     let code = |code: &String| text(code.clone(), MAX_CODE);
-    let audio = facts.audio.iter().take(MAX_AUDIO);
+    let audio = info.audio.iter().take(MAX_AUDIO);
     let audio = audio.map(|track| proto::AudioTrack {
         codec: code(&track.codec),
         language: code(&track.language),
@@ -131,7 +131,7 @@ fn tracks_to_proto(facts: &MediaFacts) -> (Vec<proto::AudioTrack>, Vec<proto::Su
         described: track.described,
     });
     let audio = audio.collect();
-    let subtitles = facts.subtitles.iter().take(MAX_SUBTITLES);
+    let subtitles = info.subtitles.iter().take(MAX_SUBTITLES);
     let subtitles = subtitles.map(|track| proto::SubtitleTrack {
         codec: code(&track.codec),
         language: code(&track.language),
@@ -197,7 +197,7 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
         name: text(entry.name.clone(), MAX_FILE_NAME),
         size: entry.size,
         chunk_size: entry.chunk_size,
-        facts: MediaFacts {
+        info: MediaInfo {
             kind,
             duration_ms: entry.duration_ms,
             video,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::ids::ChunkIndex;
 use engine::media::Geometry;
-use engine::protocol::{Backlog, ByeReason, Hello, MAX_RANGES, Message, RejectReason};
+use engine::protocol::{ByeReason, Hello, MAX_RANGES, Message, QueueDelay, RejectReason};
 
 use crate::wire::WireError;
 use crate::wire::convert::proto;
@@ -56,7 +56,7 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             uplink,
             playhead_ms: playhead.as_millis() as u64,
         }),
-        Message::Backlog(backlog) => Kind::Backlog(proto::Backlog {
+        Message::QueueDelay(backlog) => Kind::Backlog(proto::Backlog {
             millis: millis(backlog.all),
             pressing_millis: millis(backlog.pressing),
             uplink: backlog.uplink,
@@ -136,7 +136,7 @@ pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, K
                 playhead: Duration::from_millis(position.playhead_ms),
             }
         }
-        Kind::Backlog(backlog) => Message::Backlog(Backlog {
+        Kind::Backlog(backlog) => Message::QueueDelay(QueueDelay {
             all: Duration::from_millis(backlog.millis.into()),
             pressing: Duration::from_millis(backlog.pressing_millis.into()),
             uplink: backlog.uplink,

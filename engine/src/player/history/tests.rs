@@ -1,7 +1,7 @@
 //! Where a person finds a film again.
 
 use super::*;
-use crate::media::MediaFacts;
+use crate::media::MediaInfo;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -11,7 +11,7 @@ fn entry(id: u8, kind: MediaKind, minutes: u64) -> FileEntry {
         name: id.to_string(),
         size: 1000,
         chunk_size: 16 << 10,
-        facts: MediaFacts::new(kind, minutes * 60_000),
+        info: MediaInfo::new(kind, minutes * 60_000),
         sources: 1,
     }
 }
@@ -49,7 +49,7 @@ fn songs_begin_at_the_start_and_lectures_do_not() {
 #[test]
 fn a_short_clip_is_done_in_its_second_half_at_the_earliest() {
     let mut clip = entry(1, MediaKind::Video, 0);
-    clip.facts.duration_ms = 16_000;
+    clip.info.duration_ms = 16_000;
     let history = played(&clip, Duration::from_secs(7));
     assert_eq!(history.resume(&clip), Duration::from_secs(7));
     let history = played(&clip, Duration::from_secs(9));

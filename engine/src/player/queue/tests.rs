@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::ids::FileId;
-use crate::media::{MediaFacts, MediaKind};
+use crate::media::{MediaInfo, MediaKind};
 
 fn entry(id: u8) -> FileEntry {
     FileEntry {
@@ -13,7 +13,7 @@ fn entry(id: u8) -> FileEntry {
         name: format!("{id}.mp3"),
         size: 1000,
         chunk_size: 16 << 10,
-        facts: MediaFacts::new(MediaKind::Audio, 60_000),
+        info: MediaInfo::new(MediaKind::Audio, 60_000),
         sources: 1,
     }
 }

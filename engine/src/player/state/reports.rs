@@ -53,7 +53,7 @@ impl State {
         self.failures += 1;
         let song = self
             .entry()
-            .filter(|entry| entry.facts.kind == MediaKind::Audio);
+            .filter(|entry| entry.info.kind == MediaKind::Audio);
         let title = song.map(|entry| entry.display_title().to_owned());
         let next = self.queue.next(true);
         let next = next.filter(|_| self.failures < self.queue.items().len());

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 
 use super::*;
 use crate::ids::FileId;
-use crate::media::{MediaFacts, MediaKind};
+use crate::media::{MediaInfo, MediaKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -14,7 +14,7 @@ fn entry(id: u8) -> FileEntry {
         name: format!("{id}.mp4"),
         size: 1000,
         chunk_size: 16 << 10,
-        facts: MediaFacts::new(MediaKind::Video, 60_000),
+        info: MediaInfo::new(MediaKind::Video, 60_000),
         sources: 1,
     }
 }
@@ -158,7 +158,7 @@ fn a_failure_says_why_and_can_be_tried_again() {
 fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
     let song = |id| {
         let mut song = entry(id);
-        song.facts.kind = MediaKind::Audio;
+        song.info.kind = MediaKind::Audio;
         song
     };
     let mut state = State::new(50, History::default(), StdRng::seed_from_u64(3));

@@ -10,11 +10,11 @@ use rand::seq::SliceRandom;
 use crate::ids::{ChunkIndex, PeerId};
 use crate::protocol::CRITICAL_WINDOW;
 use crate::protocol::UNKNOWN_UPLINK;
-use crate::scheduler::core::Core;
+use crate::scheduler::core::ChunkScheduler;
 use crate::scheduler::core::dispersal::score;
 use crate::scheduler::core::tuning::Picker;
 use crate::scheduler::peer_estimate::Peer;
-use crate::scheduler::peer_table::Peers;
+use crate::scheduler::peer_table::PeerTable;
 
 /// Missing chunks looked at for one decision; bounds its cost.
 const MAX_CANDIDATES: usize = 512;
@@ -33,7 +33,7 @@ const GETTING_TO_KNOW: Duration = Duration::from_millis(150);
 /// A share of a peer's estimate for a chunk that must fit before its deadline.
 pub(super) const SAFETY: f64 = 0.7;
 
-impl Core {
+impl ChunkScheduler {
     /// The peer that would deliver a chunk soonest, of those with credits.
     pub(super) fn soonest(
         &self,
@@ -187,7 +187,7 @@ impl Core {
         if credits == 0 {
             return;
         }
-        let held = Peers::held_by(open, missing);
+        let held = PeerTable::held_by(open, missing);
         for chunk in self.by_rarity(now, &held) {
             let viewer = self.soonest(now, chunk, |_, peer| !self.peers.is_source(peer));
             let Some((_, id)) = viewer else {

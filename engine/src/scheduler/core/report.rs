@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use roaring::RoaringBitmap;
 
 use crate::ids::ChunkIndex;
-use crate::scheduler::core::Core;
+use crate::scheduler::core::ChunkScheduler;
 use crate::scheduler::{StallCause, Supply};
 
 /// Share of the configured downlink from which on it counts as the bottleneck.
@@ -16,7 +16,7 @@ const AT_LIMIT: f64 = 0.8;
 /// Decoders read ahead of what they show, by less than this.
 const DECODERS_AHEAD: Duration = Duration::from_secs(2);
 
-impl Core {
+impl ChunkScheduler {
     /// What all downloads together are limited to, in bytes a second.
     pub fn set_download_limit(&mut self, limit: Option<u64>) {
         self.tuning.download_limit = limit;

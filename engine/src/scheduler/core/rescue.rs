@@ -18,7 +18,7 @@ use crate::ids::{ChunkIndex, PeerId};
 use crate::protocol::CRITICAL_WINDOW;
 use crate::scheduler::core::fill::{PLENTY_AHEAD, SAFETY};
 use crate::scheduler::core::tuning::Picker;
-use crate::scheduler::core::{Core, Effect, Flight};
+use crate::scheduler::core::{ChunkScheduler, Effect, Flight};
 use crate::scheduler::peer_estimate::Peer;
 
 /// A request is neither recalled nor made elsewhere before this age, beyond two
@@ -41,7 +41,7 @@ const MUCH_LATER: Duration = Duration::from_secs(1);
 /// A request moves to a peer that needs less than this share of the time.
 const GAIN: f64 = 0.6;
 
-impl Core {
+impl ChunkScheduler {
     /// Who owes chunks and sends none loses its requests, and rests.
     pub(super) fn release_silent(&mut self, now: Instant) {
         let timeout = self.tuning.request_timeout;

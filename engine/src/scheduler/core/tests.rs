@@ -6,7 +6,7 @@ use super::*;
 use std::sync::Arc;
 
 use crate::media::{ChunkSize, Timeline};
-use crate::protocol::Place;
+use crate::protocol::PeerPosition;
 
 mod container;
 mod silence;
@@ -22,7 +22,7 @@ fn id(number: u8) -> PeerId {
 
 /// A film of 1000 chunks at 10 chunks a second.
 struct Film {
-    core: Core,
+    core: ChunkScheduler,
     now: Instant,
 }
 
@@ -30,7 +30,7 @@ impl Film {
     fn new() -> Self {
         let now = Instant::now();
         let geometry = Geometry::new(1000 * u64::from(CHUNK), ChunkSize::MIN);
-        let windows = Windows::new(
+        let windows = Demand::new(
             geometry,
             Arc::new(Timeline::constant(
                 geometry.size(),
@@ -42,7 +42,7 @@ impl Film {
         );
         let tuning = Tuning::default();
         let rng = StdRng::seed_from_u64(7);
-        let core = Core::new(
+        let core = ChunkScheduler::new(
             now,
             id(99),
             tuning,
@@ -65,7 +65,7 @@ impl Film {
     }
 
     fn place(&mut self, number: u8, window: Range<u32>, uplink: u64) {
-        let place = Place {
+        let place = PeerPosition {
             window,
             uplink,
             playhead: Duration::ZERO,

@@ -20,7 +20,7 @@ fn upload(now: Instant, chunk: u32, seconds: u64) -> Upload {
 }
 
 /// Serves all that waits, one after another; the chunks in that order.
-fn order(uploads: &mut Uploads, now: Instant) -> Vec<u32> {
+fn order(uploads: &mut UploadQueue, now: Instant) -> Vec<u32> {
     let mut served = Vec::new();
     while let Some((peer, upload)) = uploads.next(now) {
         uploads.finished(now, peer, CHUNK.into());
@@ -32,8 +32,8 @@ fn order(uploads: &mut Uploads, now: Instant) -> Vec<u32> {
 #[test]
 fn the_pressing_by_deadline_the_rest_by_copies() {
     let now = Instant::now();
-    let mut uploads = Uploads::new(now, None, UploadTuning::default());
-    let ask = |uploads: &mut Uploads, peer, chunk, seconds| {
+    let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
+    let ask = |uploads: &mut UploadQueue, peer, chunk, seconds| {
         uploads
             .ask(now, id(peer), upload(now, chunk, seconds))
             .expect("room");
@@ -50,8 +50,8 @@ fn the_pressing_by_deadline_the_rest_by_copies() {
 #[test]
 fn what_is_pressing_yields_once_others_can_pass_it_on() {
     let now = Instant::now();
-    let mut uploads = Uploads::new(now, None, UploadTuning::default());
-    for peer in 0..PLENTY as u8 {
+    let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
+    for peer in 0..MAX_CRITICAL_COPIES as u8 {
         uploads
             .ask(now, id(peer), upload(now, 10, 0))
             .expect("room");
@@ -65,7 +65,7 @@ fn what_is_pressing_yields_once_others_can_pass_it_on() {
 #[test]
 fn of_more_than_can_be_sent_in_time_only_what_is_late_is_privileged() {
     let (mut uploads, now) = saturated(10);
-    let served = |uploads: &mut Uploads, pressing: u32| {
+    let served = |uploads: &mut UploadQueue, pressing: u32| {
         uploads.forget(id(1));
         uploads.copies.clear();
         uploads.handed.clear();
@@ -110,7 +110,7 @@ fn even_first_requests_are_refused_by_a_flooded_queue() {
 #[test]
 fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
     let now = Instant::now();
-    let mut uploads = Uploads::new(now, None, UploadTuning::default());
+    let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
     for chunk in 0..4 {
         let asked = uploads.ask(now, id(1), upload(now, chunk, 9));
         asked.expect("room");
@@ -128,10 +128,10 @@ fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
 }
 
 /// Serves for `seconds` at a megabyte a second with requests always waiting.
-fn saturated(seconds: u64) -> (Uploads, Instant) {
+fn saturated(seconds: u64) -> (UploadQueue, Instant) {
     let start = Instant::now();
     let mut now = start;
-    let mut uploads = Uploads::new(now, None, UploadTuning::default());
+    let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
     let mut chunk = 0;
     while now < start + Duration::from_secs(seconds) {
         while uploads.waiting.len() < 4 {

@@ -60,7 +60,7 @@ impl World {
                 origin: source,
                 held: match source {
                     true => Held::All,
-                    false => Held::Part(held.get(&peer)?),
+                    false => Held::PrefetchRange(held.get(&peer)?),
                 },
                 rtt: None,
                 uplink: uplinks.get(&peer).copied().unwrap_or(0),

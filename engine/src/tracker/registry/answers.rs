@@ -29,8 +29,8 @@ pub(super) fn candidate<'a>(
         origin: other.info.origin,
         held: match part {
             _ if other.shared.contains(&file) => Held::All,
-            Some(part) => Held::Part(&part.have),
-            None => Held::Part(nothing),
+            Some(part) => Held::PrefetchRange(&part.have),
+            None => Held::PrefetchRange(nothing),
         },
         rtt: measured(client, peer).or_else(|| measured(other, asker)),
         uplink: other.report.uplink,
@@ -46,7 +46,7 @@ pub(super) fn deltas<'a>(
     removed: &'a [FileId],
     clients: u32,
 ) -> impl Iterator<Item = Message> + use<'a> {
-    let of_kind = move |entry: &&FileEntry| entry.facts.kind.is_listed(kind);
+    let of_kind = move |entry: &&FileEntry| entry.info.kind.is_listed(kind);
     let changed: Vec<FileEntry> = changed.iter().filter(of_kind).cloned().collect();
     let messages = changed.len().div_ceil(MAX_ENTRIES);
     let messages = messages.max(removed.len().div_ceil(MAX_REMOVED)).max(1);

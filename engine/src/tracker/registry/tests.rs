@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::media::MediaFacts;
+use crate::media::MediaInfo;
 
 fn peer(id: u8) -> PeerId {
     PeerId([id; 16])
@@ -26,9 +26,9 @@ fn entry(id: u8, name: &str, kind: MediaKind) -> FileEntry {
         name: name.into(),
         size: 1 << 20,
         chunk_size: 16 << 10,
-        facts: MediaFacts {
+        info: MediaInfo {
             artist: "Quartet".into(),
-            ..MediaFacts::new(kind, 1000)
+            ..MediaInfo::new(kind, 1000)
         },
         sources: 0,
     }

@@ -15,7 +15,7 @@ fn film() -> Film {
     let ahead = Duration::from_secs(30);
     let urgent = Duration::from_millis(1500);
     let mut film = Film::new();
-    film.core.windows = Windows::new(geometry, Arc::new(timeline), ahead, urgent, 10_000);
+    film.core.windows = Demand::new(geometry, Arc::new(timeline), ahead, urgent, 10_000);
     film
 }
 

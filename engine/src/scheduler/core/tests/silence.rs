@@ -9,15 +9,15 @@ const RATES: [u32; 3] = [9, 6, 6];
 const STEP: Duration = Duration::from_millis(10);
 const CUT_AT: Duration = Duration::from_secs(3);
 
-/// Sources that answer in order, each at its rate.
+/// ActorHandles that answer in order, each at its rate.
 #[derive(Default)]
-struct Sources {
+struct ActorHandles {
     queues: [VecDeque<u32>; 3],
     sent: [f64; 3],
     cut: bool,
 }
 
-impl Sources {
+impl ActorHandles {
     fn take(&mut self, effects: Vec<Effect>) -> Vec<(usize, u32)> {
         let mut asked = Vec::new();
         for effect in effects {
@@ -65,7 +65,7 @@ fn requests_of_a_silent_source_are_made_elsewhere_in_time_and_nothing_stalls() {
     let mut film = Film::new();
     (1..=3).for_each(|source| film.full_peer(source, false));
     film.play_at(0);
-    let mut sources = Sources::default();
+    let mut sources = ActorHandles::default();
     let (mut read, mut time) = (0, Duration::ZERO);
     // Chunks that wait at the silent source, and when they are needed.
     let mut waiting: BTreeMap<u32, Duration> = BTreeMap::new();

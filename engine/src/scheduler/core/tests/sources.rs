@@ -1,7 +1,7 @@
 //! What is asked of sources, and what is left to viewers.
 
 use super::*;
-use crate::protocol::Backlog;
+use crate::protocol::QueueDelay;
 
 /// What viewer `me` of two asks the source for, both at the beginning.
 fn share(me: u8, other: u8) -> Vec<u32> {
@@ -113,7 +113,7 @@ fn is_recalled_for_a_source(reserve: bool) -> bool {
     film.requests();
     film.full_peer(1, true);
     film.core.set_reserve(film.now, id(1), reserve);
-    let slow = Backlog {
+    let slow = QueueDelay {
         all: Duration::from_secs(30),
         pressing: Duration::from_secs(30),
         uplink: 10_000,
@@ -197,7 +197,7 @@ fn a_viewer_that_jumped_gets_its_part_first_from_whose_share_it_is() {
     film.play_at(0);
     film.wait(1000 * MS);
     // It jumped far ahead and fetches nothing from the source itself.
-    let place = Place {
+    let place = PeerPosition {
         window: 200..900,
         uplink: 0,
         playhead: Duration::from_secs(20),
