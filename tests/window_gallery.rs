@@ -1,5 +1,5 @@
 //! Pictures of every view and state, in the dark and in the light, at one and at twice
-//! the scale. `scripts/pictures` makes them anew and puts them on one sheet to look at.
+//! the scale. `scripts/snapshots` regenerates them and puts them on one contact sheet.
 
 #[path = "common/scenes.rs"]
 mod scenes;
