@@ -1,10 +1,10 @@
-"""The network lab: a swarm of shaped hosts on one machine, and what viewers see.
+"""The network lab: a swarm of hosts with shaped links on one machine.
 
-* `cli`: the command; `scenario`: what a TOML file under scenarios/ says.
-* `network`: namespaces, one bridge, shaped links; `processes`: what runs there.
-* `media`: random bytes that pass for media at a constant bitrate.
-* `engine_ours`, `engine_libtorrent` (with `libtorrent_host`): the systems.
-* `viewer`: a player that shows nothing and notes every stall.
-* `run`: one system through one scenario; `events`: what happens meanwhile.
-* `report`: figures, table, expectations; `chart`: the buffers as SVG.
+* `cli`: command line; `scenario`: format of the TOML files under scenarios/.
+* `network`: namespaces, one bridge, shaped links; `processes`: programs on the hosts.
+* `media`: random bytes in the shape of media with a constant bitrate.
+* `engine_ours`, `engine_libtorrent` (with `libtorrent_host`): the systems under test.
+* `viewer`: a player without output that records every stall.
+* `run`: one run of one system; `events`: failures during the run.
+* `report`: figures, table, expectations; `chart`: buffers as SVG.
 """

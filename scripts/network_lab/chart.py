@@ -1,7 +1,7 @@
 """The buffers of all viewers over time, as an SVG picture.
 
-One panel a system (its first run), one line a viewer; what shades the bottom of
-a panel are stalls, a row for each viewer in its colour.
+One panel per system (its first run), one line per viewer. Bars below a panel are
+stalls, one row per viewer in its colour.
 """
 
 from html import escape
@@ -22,13 +22,13 @@ NAMES = {"ours": "Swarmplay", "control": "Control: Swarmplay, chunks in order",
 
 
 def step_for(most: float) -> int:
-    """An even distance between the marks of an axis."""
+    """A round distance between the ticks of an axis."""
     return next((step for step in (1, 2, 5, 10, 20, 30, 60, 120) if most / step <= 10), 300)
 
 
 def text(x: float, y: float, words: str, size: int = 12, fill: str = SOFT,
          anchor: str = "start", weight: int = 400) -> str:
-    """A piece of text."""
+    """A text element."""
     return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" '
             f'text-anchor="{anchor}" font-weight="{weight}">{escape(words)}</text>')
 
@@ -48,15 +48,15 @@ class Panel:
         self.most = most
 
     def x(self, time: float) -> float:
-        """Where a time is."""
+        """Horizontal position of a time."""
         return LEFT + (WIDTH - LEFT - RIGHT) * min(time, self.end) / self.end
 
     def y(self, level: float) -> float:
-        """Where a level is."""
+        """Vertical position of a buffer level."""
         return self.top + PLOT * (1 - min(level, self.most) / self.most)
 
     def axes(self, events: list[dict]) -> list[str]:
-        """Grid, marks and what happened."""
+        """Grid, ticks and events."""
         parts = []
         step = step_for(self.most / 1.5)
         for level in range(0, int(self.most) + 1, step):
@@ -93,7 +93,7 @@ class Panel:
 
 
 def summary(viewers: dict[str, dict]) -> str:
-    """What a panel's title says of the stalls."""
+    """Summary of the stalls, for a panel's title."""
     stayed = [viewer for viewer in viewers.values() if not viewer["killed"]]
     smooth = sum(viewer["finished"] and not viewer["stalls"] for viewer in stayed)
     stalled = sum(stall["length"] for viewer in stayed for stall in viewer["stalls"])
@@ -101,7 +101,7 @@ def summary(viewers: dict[str, dict]) -> str:
 
 
 def legend(names: list[str]) -> list[str]:
-    """Which colour is whose."""
+    """Legend of the viewers' colours."""
     parts, x = [], float(LEFT)
     for index, name in enumerate(names):
         colour = COLOURS[index % len(COLOURS)]
@@ -112,7 +112,7 @@ def legend(names: list[str]) -> list[str]:
 
 
 def draw(scenario: Scenario, results: dict[str, list[dict]]) -> str:
-    """The picture."""
+    """Draws the chart."""
     firsts = {side: runs[0] for side, runs in results.items()}
     every = [viewer for result in firsts.values() for viewer in result["viewers"].values()]
     names = list(next(iter(firsts.values()))["viewers"])

@@ -1,4 +1,4 @@
-"""The command: which scenario, which systems, how often, where the results go."""
+"""Command line of the lab: scenarios, systems, number of runs, output folder."""
 
 import argparse
 import json
@@ -21,24 +21,24 @@ SIDES = ("ours", "control", "libtorrent")
 
 
 def arguments() -> argparse.Namespace:
-    """Reads the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
-        prog="scripts/lab", description="Runs a swarm of shaped hosts on this machine.")
-    parser.add_argument("scenario", nargs="*", help="names from --list, or files")
-    parser.add_argument("--only", metavar="SIDES", help=f"of {','.join(SIDES)}")
-    parser.add_argument("--runs", type=int, default=1, help="how often each system runs")
-    parser.add_argument("--binary", type=Path, help="instead of building one")
+        prog="scripts/lab", description="Runs a swarm of hosts with shaped links on this machine.")
+    parser.add_argument("scenario", nargs="*", help="name from --list, or a file")
+    parser.add_argument("--only", metavar="SIDES", help=f"systems to run, of {','.join(SIDES)}")
+    parser.add_argument("--runs", type=int, default=1, help="number of runs of each system")
+    parser.add_argument("--binary", type=Path, help="program to run instead of building one")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
-                        help="a setting of every peer of ours and the control")
+                        help="setting of every peer of ours and the control")
     parser.add_argument("--out", type=Path, help="folder for the results")
-    parser.add_argument("--list", action="store_true", help="the scenarios")
+    parser.add_argument("--list", action="store_true", help="list the scenarios")
     return parser.parse_args()
 
 
 def check_machine() -> None:
-    """Says what is missing."""
+    """Reports missing privileges and programs."""
     if os.geteuid():
-        raise LabError("the lab makes network namespaces: run it as root")
+        raise LabError("network namespaces need root: run it with sudo")
     for tool in ("ip", "tc", "ffmpeg", "ffprobe"):
         if not shutil.which(tool):
             raise LabError(f"{tool} is missing: apt-get install iproute2 ffmpeg")
@@ -48,12 +48,12 @@ def build() -> Path:
     """Builds the program."""
     command = ["cargo", "build", "--release", "--no-default-features"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise LabError("the build failed; --binary takes a program that is there")
+        raise LabError("the build failed; --binary runs an existing program")
     return TARGET / "release" / "swarmplay"
 
 
 class Lab:
-    """What all scenarios of one call share."""
+    """State shared by all scenarios of one invocation."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -62,10 +62,10 @@ class Lab:
         self.binary: Path | None = options.binary and options.binary.resolve()
         unknown = set(self.only or []) - set(SIDES)
         if unknown:
-            raise LabError(f"--only knows {', '.join(SIDES)}")
+            raise LabError(f"--only accepts {', '.join(SIDES)}")
 
     def maker(self, side: str, chosen: scenario.Scenario):
-        """How the engine of a side is made."""
+        """Returns a factory for the engine of a system."""
         if side == "libtorrent":
             python = environment(TARGET / "lab-venv")
             return lambda *where: Libtorrent(python, *where)
@@ -76,10 +76,10 @@ class Lab:
         return lambda *where: Ours(self.binary, settings, *where)
 
     def run(self, name: str) -> bool:
-        """One scenario; whether the expectations were met."""
+        """Runs one scenario; returns true if the expectations were met."""
         path = Path(name) if name.endswith(".toml") else scenario.FOLDER / f"{name}.toml"
         if not path.exists():
-            raise LabError(f"no scenario {name}; there are: {', '.join(scenario.names())}")
+            raise LabError(f"no scenario {name}; available: {', '.join(scenario.names())}")
         chosen = scenario.load(path)
         sides = self.only or chosen.sides
         out = self.options.out or TARGET / "lab"
@@ -101,7 +101,7 @@ class Lab:
 
     def write(self, chosen: scenario.Scenario, results: dict[str, list[dict]],
               out: Path) -> bool:
-        """Writes the files and the table; whether the expectations were met."""
+        """Writes the results; returns true if the expectations were met."""
         misses = report.misses(chosen, results)
         table = report.table(chosen, results, misses)
         (out / "table.md").write_text(table)
@@ -115,12 +115,12 @@ class Lab:
 
 
 def interrupted(*_: object) -> None:
-    """SIGTERM ends the lab as Ctrl-C does: everything is cleaned up."""
+    """Handles SIGTERM like Ctrl-C, so that everything is cleaned up."""
     raise KeyboardInterrupt
 
 
 def main() -> int:
-    """The program; its exit status."""
+    """Runs the program; returns its exit status."""
     options = arguments()
     signal.signal(signal.SIGTERM, interrupted)
     try:

@@ -1,7 +1,7 @@
-"""libtorrent in the lab: a session on every host, all told of each other.
+"""libtorrent in the lab: a session on every host, each told all addresses.
 
-It runs from a virtual environment under target/, installed when first asked
-for. What each host does, and with which settings, is in libtorrent_host.py.
+It runs from a virtual environment under target/, installed on first use.
+libtorrent_host.py is the program of each host, with its settings.
 """
 
 import http.client
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .engine_ours import GATEWAY_PORT, PATIENCE, ask
+from .engine_ours import GATEWAY_PORT, START_TIMEOUT, query
 from .network import LabError, Network
 from .processes import Process, Processes
 from .scenario import Film, Scenario
@@ -21,7 +21,7 @@ PROGRAM = Path(__file__).resolve().with_name("libtorrent_host.py")
 
 
 def environment(folder: Path) -> Path:
-    """The Python that has libtorrent; installs it if need be."""
+    """Returns a Python that has libtorrent; installs it if necessary."""
     python = folder / "bin" / "python"
     check = [python, "-c", "import libtorrent; print(libtorrent.version)"]
     try:
@@ -42,7 +42,7 @@ def environment(folder: Path) -> Path:
 
 
 class Libtorrent:
-    """The rival."""
+    """libtorrent as the engine of a run."""
 
     stream_port = GATEWAY_PORT
     peer_port = PEER_PORT
@@ -56,18 +56,18 @@ class Libtorrent:
         self.engines: dict[str, Process] = {}
 
     def torrent(self, file: Path) -> Path:
-        """The torrent of a media file, made unless it is there."""
+        """Returns the torrent of a media file; creates it if necessary."""
         torrent = file.with_suffix(".torrent")
         if not torrent.exists():
             subprocess.run([self.python, "-B", PROGRAM, "create", file, torrent], check=True)
         return torrent
 
     def start(self, scenario: Scenario, files: dict[str, Path]) -> None:
-        """Brings everybody up; sources have checked their files."""
+        """Starts all hosts; waits until the sources have checked their files."""
         for host in scenario.hosts:
             home = self.work / host.name
             home.mkdir(parents=True)
-            concerns = {*host.shares, *([host.watches] if host.watches else [])}
+            films_of_host = {*host.shares, *([host.watches] if host.watches else [])}
             films = [{
                 "name": name,
                 "torrent": str(self.torrent(files[name])),
@@ -76,26 +76,26 @@ class Libtorrent:
                 "rate": scenario.films[name].bitrate * 1e6 / 8,
                 "peers": [self.network.address(other.name) for other in scenario.hosts
                           if other is not host and name in (*other.shares, other.watches)],
-            } for name in concerns]
+            } for name in films_of_host]
             spec = {"address": self.network.address(host.name), "port": PEER_PORT,
                     "http": GATEWAY_PORT, "films": films}
             self.engines[host.name] = self.processes.start(
                 host.name, self.network.namespace(host.name),
                 [self.python, "-B", PROGRAM, "run", json.dumps(spec)])
         for engine in self.engines.values():
-            engine.first_line(PATIENCE)
+            engine.first_line(START_TIMEOUT)
 
     def stream_path(self, film: str) -> str:
-        """Where a player reads a film."""
+        """HTTP path of a film."""
         return f"/stream/{film}"
 
     def whole_path(self, film: Film) -> tuple[str, int]:
-        """What to read for a host to have all of a film, and its bytes."""
+        """HTTP path whose response ends when a host has the whole film, and its length."""
         return f"/whole/{film.name}", len(b"done\n")
 
     def figures(self, host: str) -> dict | None:
-        """What the engine itself counts."""
+        """The engine's own counters."""
         try:
-            return ask(self.network, host, "/status.json")
+            return query(self.network, host, "/status.json")
         except (OSError, ValueError, http.client.HTTPException):
             return None

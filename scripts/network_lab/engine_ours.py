@@ -1,8 +1,8 @@
 """Swarmplay in the lab: a tracker, and a peer on every host.
 
-The tracker stands on an unshaped host and shares nothing; the source is just a
-peer that has the film. Every peer is up, registered and knows the catalogue
-before the clock starts.
+The tracker runs on an unshaped host and shares nothing; the source is a peer that
+has the film. Every peer is registered and has the catalogue before the clock
+starts.
 """
 
 import os
@@ -19,11 +19,11 @@ TRACKER = "tracker"
 TRACKER_PORT = 7700
 PEER_PORT = 7701
 GATEWAY_PORT = 8080
-PATIENCE = 60.0
+START_TIMEOUT = 60.0
 
 
-def ask(network: Network, host: str, path: str, timeout: float = 2.0) -> object:
-    """A JSON document from a host's HTTP port."""
+def query(network: Network, host: str, path: str, timeout: float = 2.0) -> object:
+    """Fetches a JSON document from a host's HTTP port."""
     connection = http.client.HTTPConnection("lab", timeout=timeout)
     connection.sock = network.connect(host, GATEWAY_PORT, timeout)
     try:
@@ -34,7 +34,7 @@ def ask(network: Network, host: str, path: str, timeout: float = 2.0) -> object:
 
 
 class Ours:
-    """The engine under test, or its control with the picker in order."""
+    """The engine under test, or the control, which fetches chunks in order."""
 
     stream_port = GATEWAY_PORT
     peer_port = PEER_PORT
@@ -50,16 +50,16 @@ class Ours:
         self.engines: dict[str, Process] = {}
 
     def start(self, scenario: Scenario, files: dict[str, Path]) -> None:
-        """Brings everybody up."""
+        """Starts the tracker and all peers."""
         self.network.add(TRACKER)
         listen = f"0.0.0.0:{TRACKER_PORT}"
-        self.run(TRACKER, ["tracker"], [], {"tracker.listen": listen}).first_line(PATIENCE)
+        self.run(TRACKER, ["tracker"], [], {"tracker.listen": listen}).first_line(START_TIMEOUT)
         for host in scenario.hosts:
             if scenario.kind == "watch" or host.shares:
                 folders = [files[film].parent for film in host.shares]
                 self.peer(host, folders)
         for host in self.engines:
-            self.engines[host].first_line(PATIENCE)
+            self.engines[host].first_line(START_TIMEOUT)
         for host in self.engines:
             if host != TRACKER:
                 self.wait_for_catalogue(host, scenario)
@@ -83,10 +83,10 @@ class Ours:
         return self.engines[host]
 
     def client(self) -> dict[str, str]:
-        """What every peer is told."""
+        """Settings of every peer."""
         tracker = f"{self.network.address(TRACKER)}:{TRACKER_PORT}"
         listen = f"0.0.0.0:{PEER_PORT}"
-        # Posters are no part of what is measured.
+        # Posters would compete for the measured uplinks.
         own = {"client.tracker": tracker, "client.listen": listen, "library.previews": "false"}
         return own | self.settings
 
@@ -96,40 +96,40 @@ class Ours:
         self.run(host.name, words, folders, self.client())
 
     def wait_for_catalogue(self, host: str, scenario: Scenario) -> None:
-        """Waits until a host knows all films: the sources have hashed them."""
-        deadline = time.monotonic() + PATIENCE
+        """Waits until a host's catalogue lists all films, which means they are hashed."""
+        deadline = time.monotonic() + START_TIMEOUT
         wanted = {f"{name}.wav" for name in scenario.films}
         while time.monotonic() < deadline:
-            items = {item["name"]: item["id"] for item in self.ask(host, "/library.json") or []}
+            items = {item["name"]: item["id"] for item in self.query(host, "/library.json") or []}
             if wanted <= items.keys():
                 self.ids = {name: items[f"{name}.wav"] for name in scenario.films}
                 return
             time.sleep(0.1)
-        raise LabError(f"{host} does not see {', '.join(sorted(wanted))}; see its log")
+        raise LabError(f"{host} does not list {', '.join(sorted(wanted))}; see its log")
 
-    def ask(self, host: str, path: str) -> object | None:
-        """A JSON document of a peer, if it answers."""
+    def query(self, host: str, path: str) -> object | None:
+        """Fetches a JSON document of a peer; None if it does not answer."""
         try:
-            return ask(self.network, host, path)
+            return query(self.network, host, path)
         except (OSError, ValueError, http.client.HTTPException):
             return None
 
     def stream_path(self, film: str) -> str:
-        """Where a player reads a film."""
+        """HTTP path of a film."""
         return f"/stream/{self.ids[film]}"
 
     def whole_path(self, film: Film) -> tuple[str, int]:
-        """What to read for a host to have all of a film, and its bytes."""
+        """HTTP path whose response ends when a host has the whole film, and its length."""
         return self.stream_path(film.name), film.size
 
     def get(self, host: Host, target: Path, stay: bool = False) -> Process:
-        """Fetches a whole file with the command for it; it may serve on."""
+        """Downloads a whole file with `swarmplay get`, which may keep serving it."""
         words = ["get", self.ids[host.watches], "-o", target] + ["--stay"] * stay
         return self.run(host.name, words, [], self.client())
 
     def figures(self, host: str) -> dict | None:
-        """What the engine itself counts."""
-        status = self.ask(host, "/status.json")
+        """The engine's own counters."""
+        status = self.query(host, "/status.json")
         if not status:
             return None
         streams = {stream["id"]: stream for stream in status["streams"]}

@@ -1,13 +1,13 @@
-"""What happens to hosts while others watch.
+"""Failures and departures of hosts during a run.
 
-kill    the program dies; its system closes the connections
-vanish  the machine dies: the cable goes first, so nobody is told
-cut     only the cable goes; the program runs on and notices nothing
-freeze  the program stops, its connections stay open (SIGSTOP)
-leave   the program is asked to end and says goodbye (SIGTERM)
+kill    the program dies; its kernel closes the connections
+vanish  the machine dies: its link goes first, so peers get no notice
+cut     the link goes; the program keeps running
+freeze  the program stops with its connections open (SIGSTOP)
+leave   the program shuts down properly (SIGTERM)
 
-`swarm-holds-film` is due when some viewer has all of every film: then the
-swarm surely has it without the source.
+The condition `swarm-holds-film` holds once every film is complete at some viewer:
+then the swarm does not need the source.
 """
 
 import signal
@@ -36,17 +36,17 @@ class Events:
         self.polled = 0.0
 
     def step(self, clock: float) -> None:
-        """Does what is due. `clock` is when the first viewer pressed play."""
+        """Performs the due events. `clock` is the time at which the first viewer pressed play."""
         now = time.monotonic() - clock
         for event in [event for event in self.todo if self.due(event, now)]:
             self.todo.remove(event)
             print(f"    {now:5.1f} s: {event.does} {', '.join(event.hosts)}", file=sys.stderr)
             self.happened.append({"at": now, "does": event.does, "hosts": event.hosts})
             for host in event.hosts:
-                self.do(event.does, host)
+                self.perform(event.does, host)
 
     def due(self, event: Event, now: float) -> bool:
-        """Whether it is time for an event."""
+        """True if an event is due."""
         if event.at is not None:
             return now >= event.at
         if now < self.polled + POLL:
@@ -55,7 +55,7 @@ class Events:
         return all(self.held(film) for film in self.scenario.films)
 
     def held(self, film: str) -> bool:
-        """Whether a viewer that is still here has all of a film."""
+        """True if a remaining viewer has the whole film."""
         for host in self.scenario.viewers:
             if host.watches == film and host.name not in self.gone:
                 figures = self.engine.figures(host.name)
@@ -64,16 +64,16 @@ class Events:
                     return True
         return False
 
-    def do(self, deed: str, host: str) -> None:
-        """Does one thing to one host."""
+    def perform(self, action: str, host: str) -> None:
+        """Performs one action on one host."""
         engine = self.engine.engines[host]
-        if deed in ("vanish", "cut"):
+        if action in ("vanish", "cut"):
             self.network.cut(host)
-        if deed in ("kill", "vanish"):
+        if action in ("kill", "vanish"):
             engine.kill()
-        elif deed == "freeze":
+        elif action == "freeze":
             engine.signal(signal.SIGSTOP)
-        elif deed == "leave":
+        elif action == "leave":
             engine.signal(signal.SIGTERM)
         self.gone.add(host)
         if host in self.viewers:

@@ -3,9 +3,9 @@
     libtorrent_host.py create FILE TORRENT
     libtorrent_host.py run SPECIFICATION     (JSON; see engine_libtorrent.py)
 
-HTTP: /stream/NAME is the film, in order, by piece deadlines; /whole/NAME
-answers when all of it is there, fetched rarest first; /status.json counts.
-A film is joined when it is first asked for, which is when play is pressed.
+HTTP: /stream/NAME streams the film in order by piece deadlines; /whole/NAME answers
+when the whole film has arrived, fetched rarest first; /status.json has counters.
+The first request joins the torrent, which is when play is pressed.
 """
 
 import json
@@ -18,15 +18,15 @@ from pathlib import Path
 
 import libtorrent as lt
 
-# Media for which deadlines are set ahead of where the player reads; beyond it
-# libtorrent picks the rarest piece, so that viewers have something to trade.
-# Of 0, 0.5, 1, 3, 5, 10 and 30 s this did best in the flash crowd: with more,
-# all viewers ask the source for the same pieces and give each other nothing;
-# with less, they wait longer for the start and in the worst stall.
+# Seconds of media after the read position that have deadlines. Beyond them libtorrent
+# picks the rarest piece, so that viewers have pieces to trade. Of 0, 0.5, 1, 3, 5, 10
+# and 30 s this did best in the flash crowd: with more, all viewers request the same
+# pieces from the source and exchange none; with less, start-up and the worst stall
+# take longer.
 WINDOW = 1.0
 
-# Everything that could hold libtorrent back is switched off: nothing but TCP
-# between the addresses it is told, at once, without limits or encryption.
+# Switches off everything that could slow libtorrent down: it connects over plain TCP
+# to the given addresses at once, without limits.
 SETTINGS = {
     "enable_dht": False,
     "enable_lsd": False,
@@ -45,12 +45,12 @@ SETTINGS = {
     "min_reconnect_time": 1,
     "max_failcount": 1000,
     "peer_connect_timeout": 3,
-    "unchoke_slots_limit": -1,  # everybody who is interested is served
+    "unchoke_slots_limit": -1,  # unlimited
     "close_redundant_connections": False,
     "max_out_request_queue": 2000,
     "max_allowed_in_request_queue": 4000,
-    "tick_interval": 100,  # deadlines are looked at ten times a second
-    "request_timeout": 10,  # a silent peer's requests go to others sooner
+    "tick_interval": 100,  # deadlines are checked ten times a second
+    "request_timeout": 10,  # requests to a silent peer are reassigned sooner
     "piece_timeout": 10,
     "hashing_threads": 2,
     "alert_queue_size": 100_000,
@@ -58,12 +58,12 @@ SETTINGS = {
 
 
 class Film:
-    """A torrent, and what its readers wait for."""
+    """A torrent, and the condition its readers wait on."""
 
     def __init__(self, session: lt.session, spec: dict, port: int) -> None:
         self.spec = spec
         self.port = port
-        self.news = threading.Condition()
+        self.changed = threading.Condition()
         self.read: dict[int, bytes] = {}
         self.joined = spec["shared"]
         params = lt.load_torrent_file(spec["torrent"])
@@ -79,8 +79,8 @@ class Film:
         self.handle = session.add_torrent(params)
 
     def join(self) -> None:
-        """Begins to fetch: all peers are told at once."""
-        with self.news:
+        """Starts downloading, with the addresses of all peers."""
+        with self.changed:
             if self.joined:
                 return
             self.joined = True
@@ -88,8 +88,8 @@ class Film:
         for peer in self.spec["peers"]:
             self.handle.connect_peer((peer, self.port))
 
-    def want(self, position: int) -> None:
-        """Sets the deadlines ahead of a reader."""
+    def set_deadlines(self, position: int) -> None:
+        """Sets the deadlines of the pieces after a read position."""
         first = position // self.piece
         count = int(WINDOW * self.spec["rate"] / self.piece) + 1
         for piece in range(first, min(first + count, self.info.num_pieces())):
@@ -98,19 +98,19 @@ class Film:
                 self.handle.set_piece_deadline(piece, int(due * 1000))
 
     def bytes_at(self, position: int) -> bytes:
-        """The rest of the piece at a position, as soon as it is there."""
+        """Waits for the piece at a position; returns its bytes from there on."""
         piece = position // self.piece
-        with self.news:
+        with self.changed:
             while not self.handle.have_piece(piece):
-                self.news.wait(0.5)
+                self.changed.wait(0.5)
             self.read.pop(piece, None)
             self.handle.read_piece(piece)
             while piece not in self.read:
-                self.news.wait(0.5)
+                self.changed.wait(0.5)
             return self.read.pop(piece)[position % self.piece:]
 
     def figures(self) -> dict:
-        """What libtorrent counts."""
+        """libtorrent's counters."""
         status = self.handle.status()
         return {
             "films": {self.spec["name"]: [status.num_pieces, self.info.num_pieces()]},
@@ -137,29 +137,29 @@ class Host:
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self) -> None:
-        """Hands libtorrent's news to those who wait for them."""
+        """Passes libtorrent's alerts on to the waiting readers."""
         while True:
             self.session.wait_for_alert(1000)
             for alert in self.session.pop_alerts():
                 if isinstance(alert, lt.torrent_alert) and alert.handle.is_valid():
-                    self.tell(alert)
+                    self.handle_alert(alert)
 
-    def tell(self, alert: lt.torrent_alert) -> None:
+    def handle_alert(self, alert: lt.torrent_alert) -> None:
         """Handles one alert about a film."""
         film = self.by_hash[alert.handle.info_hash()]
-        with film.news:
+        with film.changed:
             if isinstance(alert, lt.read_piece_alert) and alert.buffer is not None:
                 film.read[alert.piece] = alert.buffer
-            film.news.notify_all()
+            film.changed.notify_all()
 
     def wait_until_seeding(self) -> None:
-        """Waits until what this host shares is checked."""
+        """Waits until the shared files are checked."""
         for film in self.films.values():
             while film.spec["shared"] and not film.handle.status().is_seeding:
                 time.sleep(0.02)
 
     def figures(self) -> dict:
-        """All films' figures together."""
+        """Counters of all films together."""
         parts = [film.figures() for film in self.films.values()]
         total = {key: sum(part[key] for part in parts)
                  for key in ("sent", "received", "duplicates")}
@@ -174,10 +174,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """No log: it would only cost time."""
+        """Logs nothing, to save time."""
 
     def setup(self) -> None:
-        """What is sent but not read must not count as read by the player."""
+        """Limits the send buffer."""
+        # Buffered bytes would count as read by the player.
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10)
         super().setup()
 
@@ -190,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self) -> None:
-        """Answers."""
+        """Answers a request."""
         kind, _, name = self.path.lstrip("/").partition("/")
         film = self.host.films.get(name)
         if kind == "status.json":
@@ -205,16 +206,16 @@ class Handler(BaseHTTPRequestHandler):
             self.stream(film)
 
     def whole(self, film: Film) -> None:
-        """Fetches all, and says when it is there."""
+        """Downloads the whole film, then answers."""
         film.join()
-        with film.news:
+        with film.changed:
             while not film.handle.status().is_seeding:
-                film.news.wait(0.1)
+                film.changed.wait(0.1)
         self.begin(200, 5, {})
         self.wfile.write(b"done\n")
 
     def stream(self, film: Film) -> None:
-        """Sends the film from where the player asks."""
+        """Streams the film from the requested offset."""
         film.join()
         first = int(self.headers.get("Range", "bytes=0-")[6:].split("-")[0])
         span = f"bytes {first}-{film.size - 1}/{film.size}"
@@ -223,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
         position = first
         try:
             while position < film.size:
-                film.want(position)
+                film.set_deadlines(position)
                 data = film.bytes_at(position)
                 self.wfile.write(data)
                 position += len(data)
@@ -232,15 +233,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A thread a connection; none outlives the program."""
+    """An HTTP server with one daemon thread per connection."""
 
     daemon_threads = True
 
 
 def create(file: Path, torrent: Path) -> None:
-    """Makes a torrent as libtorrent would, with its choice of piece length.
+    """Creates a torrent with libtorrent's choice of piece length.
 
-    Version 1 only: a hybrid would hash everything twice.
+    A hybrid torrent would hash everything twice, so this is version 1 only.
     """
     maker = lt.create_torrent(lt.list_files(str(file)), 0, lt.create_torrent.v1_only)
     lt.set_piece_hashes(maker, str(file.parent))

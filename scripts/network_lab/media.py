@@ -1,8 +1,8 @@
-"""Random bytes that pass for media at a constant bitrate.
+"""Random bytes in the shape of media with a constant bitrate.
 
-A WAV file of 16-bit stereo has 32 bits a sample, so its rate of samples sets
-the bitrate: 125,000 Hz are exactly 4 Mbit/s. The samples are random bytes,
-the same each time, which nothing can compress.
+A 16-bit stereo WAV file has 32 bits per sample, so the sample rate sets the
+bitrate: 125,000 Hz are exactly 4 Mbit/s. The samples are reproducible random bytes,
+which cannot be compressed.
 """
 
 import os
@@ -24,7 +24,7 @@ def header(sample_rate: int, data: int) -> bytes:
 
 
 def make(film: Film, folder: Path) -> Path:
-    """The film as a file in a folder of its own, made unless it is there."""
+    """Returns the film's file in its own folder; creates it if necessary."""
     home = folder / f"{film.name}-{film.bitrate:g}mbit-{film.size}"
     path = home / f"{film.name}.wav"
     if path.exists() and path.stat().st_size == film.size:

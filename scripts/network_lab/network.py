@@ -1,9 +1,8 @@
-"""Hosts on one bridge: network namespaces whose links are shaped both ways.
+"""Hosts on one bridge: network namespaces with links shaped in both directions.
 
-Every host has a namespace with one interface, `eth0`; its other end is a port
-of a bridge that lives in a namespace of its own, so nothing touches the
-machine's network. The uplink is shaped where it leaves the host, the downlink
-where it leaves the bridge.
+Every host has a namespace with one interface, `eth0`, whose other end is a port of a
+bridge. The bridge has its own namespace, so the machine's network is not touched. The
+uplink is shaped at the host, the downlink at the bridge.
 """
 
 import ctypes
@@ -14,18 +13,18 @@ import socket
 import subprocess
 from pathlib import Path
 
-# Namespaces are named lab<process id>-<host>, to find and remove them again.
+# The name lab<process id>-<host> lets a later run find stale namespaces.
 NAME = re.compile(r"^lab(\d+)-")
 CLONE_NEWNET = 0x40000000
 SUBNET = "10.77.0"
 
 
 class LabError(Exception):
-    """What is wrong, in words for whoever runs the lab."""
+    """The lab failed; the text gives the cause."""
 
 
 def command(*words: object) -> str:
-    """Runs a command; its output, or an error that says what failed."""
+    """Runs a command; returns its output."""
     words = tuple(str(word) for word in words)
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -34,12 +33,12 @@ def command(*words: object) -> str:
 
 
 def shape(namespace: str, interface: str, mbit: float) -> None:
-    """Limits what leaves an interface.
+    """Limits the rate at which an interface sends.
 
-    The bucket holds 4 ms of the rate, at least 32 KiB: a score of packets, so
-    that a woken sender loses nothing, yet next to nothing of a film. The queue
-    holds 50 ms more, a home router's with some sense. Offloads are limited to
-    one packet at a time, or a slow link would pass 64 KiB in one lump.
+    The bucket holds 4 ms of traffic and at least 32 KiB, some twenty packets: enough that
+    a sender that wakes late loses no rate, and negligible beside a film. The queue holds
+    another 50 ms, like a well-configured home router. Segmentation offload is limited to
+    one packet, because a slow link would otherwise send bursts of 64 KiB.
     """
     command("ip", "-n", namespace, "link", "set", interface, "gso_max_segs", 1)
     burst = max(int(mbit * 1e6 / 8 / 250), 32 << 10)
@@ -48,14 +47,14 @@ def shape(namespace: str, interface: str, mbit: float) -> None:
 
 
 class Network:
-    """The bridge and its hosts; leaving the context removes them all."""
+    """The bridge and its hosts, removed on leaving the context."""
 
     def __init__(self) -> None:
         self.bridge = f"lab{os.getpid()}-bridge"
         self.hosts: dict[str, int] = {}
 
     def __enter__(self) -> "Network":
-        sweep()
+        remove_stale()
         try:
             command("ip", "netns", "add", self.bridge)
             command("ip", "-n", self.bridge, "link", "add", "bridge", "type", "bridge")
@@ -82,7 +81,7 @@ class Network:
         return f"port{self.hosts[host]}"
 
     def add(self, host: str, up: float | None = None, down: float | None = None) -> None:
-        """Adds a host. Rates in Mbit/s; none leaves a direction unshaped."""
+        """Adds a host. Rates are in Mbit/s; None leaves a direction unshaped."""
         self.hosts[host] = len(self.hosts) + 1
         inside, port = self.namespace(host), self.port(host)
         command("ip", "netns", "add", inside)
@@ -98,10 +97,10 @@ class Network:
             shape(self.bridge, port, down)
 
     def firewall(self, host: str, port: int) -> None:
-        """Nobody can dial this host: what arrives for its port is dropped.
+        """Drops packets for a port of a host, so that no peer can dial it.
 
-        Rules of the routing table do it, since they need no packet filter in
-        the kernel; the table of local addresses has to stand behind them.
+        Routing rules do this without a packet filter in the kernel. The rule for local
+        addresses has to come after them.
         """
         rule = ("ip", "-n", self.namespace(host), "rule")
         command(*rule, "add", "pref", 100, "lookup", "local")
@@ -110,32 +109,32 @@ class Network:
                 "ipproto", "tcp", "dport", port, "blackhole")
 
     def cut(self, host: str) -> None:
-        """Pulls the host's cable: no packet passes any more, nobody is told."""
+        """Takes the host's link down: packets are lost, connections stay open."""
         command("ip", "-n", self.bridge, "link", "set", self.port(host), "down")
 
     def counters(self) -> dict[str, tuple[int, int]]:
-        """Bytes each host has sent and received, headers included."""
+        """Bytes sent and received by each host, headers included."""
         links = json.loads(command("ip", "-n", self.bridge, "-s", "-j", "link"))
         stats = {link["ifname"]: link["stats64"] for link in links}
         seen = {host: stats[self.port(host)] for host in self.hosts}
         return {host: (s["rx"]["bytes"], s["tx"]["bytes"]) for host, s in seen.items()}
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
-        """A connection to a loopback port of a host, for questions from here."""
+        """Connects from this process to a loopback port of a host."""
         libc = ctypes.CDLL(None, use_errno=True)
         with open("/proc/thread-self/ns/net") as home, \
                 open(Path("/run/netns") / self.namespace(host)) as there:
             if libc.setns(there.fileno(), CLONE_NEWNET):
                 raise LabError(f"setns {host}: {os.strerror(ctypes.get_errno())}")
             try:
-                # A socket stays in the namespace in which it was made.
+                # A socket stays in the namespace that created it.
                 return socket.create_connection(("127.0.0.1", port), timeout)
             finally:
                 libc.setns(home.fileno(), CLONE_NEWNET)
 
 
-def sweep() -> None:
-    """Removes what labs that were killed outright have left behind."""
+def remove_stale() -> None:
+    """Removes the namespaces of labs that were killed."""
     for line in command("ip", "netns", "list").splitlines():
         name = line.split()[0]
         owner = NAME.match(name)

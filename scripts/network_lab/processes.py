@@ -1,4 +1,4 @@
-"""What the lab runs inside its hosts, and how it ends: by process id only."""
+"""Programs on the hosts of the lab, ended by process id only."""
 
 import ctypes
 import json
@@ -32,7 +32,7 @@ class Process:
                 words, stdin=subprocess.PIPE, stdout=output, stderr=log, env=env,
                 start_new_session=True, preexec_fn=_die_with_parent)
 
-    def tell(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         """Writes a line to its standard input."""
         self.popen.stdin.write(line.encode() + b"\n")
         self.popen.stdin.flush()
@@ -48,7 +48,7 @@ class Process:
                 break
             time.sleep(0.02)
         tail = self.log.read_text(errors="replace")[-800:]
-        raise LabError(f"{self.name} did not come up; {self.log} ends:\n{tail}")
+        raise LabError(f"{self.name} did not start; {self.log} ends with:\n{tail}")
 
     def last_json(self) -> dict | None:
         """The last line of its output, if that is JSON."""
@@ -59,8 +59,8 @@ class Process:
             return None
 
     def cpu(self) -> float:
-        """CPU seconds so far, of children it waited for too; after its end the
-        last known value."""
+        """CPU seconds so far, including reaped children; the last known value after its
+        end."""
         try:
             stat = Path(f"/proc/{self.popen.pid}/stat").read_text()
         except OSError:
@@ -70,7 +70,7 @@ class Process:
         return self.last_cpu
 
     def ended(self) -> bool:
-        """Whether it has ended. Its CPU time is read before it is reaped."""
+        """True if it has ended. Reads its CPU time before reaping it."""
         if self.popen.returncode is not None:
             return True
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -86,14 +86,14 @@ class Process:
             self.popen.send_signal(number)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills it and waits for its end."""
         self.cpu()
         self.signal(signal.SIGKILL)
         self.popen.wait()
 
 
 class Processes:
-    """All that was started; leaving the context ends them."""
+    """All started programs, killed on leaving the context."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -111,7 +111,7 @@ class Processes:
         """Runs a command in a namespace."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SWARMPLAY_")}
         env = kept | (extra_env or {})
-        # `ip netns exec` becomes the command: the process id is the command's.
+        # `ip netns exec` replaces itself with the command, so the process id is the command's.
         words = ["ip", "netns", "exec", namespace, *(str(word) for word in words)]
         process = Process(name, words, self.logs, env)
         self.all.append(process)

@@ -1,23 +1,22 @@
 """Figures, table and expectations.
 
-Bounds under [expect], which ours must keep in every run:
+Bounds under [expect], which our system must keep in every run:
 
     smooth          viewers without a stall, at least
     stall_total     seconds of stalls of all viewers, at most
-    stalls_each     stalls of each viewer, at most
+    stalls_each     stalls per viewer, at most
     stall_longest   seconds of the longest stall, at most
     startup_median, startup_max     seconds, at most
-    seek_max        seconds from a jump to playing, at most
-    copies          what the sources sent, in copies of the films, at most
+    seek_max        seconds from a seek to playback, at most
+    copies          bytes sent by the sources, in copies of the films, at most
     cpu             CPU seconds of all engines, at most
-    limit_ratio     time of the last host by the fluid limit, at most
-    mb_per_s        of a copy, at least
-    control_fails   the control must miss one of the bounds above in every run,
-                    or the scenario would prove nothing
+    limit_ratio     time of the last host divided by the fluid limit, at most
+    mb_per_s        rate of a copy, at least
+    control_fails   the control must miss one of the bounds above in every run;
+                    otherwise the scenario proves nothing
 
-Copies are bytes on the wire, headers and acknowledgements included, that left
-the sources. CPU seconds count from the start of the clock and leave out the
-models of viewers.
+Copies count all bytes that the sources put on the wire, headers and acknowledgements
+included. CPU seconds count from the start of the clock and exclude the viewers.
 """
 
 import statistics
@@ -28,8 +27,8 @@ AT_LEAST = ("smooth", "mb_per_s")
 LABELS = {
     "smooth": "smooth viewers",
     "stalls": "stalls",
-    "stall_total": "stalls of all, s",
-    "stalls_each": "most stalls of one",
+    "stall_total": "total stalls, s",
+    "stalls_each": "most stalls of a viewer",
     "stall_longest": "longest stall, s",
     "startup_median": "start-up median, s",
     "startup_max": "start-up max, s",
@@ -38,7 +37,7 @@ LABELS = {
     "limit_ratio": "last host / limit",
     "mb_per_s": "MB/s",
     "copies": "copies sent",
-    "payload_copies": "of them payload",
+    "payload_copies": "payload copies",
     "cpu": "CPU s",
     "duplicates": "duplicates, %",
 }
@@ -51,7 +50,7 @@ COLUMNS = {
 
 
 def fluid_limit(scenario: Scenario) -> float:
-    """The least time in which all hosts can have the file (Kumar and Ross)."""
+    """Minimum time until all hosts can have the file (Kumar and Ross)."""
     size = sum(film.size for film in scenario.films.values()) * 8 / 1e6
     source = sum(host.up or 0 for host in scenario.sources)
     hosts = scenario.viewers
@@ -60,7 +59,7 @@ def fluid_limit(scenario: Scenario) -> float:
 
 
 def figures(scenario: Scenario, result: dict) -> dict[str, float | None]:
-    """The numbers of one run."""
+    """Figures of one run."""
     common = {key: result[key] for key in ("copies", "payload_copies", "cpu")}
     duplicates = result["duplicates"]
     common["duplicates"] = None if duplicates is None else duplicates * 100
@@ -77,7 +76,7 @@ def figures(scenario: Scenario, result: dict) -> dict[str, float | None]:
 
 
 def watched(result: dict) -> dict[str, float | None]:
-    """The numbers of those who watched and were not made to leave."""
+    """Figures of the viewers that no event removed."""
     viewers = [viewer for viewer in result["viewers"].values() if not viewer["killed"]]
     lengths = [[stall["length"] for stall in viewer["stalls"]] for viewer in viewers]
     startups = [v["end"] if v["startup"] is None else v["startup"] for v in viewers]
@@ -97,16 +96,16 @@ def watched(result: dict) -> dict[str, float | None]:
 
 
 def brief(scenario: Scenario, result: dict) -> str:
-    """One run in one line."""
+    """Summary of one run in one line."""
     numbers = figures(scenario, result)
     died = f"; died: {', '.join(result['died'])}" if result["died"] else ""
-    undone = f"; never: {', '.join(result['undone'])}" if result["undone"] else ""
+    undone = f"; did not happen: {', '.join(result['undone'])}" if result["undone"] else ""
     shown = [key for key in columns(scenario) if numbers.get(key) is not None]
     return ", ".join(f"{LABELS[key]} {show(key, numbers[key])}" for key in shown) + died + undone
 
 
 def columns(scenario: Scenario) -> list[str]:
-    """What the table shows."""
+    """Columns of the table."""
     chosen = list(COLUMNS[scenario.kind])
     if any(host.seeks for host in scenario.hosts):
         chosen.insert(6, "seek_max")
@@ -114,7 +113,7 @@ def columns(scenario: Scenario) -> list[str]:
 
 
 def show(key: str, value: float | None) -> str:
-    """A number as text."""
+    """Formats a figure."""
     if value is None:
         return "–"
     if key in ("smooth", "stalls", "stalls_each", "mb_per_s"):
@@ -124,7 +123,7 @@ def show(key: str, value: float | None) -> str:
 
 
 def cell(key: str, runs: list[dict]) -> str:
-    """A number over all runs: the median, and the worst in brackets."""
+    """Formats a figure over all runs: the median, with the worst in brackets."""
     values = [numbers[key] for numbers in runs if numbers.get(key) is not None]
     if not values:
         return "–"
@@ -135,7 +134,7 @@ def cell(key: str, runs: list[dict]) -> str:
 
 
 def misses_of(scenario: Scenario, numbers: dict) -> list[str]:
-    """Which bounds a run does not keep."""
+    """Bounds that a run does not keep."""
     missed = []
     for key, bound in scenario.expect.items():
         value = numbers.get(key)
@@ -149,28 +148,28 @@ def misses_of(scenario: Scenario, numbers: dict) -> list[str]:
 
 
 def misses(scenario: Scenario, results: dict[str, list[dict]]) -> list[str]:
-    """All expectations that were missed, in words."""
+    """All missed expectations as text."""
     missed = []
     for number, result in enumerate(results.get("ours", []), 1):
         run_misses = misses_of(scenario, figures(scenario, result))
         run_misses += [f"{name} died" for name in result["died"]]
-        run_misses += [f"it never came to: {event}" for event in result["undone"]]
+        run_misses += [f"event did not happen: {event}" for event in result["undone"]]
         missed += [f"ours, run {number}: {miss}" for miss in run_misses]
     if scenario.expect.get("control_fails"):
         for number, result in enumerate(results.get("control", []), 1):
             if not misses_of(scenario, figures(scenario, result)):
                 missed.append(f"control, run {number}: keeps all bounds, so the scenario "
-                              "does not show what it is for")
+                              "proves nothing")
     return missed
 
 
 def table(scenario: Scenario, results: dict[str, list[dict]], missed: list[str]) -> str:
-    """The table, in Markdown."""
+    """Formats the results as a Markdown table."""
     shown = columns(scenario)
     runs = max(map(len, results.values()))
     lines = [f"## {scenario.title}", "", scenario.about, ""]
     if runs > 1:
-        lines += [f"{runs} runs each: the median, and in brackets the worst.", ""]
+        lines += [f"{runs} runs each: median, worst in brackets.", ""]
     lines += ["| | " + " | ".join(LABELS[key] for key in shown) + " |",
               "|---|" + "--:|" * len(shown)]
     for side, side_results in results.items():
@@ -185,7 +184,7 @@ def table(scenario: Scenario, results: dict[str, list[dict]], missed: list[str])
 
 def document(scenario: Scenario, results: dict[str, list[dict]], missed: list[str],
              settings: dict[str, str]) -> dict:
-    """Everything, for programs."""
+    """All results as one JSON document."""
     congestion = open("/proc/sys/net/ipv4/tcp_congestion_control").read().strip()
     return {
         "scenario": scenario.name,

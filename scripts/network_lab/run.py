@@ -1,4 +1,4 @@
-"""One system through one scenario: hosts up, play pressed, figures taken."""
+"""One run of one system in one scenario: start the hosts, press play, measure."""
 
 import json
 import os
@@ -14,19 +14,21 @@ from .processes import Process, Processes
 from .scenario import Host, Scenario
 
 VIEWER = Path(__file__).resolve().with_name("viewer.py")
-ENOUGH = 2.0
-AHEAD = 30.0
+# Seconds of media that a viewer needs to start playing, and that it reads ahead.
+START_BUFFER = 2.0
+READ_AHEAD = 30.0
+# Seconds between two samples of the buffer level.
 SAMPLE = 0.25
-# Time from the last preparation to the first pressing of play.
+# Seconds from the end of the preparations until play is pressed first.
 SETTLE = 1.0
-# A fetch as fast as possible gets this long.
+# Time limit of a download in seconds.
 FETCH_LIMIT = 600.0
 
 MakeEngine = Callable[[Network, Processes, Path], object]
 
 
 class Run:
-    """The run's figures while it goes on."""
+    """A run in progress, with its figures."""
 
     def __init__(self, scenario: Scenario, network: Network, processes: Processes,
                  engine: object) -> None:
@@ -40,7 +42,7 @@ class Run:
         self.traffic: list[dict] = []
 
     def viewer(self, host: Host) -> Process:
-        """Starts the model of a viewer; it waits for its time."""
+        """Starts a viewer, which waits for its time."""
         film = self.scenario.films[host.watches]
         paced = self.scenario.kind == "watch"
         if paced:
@@ -50,22 +52,23 @@ class Run:
             path, size = self.engine.whole_path(film)
             limit = FETCH_LIMIT
         spec = {"port": self.engine.stream_port, "path": path, "size": size, "paced": paced,
-                "bitrate": film.bitrate, "limit": limit, "enough": ENOUGH, "ahead": AHEAD,
+                "bitrate": film.bitrate, "limit": limit, "start_buffer": START_BUFFER,
+                "read_ahead": READ_AHEAD,
                 "sample": SAMPLE, "seeks": host.seeks}
         words = [sys.executable, "-B", VIEWER, json.dumps(spec)]
         namespace = self.network.namespace(host.name)
         return self.processes.start(f"{host.name}.viewer", namespace, words)
 
     def begin(self) -> None:
-        """The clock starts: what was used before does not count, nor is the
-        disk busy with it."""
+        """Starts the clock; earlier CPU time and traffic do not count."""
+        # Writing back earlier data would keep the disk busy during the run.
         os.sync()
         self.cpu_before = {name: p.cpu() for name, p in self.engine.engines.items()}
         self.sent_before = self.network.counters()
         self.clock = time.monotonic() + SETTLE
 
     def note_traffic(self) -> None:
-        """Once a second, what each host has sent and received."""
+        """Records the traffic of each host once a second."""
         now = time.monotonic() - self.clock
         if now < len(self.traffic):
             return
@@ -75,14 +78,14 @@ class Run:
         self.traffic.append({"at": now, "bytes": since})
 
     def watch(self) -> dict:
-        """Runs until every viewer has ended; their results."""
+        """Runs until every viewer has ended; returns their results."""
         viewers = {host.name: self.viewer(host) for host in self.scenario.viewers}
         for process in viewers.values():
             process.first_line(30)
         events = Events(self.scenario, self.engine, self.network, viewers)
         self.begin()
         for host in self.scenario.viewers:
-            viewers[host.name].tell(repr(self.clock + host.arrives))
+            viewers[host.name].send_line(repr(self.clock + host.arrives))
         while not all(process.ended() for process in viewers.values()):
             events.step(self.clock)
             self.note_traffic()
@@ -90,7 +93,7 @@ class Run:
         results = {name: process.last_json() for name, process in viewers.items()}
         missing = [name for name, result in results.items() if not result]
         if missing:
-            raise LabError(f"no result of {', '.join(missing)}; see its log")
+            raise LabError(f"no result from {', '.join(missing)}; see its log")
         arrived = {host.name: host.arrives for host in self.scenario.viewers}
         results = {name: result | {"arrives": arrived[name]} for name, result in results.items()}
         dead = [name for name, engine in self.engine.engines.items()
@@ -99,14 +102,14 @@ class Run:
                 "undone": [f"{event.does} {', '.join(event.hosts)}" for event in events.todo]}
 
     def get(self, target: Path) -> dict:
-        """Times the command that fetches a whole file, from its start to its end."""
+        """Times `swarmplay get` from its start to its end."""
         (host,) = self.scenario.viewers
         self.begin()
         self.clock = time.monotonic()
         process = self.engine.get(host, target)
         while not process.ended():
             if time.monotonic() > self.clock + FETCH_LIMIT:
-                raise LabError(f"{host.name} is not done after {FETCH_LIMIT:.0f} s")
+                raise LabError(f"{host.name} has not finished after {FETCH_LIMIT:.0f} s")
             time.sleep(0.002)
         end = time.monotonic() - self.clock
         size = self.scenario.films[host.watches].size
@@ -116,8 +119,10 @@ class Run:
         return {"viewers": {host.name: result}, "events": [], "undone": [], "died": []}
 
     def spread(self, folder: Path) -> dict:
-        """Times the command on all hosts at once, until the last has the file; it
-        has its name when it is whole."""
+        """Times `swarmplay get` on all hosts at once until the last one has the file.
+
+        A file gets its final name only when it is complete.
+        """
         hosts = {host.name: host for host in self.scenario.viewers}
         targets = {name: folder / f"{name}.received" for name in hosts}
         self.begin()
@@ -128,7 +133,7 @@ class Run:
         while len(ends) < len(hosts):
             now = time.monotonic() - self.clock
             if now > FETCH_LIMIT:
-                raise LabError(f"not all hosts are done after {FETCH_LIMIT:.0f} s")
+                raise LabError(f"not all hosts have finished after {FETCH_LIMIT:.0f} s")
             ended = [name for name, process in processes.items() if process.ended()]
             if ended:
                 raise LabError(f"{ended[0]} failed; see {processes[ended[0]].log}")
@@ -139,13 +144,13 @@ class Run:
             time.sleep(0.01)
         for name, host in hosts.items():
             if targets[name].stat().st_size != self.scenario.films[host.watches].size:
-                raise LabError(f"{name} has not the whole file")
+                raise LabError(f"{name} does not have the whole file")
         viewers = {name: {"finished": True, "killed": False, "end": end, "errors": []}
                    for name, end in ends.items()}
         return {"viewers": viewers, "events": [], "undone": [], "died": []}
 
     def totals(self) -> dict:
-        """What the engines used and sent since the clock started."""
+        """CPU time and traffic of the engines since the clock started."""
         used = {name: p.cpu() - self.cpu_before.get(name, 0.0)
                 for name, p in self.engine.engines.items()}
         counters = self.network.counters()
@@ -170,7 +175,7 @@ class Run:
 
 def run(scenario: Scenario, make_engine: MakeEngine, files: dict[str, Path],
         logs: Path, work: Path) -> dict:
-    """Runs one system once; everything it started is gone afterwards."""
+    """Runs one system once, and removes everything it started."""
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     work.mkdir(parents=True)
@@ -183,13 +188,13 @@ def run(scenario: Scenario, make_engine: MakeEngine, files: dict[str, Path],
                 if host.firewall:
                     network.firewall(host.name, engine.peer_port)
             engine.start(scenario, files)
-            this = Run(scenario, network, processes, engine)
+            current = Run(scenario, network, processes, engine)
             if scenario.kind == "copy" and hasattr(engine, "get"):
-                result = this.get(work / "received")
+                result = current.get(work / "received")
             elif scenario.kind == "spread" and hasattr(engine, "get"):
-                result = this.spread(work)
+                result = current.spread(work)
             else:
-                result = this.watch()
-            return result | this.totals()
+                result = current.watch()
+            return result | current.totals()
     finally:
         shutil.rmtree(work, ignore_errors=True)

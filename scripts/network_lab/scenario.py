@@ -1,22 +1,22 @@
-"""What a scenario file says. Rates are in Mbit/s, times in seconds.
+"""Format of the scenario files. Rates are in Mbit/s, times in seconds.
 
-    title, about        words for the report
-    kind                "watch": viewers play films at their pace
-                        "spread": all hosts fetch a file, as fast as possible
-                        "copy": one host fetches a file from another
-    sides               systems that are compared unless --only says otherwise
-    limit               a viewer gives up after this many lengths of its film
+    title, about        text for the report
+    kind                "watch": viewers play films in real time
+                        "spread": all hosts download a file as fast as possible
+                        "copy": one host downloads a file from another
+    sides               systems to compare, unless --only is given
+    limit               a viewer gives up after this many durations of its film
     [[film]]            name, bitrate, and seconds or bytes
     [[host]]            name, count, up, down; shares = films it has;
-                        watches = film; arrives = seconds from the start to its
-                        pressing play, spacing = seconds between each of count;
-                        firewall = true: nobody can dial it;
-                        seeks = [{at = seconds played, to = place in the film}]
-    [[event]]           at = seconds from the start, or when = "swarm-holds-film";
+                        watches = film; arrives = time at which it presses play,
+                        spacing = interval between hosts if count is given;
+                        firewall = true: no peer can dial it;
+                        seeks = [{at = seconds played, to = position in the film}]
+    [[event]]           at = time, or when = "swarm-holds-film";
                         does = "kill", "vanish", "cut", "freeze" or "leave";
                         hosts = names
-    [settings]          settings of ours for this scenario
-    [expect]            bounds that ours must keep; see report.py
+    [settings]          settings of our system in this scenario
+    [expect]            bounds that our system must keep; see report.py
 """
 
 import tomllib
@@ -28,12 +28,12 @@ from .network import LabError
 
 FOLDER = Path(__file__).resolve().parent / "scenarios"
 KINDS = ("watch", "spread", "copy")
-DEEDS = ("kill", "vanish", "cut", "freeze", "leave")
+ACTIONS = ("kill", "vanish", "cut", "freeze", "leave")
 
 
 @dataclass
 class Film:
-    """A file of random bytes that is watched or fetched."""
+    """A file of random bytes to watch or download."""
 
     name: str
     bitrate: float
@@ -42,18 +42,18 @@ class Film:
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return self.bytes or round(self.bitrate * 1e6 / 8 * self.seconds)
 
     @property
     def length(self) -> float:
-        """Seconds that it plays."""
+        """Duration in seconds."""
         return self.size * 8 / (self.bitrate * 1e6)
 
 
 @dataclass
 class Host:
-    """A machine of a scenario."""
+    """One machine."""
 
     name: str
     up: float | None = None
@@ -67,7 +67,7 @@ class Host:
 
 @dataclass
 class Event:
-    """Something that happens to hosts, at a time or on a condition."""
+    """An action on hosts, at a time or on a condition."""
 
     does: str
     hosts: list[str]
@@ -77,7 +77,7 @@ class Event:
 
 @dataclass
 class Scenario:
-    """One file, checked."""
+    """One scenario file, validated."""
 
     name: str
     title: str
@@ -93,18 +93,18 @@ class Scenario:
 
     @property
     def viewers(self) -> list[Host]:
-        """Hosts that watch or fetch, in order of arrival."""
+        """Hosts that watch or download, in order of arrival."""
         return sorted((h for h in self.hosts if h.watches), key=lambda h: h.arrives)
 
     @property
     def sources(self) -> list[Host]:
-        """Hosts that have a film from the beginning."""
+        """Hosts that have a film from the start."""
         return [host for host in self.hosts if host.shares]
 
     def check(self) -> None:
-        """Refuses what cannot be run."""
+        """Rejects invalid scenarios."""
         if self.kind not in KINDS:
-            raise LabError(f"{self.name}: kind is one of {', '.join(KINDS)}")
+            raise LabError(f"{self.name}: kind must be one of {', '.join(KINDS)}")
         known = {host.name for host in self.hosts}
         for host in self.hosts:
             for film in [*host.shares, *([host.watches] if host.watches else [])]:
@@ -112,8 +112,9 @@ class Scenario:
                     raise LabError(f"{self.name}: no film {film} (host {host.name})")
         for event in self.events:
             unknown = set(event.hosts) - known
-            if unknown or event.does not in DEEDS:
-                raise LabError(f"{self.name}: event {event.does} {sorted(unknown)}")
+            if unknown or event.does not in ACTIONS:
+                raise LabError(f"{self.name}: unknown action or host in event {event.does} "
+                               f"{sorted(unknown)}")
 
 
 def _hosts(table: dict[str, Any]) -> list[Host]:
@@ -128,7 +129,7 @@ def _hosts(table: dict[str, Any]) -> list[Host]:
 
 
 def load(path: Path) -> Scenario:
-    """Reads a file."""
+    """Reads and validates a scenario file."""
     try:
         data = tomllib.loads(path.read_text())
         scenario = Scenario(
@@ -151,5 +152,5 @@ def load(path: Path) -> Scenario:
 
 
 def names() -> list[str]:
-    """All scenarios."""
+    """Names of all scenarios."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))

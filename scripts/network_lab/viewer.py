@@ -1,13 +1,13 @@
-"""A viewer without eyes: reads a stream over HTTP at a player's pace.
+"""A simulated player: reads a stream over HTTP in real time and records stalls.
 
-It starts when 2 s of media have arrived, reads at most 30 s ahead of what is
-played, stalls when the next byte is missing and goes on when 2 s are there
-again. A jump closes the connection, asks for another range and needs 2 s too.
+It starts when 2 s of media have arrived, reads at most 30 s ahead of the playhead, stalls
+when the next byte is missing, and resumes when it has 2 s again. A seek closes the
+connection, requests another range, and needs 2 s, too.
 
-A program of its own, without the rest of the lab: its specification is JSON in
-the first argument, it prints `ready`, reads from its standard input the time
-(CLOCK_MONOTONIC) at which play is pressed, and prints JSON at the end. All
-times in it are seconds since play was pressed. SIGTERM ends it early.
+This is a separate program. It takes its specification as JSON in the first argument,
+prints `ready`, reads the time (CLOCK_MONOTONIC) at which play is pressed from standard
+input, and prints its result as JSON. Times in the result are seconds since play was
+pressed. SIGTERM ends it early.
 """
 
 import json
@@ -18,37 +18,39 @@ import socket
 import sys
 import time
 
-# The kernel must not read ahead for us: with this buffer it holds at most half
-# a second of a film.
+# Keeps the kernel from reading ahead: this buffer holds at most half a second of a film.
 RECEIVE_BUFFER = 64 << 10
-PIECE = 64 << 10
-RETRY = 0.5
+# Bytes of one read, at most.
+READ_SIZE = 64 << 10
+# Seconds between two attempts to connect.
+RETRY_DELAY = 0.5
 
 
 class Stopped(Exception):
-    """Somebody asked us to end."""
+    """SIGTERM arrived."""
 
 
 class Playback:
-    """The player's clock: media seconds against wall seconds. Pure."""
+    """The player's clock: media time against wall time, without IO."""
 
-    def __init__(self, length: float, enough: float, ahead: float, seeks: list[dict]) -> None:
+    def __init__(self, length: float, start_buffer: float, read_ahead: float,
+                 seeks: list[dict]) -> None:
         self.length = length
-        self.enough = enough
-        self.ahead = ahead
+        self.start_buffer = start_buffer
+        self.read_ahead = read_ahead
         self.todo = list(seeks)
-        self.front = 0.0  # media until here has arrived
+        self.front = 0.0  # end of the media that has arrived
         self.playhead = 0.0
         self.played = 0.0
         self.waiting: str | None = "start"
-        self.since = 0.0  # playing: when the playhead was looked at; else: waiting since
+        self.since = 0.0  # playing: time of the playhead; else: start of the wait
         self.startup: float | None = None
         self.ended: float | None = None
         self.stalls: list[dict] = []
         self.seeks: list[dict] = []
 
     def advance(self, now: float) -> None:
-        """Plays until now, or until nothing is left to play."""
+        """Plays until now, or until the buffer is empty."""
         if self.waiting or self.ended is not None:
             return
         step = min(now - self.since, self.front - self.playhead)
@@ -62,16 +64,16 @@ class Playback:
                 self.waiting = "stall"
 
     def arrived(self, now: float, front: float) -> None:
-        """Media until `front` is there."""
+        """Records that media has arrived up to `front`."""
         self.advance(now)
         self.front = front
-        enough = front - self.playhead >= self.enough or front >= self.length
+        enough = front - self.playhead >= self.start_buffer or front >= self.length
         if self.waiting and enough:
             self.note(now)
             self.waiting, self.since = None, now
 
     def note(self, now: float) -> None:
-        """Writes down the waiting that ends now."""
+        """Records the wait that ends now."""
         took = {"at": self.since, "length": now - self.since, "playhead": self.playhead}
         if self.waiting == "start":
             self.startup = now
@@ -81,21 +83,21 @@ class Playback:
             self.seeks.append(took)
 
     def seek_due(self) -> float | None:
-        """Where to jump, if it is time to."""
+        """Returns the target of a due seek."""
         due = self.todo and not self.waiting and self.played >= self.todo[0]["at"] - 1e-6
         return self.todo.pop(0)["to"] if due else None
 
     def seek(self, now: float, to: float) -> None:
-        """The user jumps; what was buffered is gone."""
+        """Seeks, and drops the buffer."""
         self.front = self.playhead = to
         self.waiting, self.since = "seek", now
 
     def room(self) -> float:
-        """Media seconds that may be read now."""
-        return self.playhead + self.ahead - self.front
+        """Seconds of media that may be read now."""
+        return self.playhead + self.read_ahead - self.front
 
     def next_change(self) -> float:
-        """When something happens though nothing arrives."""
+        """Time of the next change if no media arrives."""
         if self.waiting:
             return math.inf
         change = self.since + self.front - self.playhead
@@ -105,7 +107,7 @@ class Playback:
 
 
 class Stream:
-    """A response to GET, read without blocking; it reconnects by itself."""
+    """A response to GET, read without blocking. Reconnects after errors."""
 
     def __init__(self, spec: dict, offset: int, small: bool) -> None:
         self.spec = spec
@@ -115,7 +117,7 @@ class Stream:
         self.socket: socket.socket | None = None
         self.head = b""
         self.in_body = False
-        self.wake = 0.0  # when to connect again
+        self.wake = 0.0  # time of the next attempt to connect
 
     def connect(self) -> None:
         """Sends the request."""
@@ -137,21 +139,21 @@ class Stream:
         self.socket, self.head, self.in_body = sock, b"", False
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         if self.socket:
             self.socket.close()
         self.socket = None
 
     def fail(self, why: str) -> None:
-        """Notes an error; the next attempt comes later."""
+        """Records an error, and schedules the next attempt."""
         self.errors.append(f"at byte {self.offset}: {why}")
         self.close()
-        self.wake = time.monotonic() + RETRY
+        self.wake = time.monotonic() + RETRY_DELAY
 
     def read(self, most: int) -> int:
-        """Takes what is there; the number of media bytes."""
+        """Reads available bytes; returns the number of media bytes."""
         try:
-            data = self.socket.recv(min(most, PIECE))
+            data = self.socket.recv(min(most, READ_SIZE))
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -166,7 +168,7 @@ class Stream:
         return len(data)
 
     def body(self, data: bytes) -> bytes:
-        """What of the response's first bytes is media."""
+        """Returns the media bytes among the first bytes of the response."""
         self.head += data
         head, found, rest = self.head.partition(b"\r\n\r\n")
         if not found:
@@ -186,8 +188,8 @@ class Viewer:
         self.spec = spec
         self.pressed = pressed
         self.rate = spec["bitrate"] * 1e6 / 8
-        self.playback = Playback(spec["size"] / self.rate, spec["enough"], spec["ahead"],
-                                 spec["seeks"])
+        self.playback = Playback(spec["size"] / self.rate, spec["start_buffer"],
+                                 spec["read_ahead"], spec["seeks"])
         self.stream = Stream(spec, 0, small=True)
         self.buffer: list[list[float]] = []
         self.samples = 0
@@ -205,22 +207,22 @@ class Viewer:
                 playback.advance(self.now())
                 to = playback.seek_due()
                 if to is not None:
-                    self.jump(to)
+                    self.seek(to)
                 self.sample()
                 self.wait_and_read()
         except Stopped:
             self.killed = True
         self.stream.close()
 
-    def jump(self, to: float) -> None:
-        """Jumps to a place in the film."""
+    def seek(self, to: float) -> None:
+        """Seeks to a position in the film."""
         self.playback.seek(self.now(), to)
         self.stream.close()
         self.stream.offset = int(to * self.rate)
         self.stream.wake = 0.0
 
     def sample(self) -> None:
-        """Notes the buffer's level at even times."""
+        """Records the buffer level at regular times."""
         now, every = self.now(), self.spec["sample"]
         if now >= self.samples * every:
             level = self.playback.front - self.playback.playhead
@@ -228,7 +230,7 @@ class Viewer:
             self.samples = int(now / every) + 1
 
     def wait_and_read(self) -> None:
-        """Waits for bytes or for the next thing to do."""
+        """Waits for bytes or for the next change."""
         stream, playback = self.stream, self.playback
         done = stream.offset >= self.spec["size"]
         room = int(playback.room() * self.rate)
@@ -244,7 +246,7 @@ class Viewer:
             playback.arrived(self.now(), min(stream.offset / self.rate, playback.length))
 
     def result(self) -> dict:
-        """What there is to tell."""
+        """The result of the run."""
         playback, now = self.playback, self.now()
         finished = playback.ended is not None
         if playback.waiting and not finished and not self.killed:
@@ -259,7 +261,7 @@ class Viewer:
 
 
 def fetch(spec: dict, pressed: float) -> dict:
-    """Reads all there is, as fast as it comes."""
+    """Reads the whole stream as fast as it arrives."""
     stream = Stream(spec, 0, small=False)
     killed = False
     try:
@@ -277,12 +279,12 @@ def fetch(spec: dict, pressed: float) -> dict:
 
 
 def stop(*_: object) -> None:
-    """The handler of SIGTERM."""
+    """Handles SIGTERM."""
     raise Stopped
 
 
 def main() -> None:
-    """The program."""
+    """Runs the program."""
     spec = json.loads(sys.argv[1])
     print("ready", flush=True)
     pressed = float(sys.stdin.readline())
