@@ -11,7 +11,7 @@
 //! * [`actor`]: actor: owns the connections.
 //!
 //! A scheduler joins a file ([`JoinFile`]) and is told of every peer that has
-//! some of it ([`SwarmEvent`]); it then sends [`RequestChunk`] to the peer's
+//! some of it ([`SwarmEvent`]); it then sends [`ChunkRequest`] to the peer's
 //! connection. Chunks go from the connection straight into the store; the
 //! scheduler learns only that they arrived. Serving others needs no scheduler:
 //! a connection answers requests from the store when the uploader says so.
@@ -79,37 +79,35 @@ pub struct ReportFile {
     pub playhead: Duration,
 }
 
-/// Asks a connection for a chunk. Answered by [`SwarmEventKind::Arrived`],
-/// [`SwarmEventKind::Rejected`] or [`SwarmEventKind::PeerDown`].
-#[derive(Debug, Message)]
+/// A scheduler's command to the connection of one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct RequestChunk {
-    /// Content id.
-    pub file: FileId,
-    /// Which chunk.
-    pub chunk: ChunkIndex,
-    /// Time until it is needed.
-    pub deadline: Duration,
-}
-
-/// Takes a request back.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct CancelChunk {
-    /// Content id.
-    pub file: FileId,
-    /// Which chunk.
-    pub chunk: ChunkIndex,
-}
-
-/// Takes a request back if it still waits; [`RejectReason::Recalled`] tells.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct RecallChunk {
-    /// Content id.
-    pub file: FileId,
-    /// Which chunk.
-    pub chunk: ChunkIndex,
+pub enum ChunkRequest {
+    /// Requests a chunk. Answered by [`SwarmEventKind::Arrived`],
+    /// [`SwarmEventKind::Rejected`] or [`SwarmEventKind::PeerDown`].
+    Request {
+        /// Content id.
+        file: FileId,
+        /// Index in the file.
+        chunk: ChunkIndex,
+        /// Time until it is needed.
+        deadline: Duration,
+    },
+    /// Cancels a request; nothing answers.
+    Cancel {
+        /// Content id.
+        file: FileId,
+        /// Index in the file.
+        chunk: ChunkIndex,
+    },
+    /// Cancels a request if it is still queued at the peer; answered by
+    /// [`RejectReason::Recalled`] if so, else by the chunk.
+    Recall {
+        /// Content id.
+        file: FileId,
+        /// Index in the file.
+        chunk: ChunkIndex,
+    },
 }
 
 /// What happens at one peer, for one file.
@@ -127,8 +125,8 @@ pub struct SwarmEvent {
 pub enum SwarmEventKind {
     /// A peer is connected; `Has` follows if it has some of the file.
     PeerUp {
-        /// Where requests go.
-        connection: Addr<Connection>,
+        /// Recipient of requests to this peer.
+        requests: Recipient<ChunkRequest>,
         /// Name to show.
         name: String,
         /// Whether it is the server's library.

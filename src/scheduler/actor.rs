@@ -26,8 +26,7 @@ use crate::scheduler::{
 };
 use crate::store::{Opened, SetPlayheads, Store, StoreEvent, WatchStore};
 use crate::swarm::{
-    CancelChunk, Connection, JoinFile, LeaveFile, RecallChunk, ReportFile, RequestChunk, Swarm,
-    SwarmEvent, SwarmEventKind,
+    ChunkRequest, JoinFile, LeaveFile, ReportFile, Swarm, SwarmEvent, SwarmEventKind,
 };
 
 /// How often silence and lateness are looked for.
@@ -76,7 +75,7 @@ pub struct Scheduler {
     wholes: usize,
     store: Addr<Store>,
     swarm: Addr<Swarm>,
-    connections: HashMap<PeerId, Addr<Connection>>,
+    requests: HashMap<PeerId, Recipient<ChunkRequest>>,
     waiters: BTreeMap<ChunkIndex, Vec<Waiter>>,
     readers: u64,
     last_read: Instant,
@@ -124,7 +123,7 @@ impl Scheduler {
             wholes: 0,
             store,
             swarm,
-            connections: HashMap::new(),
+            requests: HashMap::new(),
             waiters: BTreeMap::new(),
             readers: 0,
             last_read: now,
@@ -135,34 +134,28 @@ impl Scheduler {
         }
     }
 
-    /// Sends out what the core decided.
+    /// Sends the decided requests to the connections.
     fn perform(&mut self) {
         let file = self.file;
         for effect in self.core.take_effects() {
-            match effect {
+            let (peer, request) = match effect {
                 Effect::Request(peer, chunk, deadline) => {
                     let deadline = match self.sidecar {
                         true => deadline.max(SIDECAR_DEADLINE),
                         false => deadline,
                     };
-                    if let Some(connection) = self.connections.get(&peer) {
-                        connection.do_send(RequestChunk {
-                            file,
-                            chunk,
-                            deadline,
-                        });
-                    }
+                    let request = ChunkRequest::Request {
+                        file,
+                        chunk,
+                        deadline,
+                    };
+                    (peer, request)
                 }
-                Effect::Recall(peer, chunk) => {
-                    if let Some(connection) = self.connections.get(&peer) {
-                        connection.do_send(RecallChunk { file, chunk });
-                    }
-                }
-                Effect::Cancel(peer, chunk) => {
-                    if let Some(connection) = self.connections.get(&peer) {
-                        connection.do_send(CancelChunk { file, chunk });
-                    }
-                }
+                Effect::Cancel(peer, chunk) => (peer, ChunkRequest::Cancel { file, chunk }),
+                Effect::Recall(peer, chunk) => (peer, ChunkRequest::Recall { file, chunk }),
+            };
+            if let Some(requests) = self.requests.get(&peer) {
+                requests.do_send(request);
             }
         }
     }
@@ -385,11 +378,11 @@ impl Handler<SwarmEvent> for Scheduler {
         let now = Instant::now();
         match kind {
             SwarmEventKind::PeerUp {
-                connection,
+                requests,
                 name,
                 origin,
             } => {
-                self.connections.insert(peer, connection);
+                self.requests.insert(peer, requests);
                 self.core.peer_up(now, peer, name, origin);
             }
             SwarmEventKind::Has(chunks) => {
@@ -428,7 +421,7 @@ impl Handler<SwarmEvent> for Scheduler {
             }
             SwarmEventKind::PeerDown => {
                 self.core.peer_down(now, peer);
-                self.connections.remove(&peer);
+                self.requests.remove(&peer);
             }
         }
         self.perform();

@@ -6,7 +6,7 @@ use engine::protocol::Message;
 
 use crate::swarm::connection::{Connection, HoldingsChanged, SetChoking, TellPosition};
 use crate::swarm::uploader::UploadEvent;
-use crate::swarm::{CancelChunk, JoinFile, LeaveFile, RecallChunk, RequestChunk, SwarmEventKind};
+use crate::swarm::{ChunkRequest, JoinFile, LeaveFile, SwarmEventKind};
 
 impl Handler<JoinFile> for Connection {
     type Result = ();
@@ -14,7 +14,7 @@ impl Handler<JoinFile> for Connection {
     fn handle(&mut self, join: JoinFile, ctx: &mut Context<Self>) {
         self.schedulers.insert(join.file, join.events);
         let up = SwarmEventKind::PeerUp {
-            connection: ctx.address(),
+            requests: ctx.address().recipient(),
             name: self.name.clone(),
             origin: self.origin,
         };
@@ -41,32 +41,20 @@ impl Handler<LeaveFile> for Connection {
     }
 }
 
-impl Handler<RequestChunk> for Connection {
+impl Handler<ChunkRequest> for Connection {
     type Result = ();
 
-    fn handle(&mut self, request: RequestChunk, ctx: &mut Context<Self>) {
-        let message = self
-            .session
-            .request(request.file, request.chunk, request.deadline);
-        self.send(ctx, message);
-    }
-}
-
-impl Handler<RecallChunk> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, recall: RecallChunk, ctx: &mut Context<Self>) {
-        if let Some(message) = self.session.recall(recall.file, recall.chunk) {
-            self.send(ctx, message);
-        }
-    }
-}
-
-impl Handler<CancelChunk> for Connection {
-    type Result = ();
-
-    fn handle(&mut self, cancel: CancelChunk, ctx: &mut Context<Self>) {
-        if let Some(message) = self.session.cancel(cancel.file, cancel.chunk) {
+    fn handle(&mut self, request: ChunkRequest, ctx: &mut Context<Self>) {
+        let message = match request {
+            ChunkRequest::Request {
+                file,
+                chunk,
+                deadline,
+            } => Some(self.session.request(file, chunk, deadline)),
+            ChunkRequest::Cancel { file, chunk } => self.session.cancel(file, chunk),
+            ChunkRequest::Recall { file, chunk } => self.session.recall(file, chunk),
+        };
+        if let Some(message) = message {
             self.send(ctx, message);
         }
     }
