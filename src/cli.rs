@@ -24,6 +24,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config;
 use crate::config::Config;
 use crate::config::load::ConfigError;
+use crate::runtime;
 
 /// Exit code for usage and configuration errors.
 const EXIT_USAGE: u8 = 2;
@@ -170,6 +171,7 @@ enum ConfigAction {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    runtime::abort_on_panic();
     let cli = Cli::parse();
     match execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,7 +69,7 @@ use crate::handles::ActorHandles;
 use crate::http::Gateway;
 use crate::player::HistoryFile;
 use crate::player::{Play, Player};
-use crate::runtime::close;
+use crate::runtime::{ask, close};
 use crate::tracker_client::FindEntry;
 
 /// Time for the player to end its children.
@@ -214,7 +214,7 @@ const LOOK_FOR: Duration = Duration::from_millis(100);
 async fn play_named(name: String, mode: MediaKind, core: &UiContext, screen: &WindowScreen) {
     let deadline = Instant::now() + APPEARS;
     while Instant::now() < deadline {
-        let find = core.sources.announcer.send(FindEntry(name.clone()));
+        let find = ask(&core.sources.announcer, FindEntry(name.clone()));
         match find.await {
             Ok(Some(entry)) if entry.info.kind == mode => {
                 let (list, index) = (vec![entry], 0);

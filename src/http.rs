@@ -15,7 +15,6 @@ mod stream;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix::prelude::*;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use engine::media::FileEntry;

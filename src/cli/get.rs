@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::node::{Node, Role};
 use crate::config::Config;
+use crate::runtime::{ask, ask_slow};
 use crate::scheduler::{DownloadAll, OpenStream, OpenedStream, StreamError, StreamState};
 use crate::store::{Export, ReadChunk};
 
@@ -75,12 +76,7 @@ async fn fetch(
 async fn find(node: &Node, file: &str) -> anyhow::Result<OpenedStream> {
     let deadline = tokio::time::Instant::now() + FIND;
     loop {
-        match node
-            .sources
-            .streams
-            .send(OpenStream(file.to_owned()))
-            .await?
-        {
+        match ask(&node.sources.streams, OpenStream(file.to_owned())).await? {
             Ok(stream) => return Ok(stream),
             Err(StreamError::UnknownFile) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(LOOK).await;
@@ -99,16 +95,16 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
         .with_style(ProgressStyle::with_template(style)?);
     let file = stream.entry.id;
     let store = &node.sources.store;
-    for chunk in stream.scheduler.send(StreamState).await?.have {
+    for chunk in ask(&stream.scheduler, StreamState).await?.have {
         let chunk = ChunkIndex(chunk);
-        match store.send(ReadChunk { file, chunk }).await? {
+        match ask_slow(&store, ReadChunk { file, chunk }).await? {
             Ok(_) | Err(StoreError::NotHeld) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    stream.scheduler.send(DownloadAll(true)).await?;
+    ask(&stream.scheduler, DownloadAll(true)).await?;
     loop {
-        let state = stream.scheduler.send(StreamState).await?;
+        let state = ask(&stream.scheduler, StreamState).await?;
         let held = u64::from(state.geometry.chunk_size().bytes()) * state.have.len();
         bar.set_position(held.min(stream.entry.size));
         if let Some(problem) = state.problem {
@@ -119,10 +115,13 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
         }
         tokio::time::sleep(LOOK).await;
     }
-    let named = store.send(Export {
-        file,
-        path: path.to_owned(),
-    });
+    let named = ask_slow(
+        &store,
+        Export {
+            file,
+            path: path.to_owned(),
+        },
+    );
     named
         .await?
         .with_context(|| format!("cannot write {}", path.display()))?;

@@ -12,6 +12,7 @@ use crate::gui::view_model as show;
 use crate::gui::window::view;
 use crate::gui::{UiContext, beside_the_window};
 use crate::player::{Enqueue, Mark, Play};
+use crate::runtime::ask;
 use crate::scheduler::{Download, StreamSnapshot};
 use crate::store::{Pin, StoreState};
 use crate::tracker_client::FindSeeds;
@@ -174,7 +175,7 @@ pub(super) fn connect(app: &AppWindow, core: &UiContext) {
         };
         let sources = show::sources(entry.sources);
         show(&app, &mut view().borrow_mut(), &entry, &sources);
-        let (asked, weak) = (announcer.send(FindSeeds(entry.id)), app.as_weak());
+        let (asked, weak) = (ask(&announcer, FindSeeds(entry.id)), app.as_weak());
         beside_the_window(async move {
             let sharers = asked.await.unwrap_or_default();
             let still = detailed().is_some_and(|shown| shown.id == entry.id);
@@ -229,7 +230,7 @@ pub(super) fn connect(app: &AppWindow, core: &UiContext) {
             return;
         };
         let (weak, streams) = (weak.clone(), sources.streams.clone());
-        let room = sources.store.send(StoreState);
+        let room = ask(&sources.store, StoreState);
         beside_the_window(async move {
             let Some(app) = weak.upgrade() else {
                 return;
@@ -260,7 +261,7 @@ pub(super) fn connect(app: &AppWindow, core: &UiContext) {
             return;
         };
         let file = entry.id;
-        let (asked, weak) = (store.send(Pin { file, pinned }), weak.clone());
+        let (asked, weak) = (ask(&store, Pin { file, pinned }), weak.clone());
         beside_the_window(async move {
             let Some(app) = weak.upgrade() else {
                 return;

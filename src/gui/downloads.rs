@@ -16,6 +16,7 @@ use crate::gui::view_model as show;
 use crate::gui::window::view;
 use crate::gui::{UiContext, beside_the_window};
 use crate::library::{AddError, AddFolder, Library};
+use crate::runtime::{ask, ask_slow};
 use crate::store::{CachedFile, Export, Forget, Pin};
 
 /// Names that are tried for a file before it is given up.
@@ -103,7 +104,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         if view().borrow().current == Some(cached.entry.id) {
             return told(tr!("{} is being played", cached.entry.display_title()));
         }
-        let forgotten = store.send(Forget(cached.entry.id));
+        let forgotten = ask(&store, Forget(cached.entry.id));
         beside_the_window(async move {
             let title = cached.entry.display_title();
             told(match forgotten.await {
@@ -118,7 +119,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             return;
         };
         let file = cached.entry.id;
-        let (asked, told) = (store.send(Pin { file, pinned }), told.clone());
+        let (asked, told) = (ask(&store, Pin { file, pinned }), told.clone());
         beside_the_window(async move {
             let title = cached.entry.display_title();
             match asked.await {
@@ -142,10 +143,13 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             return say(tr!("There is no folder to keep it in"));
         };
         let file = entry.id;
-        let saved = store.send(Export {
-            file,
-            path: path.clone(),
-        });
+        let saved = ask_slow(
+            &store,
+            Export {
+                file,
+                path: path.clone(),
+            },
+        );
         let (say, library, keeper) = (say.clone(), library.clone(), keeper.clone());
         beside_the_window(async move {
             say(match saved.await {
@@ -169,7 +173,7 @@ async fn share_from_now_on(
     library: actix::Addr<Library>,
     keeper: SettingsFile,
 ) -> Result<(), String> {
-    match library.send(AddFolder(path.clone())).await {
+    match ask(&library, AddFolder(path.clone())).await {
         // In a folder that is shared already.
         Ok(Ok(()) | Err(AddError::Known(_))) => keep_folders(library, keeper).await,
         Ok(Err(error)) => Err(add_error(&error)),

@@ -10,6 +10,7 @@ use engine::media::{FileEntry, MediaKind};
 use crate::gui::screen::WindowScreen;
 use crate::handles::ActorHandles;
 use crate::library::{LibrarySnapshot, LibraryState};
+use crate::runtime::ask;
 use crate::scheduler::{Downloads, StreamSnapshot, StreamsState};
 use crate::store::{CachedFile, CachedFiles};
 use crate::swarm::{SwarmSnapshot, SwarmState};
@@ -105,17 +106,17 @@ impl SnapshotPoller {
 }
 
 async fn gather(sources: &ActorHandles) -> Result<AppSnapshot, MailboxError> {
-    let mut cached = sources.store.send(CachedFiles).await?;
+    let mut cached = ask(&sources.store, CachedFiles).await?;
     cached.sort_by_cached_key(|cached| {
         (cached.entry.display_title().to_lowercase(), cached.entry.id)
     });
     Ok(AppSnapshot {
         cached,
-        catalogue: sources.announcer.send(CatalogueState).await?,
-        swarm: sources.swarm.send(SwarmState).await?,
-        streams: sources.streams.send(StreamsState).await?,
-        downloads: sources.streams.send(Downloads).await?,
-        library: sources.library.send(LibraryState).await?,
+        catalogue: ask(&sources.announcer, CatalogueState).await?,
+        swarm: ask(&sources.swarm, SwarmState).await?,
+        streams: ask(&sources.streams, StreamsState).await?,
+        downloads: ask(&sources.streams, Downloads).await?,
+        library: ask(&sources.library, LibraryState).await?,
     })
 }
 

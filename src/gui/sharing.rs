@@ -26,6 +26,7 @@ use crate::gui::{UiContext, beside_the_window};
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
+use crate::runtime::ask;
 use crate::scheduler::SetDownloadLimit;
 use crate::store::SetQuota;
 use crate::swarm::{PeerSnapshot, SetLimits};
@@ -262,8 +263,7 @@ pub(super) async fn keep_folders(
     library: Addr<Library>,
     keeper: SettingsFile,
 ) -> Result<(), String> {
-    let state = library
-        .send(LibraryState)
+    let state = ask(&library, LibraryState)
         .await
         .map_err(|error| of_actors(&error.to_string()))?;
     let folders = state
@@ -284,7 +284,7 @@ pub(super) fn add(app: &AppWindow, core: &UiContext, paths: Vec<PathBuf>) {
     beside_the_window(async move {
         let mut problem = None;
         for path in paths {
-            match library.send(AddFolder(path)).await {
+            match ask(&library, AddFolder(path)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => problem = Some(add_error(&error)),
                 Err(error) => problem = Some(of_actors(&error.to_string())),

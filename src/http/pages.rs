@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::handles::ActorHandles;
 use crate::library::{Hashing, LibraryState, Skipped};
+use crate::runtime::ask;
 use crate::scheduler::{StreamSnapshot, StreamsState};
 use crate::store::{StoreSnapshot, StoreState};
 use crate::swarm::{SwarmSnapshot, SwarmState};
@@ -101,7 +102,7 @@ fn closing<E>(_: E) -> HttpResponse {
 }
 
 async fn entries(sources: &ActorHandles) -> Result<Vec<FileEntry>, HttpResponse> {
-    let catalogue = sources.announcer.send(CatalogueState).await;
+    let catalogue = ask(&sources.announcer, CatalogueState).await;
     catalogue
         .map(|catalogue| catalogue.entries)
         .map_err(closing)
@@ -127,13 +128,11 @@ pub(super) async fn status(sources: web::Data<ActorHandles>) -> HttpResponse {
 }
 
 async fn gather(sources: &ActorHandles) -> Result<Status, HttpResponse> {
-    let library = sources.library.send(LibraryState).await.map_err(closing)?;
-    let catalogue = sources
-        .announcer
-        .send(CatalogueState)
+    let library = ask(&sources.library, LibraryState).await.map_err(closing)?;
+    let catalogue = ask(&sources.announcer, CatalogueState)
         .await
         .map_err(closing)?;
-    let mut streams = sources.streams.send(StreamsState).await.map_err(closing)?;
+    let mut streams = ask(&sources.streams, StreamsState).await.map_err(closing)?;
     // Pictures beside the films are nothing that anybody watches.
     let beside: HashSet<FileId> = catalogue
         .entries
@@ -145,8 +144,8 @@ async fn gather(sources: &ActorHandles) -> Result<Status, HttpResponse> {
     Ok(Status {
         name: sources.name.clone(),
         tracker: catalogue.tracker,
-        swarm: sources.swarm.send(SwarmState).await.map_err(closing)?,
-        store: sources.store.send(StoreState).await.map_err(closing)?,
+        swarm: ask(&sources.swarm, SwarmState).await.map_err(closing)?,
+        store: ask(&sources.store, StoreState).await.map_err(closing)?,
         streams: streams.into_iter().map(StreamStatus::from).collect(),
         shared: library.shared.len(),
         hashing: library.hashing,

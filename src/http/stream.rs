@@ -12,6 +12,7 @@ use engine::ids::FileId;
 use engine::media::{FileEntry, MediaKind};
 
 use crate::handles::ActorHandles;
+use crate::runtime::ask;
 use crate::scheduler::Reader;
 use crate::scheduler::{OpenStream, StreamError};
 use crate::tracker_client::FindEntry;
@@ -53,7 +54,7 @@ pub(super) async fn serve_sidecar(
     sources: web::Data<ActorHandles>,
 ) -> HttpResponse {
     let id = path.first().cloned().unwrap_or_default();
-    let found = sources.announcer.send(FindEntry(id.clone())).await;
+    let found = ask(&sources.announcer, FindEntry(id.clone())).await;
     let entry = found.ok().flatten();
     match entry.filter(|entry| entry.info.kind == MediaKind::Sidecar) {
         Some(entry) if entry.id.to_string() == id => serve(request, path, sources).await,
@@ -74,7 +75,7 @@ pub(super) async fn serve(
     if id.parse::<FileId>().is_err() {
         return HttpResponse::NotFound().body("no such file: an id has 64 hexadecimal digits\n");
     }
-    let opened = sources.streams.send(OpenStream(id)).await;
+    let opened = ask(&sources.streams, OpenStream(id)).await;
     let stream = match opened.unwrap_or(Err(StreamError::Closing)) {
         Ok(stream) => stream,
         Err(error @ StreamError::UnknownFile) => {

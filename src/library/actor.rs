@@ -21,7 +21,7 @@ use crate::library::scan::{Found, Stamp, walk};
 use crate::library::{
     Hashing, LibrarySnapshot, LibraryState, Rescan, SKIPPED_FILE, SharedFile, Skipped,
 };
-use crate::runtime::Close;
+use crate::runtime::{Close, ask};
 use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
 use crate::tracker_client::{PublishFiles, TrackerClient};
 
@@ -359,7 +359,7 @@ impl Actor for Library {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.store.do_send(WatchStore(ctx.address().recipient()));
-        let complete = self.store.send(CompleteFiles);
+        let complete = ask(&self.store, CompleteFiles);
         ctx.spawn(complete.into_actor(self).map(|complete, actor, _| {
             let complete = complete.unwrap_or_default();
             complete

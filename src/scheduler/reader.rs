@@ -11,6 +11,7 @@ use engine::store::StoreError;
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
+use crate::runtime::{ask, ask_slow};
 use crate::scheduler::actor::Scheduler;
 use crate::scheduler::streams::StreamManager;
 use crate::scheduler::{
@@ -53,7 +54,7 @@ impl Reader {
         first: u64,
         end: u64,
     ) -> Result<Self, StreamError> {
-        let opened = stream.scheduler.send(OpenReader).await;
+        let opened = ask(&stream.scheduler, OpenReader).await;
         let id = opened.map_err(|_| StreamError::Closing)?;
         Ok(Self {
             id,
@@ -96,7 +97,7 @@ impl Reader {
             let arrived = self.scheduler.send(wait).await;
             arrived.map_err(|_| StreamError::Closing)??;
             let file = self.file;
-            let read = self.store.send(ReadChunk { file, chunk }).await;
+            let read = ask_slow(&self.store, ReadChunk { file, chunk }).await;
             result = match read.map_err(|_| StreamError::Closing)? {
                 Ok(held) => {
                     let from = (self.position - range.start) as usize;
@@ -156,12 +157,12 @@ pub async fn read_sidecar(
     store: Addr<Store>,
     file: FileId,
 ) -> Result<Vec<u8>, StreamError> {
-    let found = announcer.send(FindEntry(file.to_string())).await;
+    let found = ask(&announcer, FindEntry(file.to_string())).await;
     let entry = found.map_err(|_| StreamError::Closing)?;
     let small =
         |entry: &FileEntry| entry.info.kind == MediaKind::Sidecar && entry.size <= MAX_SIDECAR;
     let entry = entry.filter(small).ok_or(StreamError::UnknownFile)?;
-    let opened = streams.send(OpenStream(file.to_string())).await;
+    let opened = ask(&streams, OpenStream(file.to_string())).await;
     let stream = opened.map_err(|_| StreamError::Closing)??;
     let size = stream.geometry.size();
     if size != entry.size {

@@ -10,7 +10,7 @@ use engine::media::FileEntry;
 use engine::scheduler::PrefetchRange;
 
 use crate::config::StreamConfig;
-use crate::runtime::Close;
+use crate::runtime::{Close, ask};
 use crate::scheduler::actor::Scheduler;
 use crate::scheduler::reader::Reader;
 use crate::scheduler::{
@@ -97,7 +97,7 @@ impl StreamManager {
 /// What is held of a file that is in no catalogue any more, by its id.
 async fn held(wanted: &str, store: &Addr<Store>) -> Option<FileEntry> {
     let file: FileId = wanted.parse().ok()?;
-    let cached = store.send(CachedFiles).await.ok()?;
+    let cached = ask(&store, CachedFiles).await.ok()?;
     let mut entries = cached.into_iter().map(|cached| cached.entry);
     entries.find(|entry| entry.id == file)
 }
@@ -108,8 +108,7 @@ async fn prepare(
     announcer: Addr<TrackerClient>,
     store: Addr<Store>,
 ) -> Result<(FileEntry, Opened), StreamError> {
-    let listed = announcer
-        .send(FindEntry(wanted.clone()))
+    let listed = ask(&announcer, FindEntry(wanted.clone()))
         .await
         .map_err(|_| StreamError::Closing)?;
     let entry = match listed {
@@ -118,8 +117,7 @@ async fn prepare(
             .await
             .ok_or(StreamError::UnknownFile)?,
     };
-    let opened = store
-        .send(OpenCache(entry.clone()))
+    let opened = ask(&store, OpenCache(entry.clone()))
         .await
         .map_err(|_| StreamError::Closing)??;
     Ok((entry, opened))
@@ -162,7 +160,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Whether all that is read is here to its end: then other files may be fetched.
 async fn others_are_here(streams: &Addr<StreamManager>, file: FileId) -> bool {
-    let states = streams.send(StreamsState).await.unwrap_or_default();
+    let states = ask(&streams, StreamsState).await.unwrap_or_default();
     states
         .iter()
         .filter(|state| state.read && state.file != file)
@@ -205,7 +203,7 @@ async fn fetch_ahead(
         while !others_are_here(&streams, file).await {
             tokio::time::sleep(LOOK).await;
         }
-        let opened = streams.send(OpenStream(file.to_string())).await;
+        let opened = ask(&streams, OpenStream(file.to_string())).await;
         let Ok(Ok(stream)) = opened else {
             return;
         };
@@ -215,7 +213,7 @@ async fn fetch_ahead(
         let whole = Whole::new(stream.scheduler);
         // What begins to play has the line for itself.
         while others_are_here(&streams, file).await {
-            match whole.0.send(StreamState).await {
+            match ask(&whole.0, StreamState).await {
                 Ok(state) if state.have.len() == u64::from(state.geometry.chunk_count()) => return,
                 Ok(_) => tokio::time::sleep(LOOK).await,
                 Err(_) => return,
@@ -324,7 +322,7 @@ impl Handler<StreamsState> for StreamManager {
             let mut states = Vec::new();
             for scheduler in schedulers {
                 // A scheduler that just ended has no state.
-                if let Ok(state) = scheduler.send(StreamState).await {
+                if let Ok(state) = ask(&scheduler, StreamState).await {
                     states.push(state);
                 }
             }

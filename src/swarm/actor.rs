@@ -24,7 +24,7 @@ use crate::net::Link;
 use crate::net::LinkLimits;
 use crate::net::PeerArrived;
 use crate::net::dial;
-use crate::runtime::{Close, every};
+use crate::runtime::{Close, ask, every};
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
 use crate::swarm::actor::daily::NOTE_INTERVAL;
 use crate::swarm::connection::{
@@ -256,7 +256,7 @@ impl Swarm {
     }
 
     fn tell_all_held(&self, ctx: &mut Context<Self>, file: FileId) {
-        let holding = self.store.send(GetHolding(file));
+        let holding = ask(&self.store, GetHolding(file));
         ctx.spawn(holding.into_actor(self).map(move |holding, actor, _| {
             if let Ok(Some(holding)) = holding {
                 actor.broadcast(&HoldingsChanged::More(file, holding.geometry, holding.have));
@@ -286,7 +286,7 @@ impl Actor for Swarm {
             actor.count_upload();
             actor.report();
             actor.close_idle();
-            let uplink = actor.uploader.send(Uplink).into_actor(actor);
+            let uplink = ask(&actor.uploader, Uplink).into_actor(actor);
             ctx.spawn(uplink.map(|uplink, actor, _| actor.uplink = uplink.unwrap_or_default()));
         });
         ctx.run_interval(NOTE_INTERVAL, |actor, _| actor.note_upload());
@@ -389,7 +389,7 @@ impl Handler<ReportFile> for Swarm {
         self.reports.push_front(report);
         self.reports.truncate(MAX_REPORTS);
         // Asked each time: the share of new chunks follows how idle the uplink is.
-        let uplink = self.uploader.send(Uplink).into_actor(self);
+        let uplink = ask(&self.uploader, Uplink).into_actor(self);
         ctx.spawn(uplink.map(move |uplink, actor, _| {
             actor.uplink = uplink.unwrap_or_default();
             actor.tell_place(file, place);

@@ -25,7 +25,7 @@ use engine::swarm::{Effect, Offence, Session};
 use roaring::RoaringBitmap;
 
 use crate::net::{Link, LinkReader, LinkWriter};
-use crate::runtime::every;
+use crate::runtime::{ask, ask_slow, every};
 use crate::store::{GetHolding, Put, Store};
 use crate::swarm::uploader::{UploadEvent, Uploader};
 use crate::swarm::{PeerSnapshot, SwarmEvent, SwarmEventKind};
@@ -258,12 +258,15 @@ impl Connection {
         payload: bytes::Bytes,
     ) {
         let bytes = payload.len() as u32;
-        let put = self.store.send(Put {
-            file,
-            chunk,
-            proof,
-            payload,
-        });
+        let put = ask_slow(
+            &self.store,
+            Put {
+                file,
+                chunk,
+                proof,
+                payload,
+            },
+        );
         ctx.spawn(put.into_actor(self).map(move |result, actor, ctx| {
             let result = result.unwrap_or(Err(StoreError::UnknownFile));
             let corrupt = result == Err(StoreError::Corrupt);
@@ -287,7 +290,7 @@ impl Connection {
     }
 
     fn tell_holdings(&mut self, ctx: &mut Context<Self>, file: FileId) {
-        let asked = self.store.send(GetHolding(file));
+        let asked = ask(&self.store, GetHolding(file));
         ctx.spawn(asked.into_actor(self).map(move |holding, actor, ctx| {
             let Ok(Some(holding)) = holding else {
                 return;

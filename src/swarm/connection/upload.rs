@@ -9,6 +9,7 @@ use engine::protocol::{MAX_PAYLOAD, Message, RejectReason};
 use engine::store::StoreError;
 use engine::swarm::Upload;
 
+use crate::runtime::ask_slow;
 use crate::store::ReadChunk;
 use crate::swarm::connection::Connection;
 use crate::swarm::uploader::{UploadEvent, UploadTurn};
@@ -28,7 +29,7 @@ impl Connection {
     fn serve(&mut self, ctx: &mut Context<Self>, upload: Upload) {
         let Upload { file, chunk, .. } = upload;
         let (read, writer) = (
-            self.store.send(ReadChunk { file, chunk }),
+            ask_slow(&self.store, ReadChunk { file, chunk }),
             self.writer.clone(),
         );
         let held = async move {
