@@ -14,7 +14,7 @@ use engine::media::{FileEntry, MediaKind};
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::Theme;
-use swarmplay::gui::apply;
+use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{AppWindow, LibraryAdapter};
 use view::{build, entry, overview};
 

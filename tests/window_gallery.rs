@@ -17,10 +17,11 @@ use scenes::{
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::{Language, Theme};
+use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
     AppWindow, LibraryAdapter, Only, Page, SetupAdapter, SharingAdapter, Shelf, ShellAdapter,
 };
-use swarmplay::gui::{apply, groups};
+use swarmplay::gui::views::groups;
 use swarmplay::player::PlayerSnapshot;
 use view::{
     build, build_in, labelled, overview, playing, point_at_the_seek_bar, press, settle, snapshot,

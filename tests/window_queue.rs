@@ -13,10 +13,11 @@ use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize};
 use swarmplay::config::Theme;
+use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
     AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
 };
-use swarmplay::gui::{apply, queue};
+use swarmplay::gui::views::queue;
 use swarmplay::player::{PlayerSnapshot, QueueSnapshot};
 use view::{build, films, labelled, overview, playing, press, settle, snapshot, songs};
 

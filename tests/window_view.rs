@@ -13,11 +13,12 @@ use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
 use swarmplay::config::Theme;
+use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
     AppWindow, DetailsAdapter, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter, Shelf,
     ShellAdapter, SortColumn,
 };
-use swarmplay::gui::{apply, groups};
+use swarmplay::gui::views::groups;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
 use view::{
     build, entry, films, labelled, overview, playing, press, record, settle, snapshot, songs,
@@ -457,7 +458,7 @@ fn a_sheet_has_the_keyboard_while_it_is_open() {
     let played = asked.clone();
     details.on_play(move || played.borrow_mut().push("play".into()));
     let open = || {
-        swarmplay::gui::details::tell(&app, &films()[1], "anna");
+        swarmplay::gui::views::details::tell(&app, &films()[1], "anna");
         settle();
     };
     open();

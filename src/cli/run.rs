@@ -75,7 +75,7 @@ pub(super) fn client(
     files: ClientFiles,
 ) -> anyhow::Result<()> {
     use crate::gui::ConfigSource;
-    use crate::gui::setup::FirstRun;
+    use crate::gui::FirstRun;
     let source = match files.to_write {
         Some((path, sets)) => ConfigSource::FirstRun(FirstRun { path, sets }),
         None => ConfigSource::File(files.read),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
 use tr::tr;
 
-use crate::gui::view_model as show;
-use crate::gui::view_model::Held;
+use crate::gui::models::stream_map as show;
+use crate::gui::models::stream_map::Held;
 use crate::scheduler::StreamSnapshot;
 
 /// Pieces of the chunk map: four rows of 54, read like text.
@@ -84,7 +84,7 @@ impl Buffers {
 }
 
 /// A square a piece, in the colours of `ui/theme.slint`.
-pub(super) fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
+pub(crate) fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
     let gap = match dark {
         true => Rgb8Pixel::new(0x15, 0x18, 0x1e),
         false => Rgb8Pixel::new(0xff, 0xff, 0xff),

@@ -11,14 +11,14 @@ use slint::ComponentHandle;
 
 use crate::config::Config;
 use crate::gui::UiContext;
-use crate::gui::apply;
-use crate::gui::apply::View;
+use crate::gui::models::playback as apply;
+use crate::gui::models::playback::View;
+use crate::gui::models::stream_map::{Only, Sort};
 use crate::gui::ui;
 use crate::gui::ui::{
     AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, SettingsAdapter,
     ShellAdapter, SortColumn,
 };
-use crate::gui::view_model::{Only, Sort};
 use crate::player::{Play, PlayerCommand};
 
 thread_local! {
@@ -28,7 +28,7 @@ thread_local! {
 }
 
 /// The view of the main thread.
-pub(super) fn view() -> Rc<RefCell<View>> {
+pub(crate) fn view() -> Rc<RefCell<View>> {
     VIEW.with(Rc::clone)
 }
 
@@ -65,11 +65,11 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     app.global::<QueueAdapter>().set_shown(!video);
     app.global::<AboutAdapter>()
         .set_version(env!("CARGO_PKG_VERSION").into());
-    crate::gui::settings::introduce(&app, config);
+    crate::gui::views::settings::introduce(&app, config);
     introduce(&app, config);
-    crate::gui::artwork::attach(&app);
+    crate::gui::bridge::artwork::attach(&app);
     attach(&app);
-    crate::gui::library::show(&app, &mut view().borrow_mut());
+    crate::gui::views::library::show(&app, &mut view().borrow_mut());
     apply::player(&app, crate::player::PlayerSnapshot::default());
     Ok(app)
 }
@@ -84,7 +84,7 @@ pub fn introduce(app: &AppWindow, config: &Config) {
     let settings = app.global::<SettingsAdapter>();
     settings.set_name(config.client_name().into());
     settings.set_tracker(config.client.tracker.clone().into());
-    crate::gui::sharing::introduce(app, config);
+    crate::gui::views::sharing::introduce(app, config);
 }
 
 /// Shows the window and runs until it is closed.
@@ -104,16 +104,16 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     connect_library(app, core);
     connect_continue(app, core);
     connect_player(app, core);
-    crate::gui::sharing::connect(app, core);
-    crate::gui::downloads::connect(app, core);
+    crate::gui::views::sharing::connect(app, core);
+    crate::gui::views::downloads::connect(app, core);
     view().borrow_mut().gateway = Some(core.gateway.clone());
-    crate::gui::desktop::connect(app, core);
-    crate::gui::groups::connect(app, core);
-    crate::gui::settings::connect(app, core);
-    crate::gui::details::connect(app, core);
-    crate::gui::artwork::connect(core.artwork.clone());
-    crate::gui::queue::connect(app, core);
-    crate::gui::tracks::connect(app, core);
+    crate::gui::views::desktop::connect(app, core);
+    crate::gui::views::groups::connect(app, core);
+    crate::gui::views::settings::connect(app, core);
+    crate::gui::views::details::connect(app, core);
+    crate::gui::bridge::artwork::connect(core.artwork.clone());
+    crate::gui::views::queue::connect(app, core);
+    crate::gui::views::tracks::connect(app, core);
     let weak = app.as_weak();
     app.global::<ShellAdapter>()
         .on_fullscreen_changed(move |on| {
@@ -135,7 +135,7 @@ fn sort_of(column: SortColumn) -> Sort {
 }
 
 /// Says by which column the library is sorted.
-pub(super) fn show_order(app: &AppWindow, view: &apply::View) {
+pub(crate) fn show_order(app: &AppWindow, view: &apply::View) {
     let column = match view.sort {
         Sort::Title => SortColumn::Title,
         Sort::Artist => SortColumn::Artist,
@@ -169,7 +169,7 @@ fn attach(app: &AppWindow) {
             let view = view();
             view.borrow_mut().search = text.into();
             app.global::<LibraryAdapter>().set_selected(-1);
-            crate::gui::library::show(&app, &mut view.borrow_mut());
+            crate::gui::views::library::show(&app, &mut view.borrow_mut());
         }
     });
     let weak = app.as_weak();
@@ -180,7 +180,7 @@ fn attach(app: &AppWindow) {
             let adapter = app.global::<LibraryAdapter>();
             adapter.set_only(only);
             adapter.set_selected(-1);
-            crate::gui::library::show(&app, &mut view.borrow_mut());
+            crate::gui::views::library::show(&app, &mut view.borrow_mut());
         }
     });
     let weak = app.as_weak();
@@ -190,7 +190,7 @@ fn attach(app: &AppWindow) {
             let mut view = view.borrow_mut();
             view.sort_by(sort_of(column));
             show_order(&app, &view);
-            crate::gui::library::show(&app, &mut view);
+            crate::gui::views::library::show(&app, &mut view);
         }
     });
 }
@@ -262,7 +262,7 @@ fn time_at(share: f32) -> String {
     let view = view();
     let view = view.borrow();
     let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
-    let chapter = crate::gui::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
+    let chapter = crate::gui::views::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
     match chapter.filter(|title| !title.is_empty()) {
         Some(title) => format!("{} · {title}", clock(at)),
         None => clock(at),

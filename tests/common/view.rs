@@ -20,7 +20,7 @@ use i_slint_backend_testing::{
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize, SharedString};
 use swarmplay::config::{Config, Language, Theme};
-use swarmplay::gui::observer::AppSnapshot;
+use swarmplay::gui::bridge::observer::AppSnapshot;
 use swarmplay::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
 use swarmplay::gui::window;
 use swarmplay::library::LibrarySnapshot;

@@ -148,13 +148,13 @@ fn the_verdict_names_the_risk() {
     let mut coming = stream(0..10, 0..100);
     coming.buffer = Duration::from_secs(10);
     let bytes = 90 * u64::from(coming.geometry.chunk_size().bytes());
-    let at = |rate| crate::gui::view_model::verdict(&coming, rest(rate));
+    let at = |rate| crate::gui::models::stream_map::verdict(&coming, rest(rate));
     assert_eq!(at(bytes / 100), ("plays to the end".into(), false));
     assert!(at(bytes / 200).1 && at(bytes / 200).0.starts_with("comes at "));
     let mut much = coming.clone();
     much.buffer = Duration::from_secs(60);
     assert!(
-        !crate::gui::view_model::verdict(&much, rest(0)).1,
+        !crate::gui::models::stream_map::verdict(&much, rest(0)).1,
         "no more is asked for"
     );
 }

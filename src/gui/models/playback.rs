@@ -12,16 +12,16 @@ use engine::player::{Phase, PlayProgress};
 use slint::{ComponentHandle, Image, Model, ModelRc, Rgb8Pixel, SharedPixelBuffer, VecModel};
 use tr::tr;
 
+use crate::gui::bridge::observer::AppSnapshot;
 use crate::gui::charts;
 use crate::gui::charts::Buffers;
-use crate::gui::language::of_actors;
-use crate::gui::observer::AppSnapshot;
-use crate::gui::rows::Rows;
+use crate::gui::models::rows::Rows;
+use crate::gui::models::stream_map as show;
+use crate::gui::models::stream_map::{Held, Only, Sort};
+use crate::gui::text::language::of_actors;
 use crate::gui::ui::{
     AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
-use crate::gui::view_model as show;
-use crate::gui::view_model::{Held, Only, Sort};
 use crate::gui::window::view;
 use crate::http::Gateway;
 use crate::player::PlayerSnapshot;
@@ -44,41 +44,41 @@ pub struct View {
     /// Whether the other way round.
     pub descending: bool,
     /// How songs were sorted before an album or artist was opened.
-    pub(super) sort_outside: Option<(Sort, bool)>,
+    pub(crate) sort_outside: Option<(Sort, bool)>,
     /// The rows shown, in order.
     pub shown: Rc<Vec<FileEntry>>,
     /// The same, for the window.
-    pub(super) rows: Rc<Rows>,
+    pub(crate) rows: Rc<Rows>,
     /// Media time of what plays.
     pub position: Duration,
     /// Length of what plays.
     pub duration: Duration,
     /// How the player does.
-    pub(super) player: PlayerSnapshot,
+    pub(crate) player: PlayerSnapshot,
     /// Media time for which the overview is shown.
-    pub(super) shown_at: Option<Duration>,
+    pub(crate) shown_at: Option<Duration>,
     /// Where other players find streams.
-    pub(super) gateway: Option<Gateway>,
+    pub(crate) gateway: Option<Gateway>,
     /// The buffer over the last minutes.
-    pub(super) buffers: Buffers,
+    pub(crate) buffers: Buffers,
     /// What plays.
-    pub(super) playing: Option<FileEntry>,
+    pub(crate) playing: Option<FileEntry>,
     /// Whether there is time to fetch its storyboard.
-    pub(super) storyboard_wanted: bool,
+    pub(crate) storyboard_wanted: bool,
     /// Which shelf of music is looked at.
-    pub(super) shelf: crate::gui::groups::Kind,
+    pub(crate) shelf: crate::gui::views::groups::Kind,
     /// Which of all there is are shown.
-    pub(super) only: Only,
+    pub(crate) only: Only,
     /// A hash of the shared files that are listed.
-    pub(super) files_of: Option<u64>,
+    pub(crate) files_of: Option<u64>,
     /// What the sheet with all details is about.
-    pub(super) detailed: Option<FileEntry>,
+    pub(crate) detailed: Option<FileEntry>,
     /// The album or artist that is open.
-    pub(super) open: Option<crate::gui::groups::Group>,
+    pub(crate) open: Option<crate::gui::views::groups::Group>,
     /// Albums or artists, in the order shown.
-    pub(super) groups: Vec<crate::gui::groups::Group>,
+    pub(crate) groups: Vec<crate::gui::views::groups::Group>,
     /// What was fetched, in the order shown.
-    pub(super) cached: Vec<CachedFile>,
+    pub(crate) cached: Vec<CachedFile>,
     /// Shared folders, in the order shown.
     pub folders: Vec<PathBuf>,
     /// Numbers of the subtitle tracks that are listed.
@@ -88,15 +88,15 @@ pub struct View {
     /// Films to go on with, in the order shown.
     pub to_continue: Vec<FileEntry>,
     /// How far files were played, the last played first.
-    pub(super) seen: Vec<(FileId, PlayProgress)>,
-    pub(super) current: Option<FileId>,
+    pub(crate) seen: Vec<(FileId, PlayProgress)>,
+    pub(crate) current: Option<FileId>,
     /// Files whose rows say that they are fetched or play.
-    pub(super) marked: Vec<FileId>,
+    pub(crate) marked: Vec<FileId>,
     /// What the rows were made for.
-    pub(super) rows_of: Option<crate::gui::library::Key>,
+    pub(crate) rows_of: Option<crate::gui::views::library::Key>,
     /// Row of each file that is shown.
-    pub(super) places: HashMap<FileId, usize>,
-    pub(super) overview: AppSnapshot,
+    pub(crate) places: HashMap<FileId, usize>,
+    pub(crate) overview: AppSnapshot,
 }
 
 impl Default for View {
@@ -145,7 +145,7 @@ impl View {
         self.sort = sort;
     }
 
-    pub(super) fn stream_of(&self, file: FileId) -> Option<&StreamSnapshot> {
+    pub(crate) fn stream_of(&self, file: FileId) -> Option<&StreamSnapshot> {
         self.overview
             .streams
             .iter()
@@ -176,7 +176,7 @@ impl View {
 
     /// How many files pass the filter for what was played or fetched: when that
     /// changes, other rows are to be seen.
-    pub(super) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         match self.only {
             Only::All => 0,
             Only::Unseen => self.seen.iter().filter(|(_, seen)| seen.done).count(),
@@ -186,12 +186,12 @@ impl View {
     }
 
     /// What was played last, while it matters.
-    pub(super) fn last(&self) -> Option<FileId> {
+    pub(crate) fn last(&self) -> Option<FileId> {
         let lately = self.only == Only::Lately;
         self.seen.first().map(|(file, _)| *file).filter(|_| lately)
     }
 
-    pub(super) fn current_stream(&self) -> Option<&StreamSnapshot> {
+    pub(crate) fn current_stream(&self) -> Option<&StreamSnapshot> {
         self.stream_of(self.current?)
     }
 }
@@ -200,7 +200,7 @@ impl View {
 const FEW: usize = 64;
 
 /// Replaces a model's rows where they differ, so that scrolling and focus stay.
-pub(super) fn update<T: Clone + PartialEq + 'static>(
+pub(crate) fn update<T: Clone + PartialEq + 'static>(
     model: ModelRc<T>,
     rows: Vec<T>,
 ) -> Option<ModelRc<T>> {
@@ -250,15 +250,15 @@ pub fn overview(app: &AppWindow, overview: AppSnapshot) {
     }
     view.shown_at = Some(view.position);
     view.overview = overview;
-    crate::gui::library::show(app, &mut view);
+    crate::gui::views::library::show(app, &mut view);
     status(app, &view.overview);
     banner(app, &view);
-    crate::gui::waiting::show(app, &view);
-    crate::gui::sharing::show(app, &mut view);
-    crate::gui::downloads::show(app, &mut view);
-    crate::gui::details::refresh(app, &view);
+    crate::gui::views::player::show(app, &view);
+    crate::gui::views::sharing::show(app, &mut view);
+    crate::gui::views::downloads::show(app, &mut view);
+    crate::gui::views::details::refresh(app, &view);
     swarm(app, &view);
-    crate::gui::artwork::when_there_is_time(app, &mut view);
+    crate::gui::bridge::artwork::when_there_is_time(app, &mut view);
 }
 
 fn status(app: &AppWindow, overview: &AppSnapshot) {
@@ -396,8 +396,8 @@ pub fn history(app: &AppWindow, seen: Vec<(FileId, PlayProgress)>) {
     let before: HashSet<(FileId, PlayProgress)> = before.into_iter().collect();
     let others = now.symmetric_difference(&before);
     view.marked.extend(others.map(|(file, _)| *file));
-    crate::gui::library::show(app, &mut view);
-    crate::gui::details::refresh(app, &view);
+    crate::gui::views::library::show(app, &mut view);
+    crate::gui::views::details::refresh(app, &view);
 }
 
 /// The cover of a song; one that comes late for another song is not shown.
@@ -438,13 +438,13 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         app.global::<ShellAdapter>()
             .set_buffer_text(Default::default());
         adapter.set_segments(ModelRc::default());
-        crate::gui::library::show(app, &mut view);
+        crate::gui::views::library::show(app, &mut view);
         swarm(app, &view);
     }
     (view.position, view.duration) = (state.position, state.duration);
-    crate::gui::tracks::chapters(app, &mut view, &state);
-    crate::gui::queue::modes(app, &state);
-    view.subtitle_tracks = crate::gui::tracks::show(app, &state);
+    crate::gui::views::tracks::chapters(app, &mut view, &state);
+    crate::gui::views::queue::modes(app, &state);
+    view.subtitle_tracks = crate::gui::views::tracks::show(app, &state);
     let resumed = state.resumed.map(show::clock).unwrap_or_default();
     adapter.set_resumed_text(resumed.into());
     adapter.set_loaded(state.entry.is_some());
@@ -480,6 +480,6 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_speed_text(speed.into());
     adapter.set_speed(i32::try_from(state.speed.max(1)).unwrap_or(100));
     view.player = state;
-    crate::gui::waiting::show(app, &view);
+    crate::gui::views::player::show(app, &view);
     banner(app, &view);
 }

@@ -9,10 +9,10 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use crate::gui::UiContext;
-use crate::gui::apply::{View, update};
-use crate::gui::rows::Facts;
+use crate::gui::models::playback::{View, update};
+use crate::gui::models::rows::Facts;
+use crate::gui::models::stream_map::{Only, folded, songs};
 use crate::gui::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
-use crate::gui::view_model::{Only, folded, songs};
 use crate::gui::window::view;
 use crate::player::Play;
 
@@ -131,7 +131,7 @@ pub fn within(entries: &[FileEntry], group: &Group) -> Vec<FileEntry> {
 }
 
 /// The groups of the shelf that is looked at, and the one that is open.
-pub(super) fn show(app: &AppWindow, view: &mut View) {
+pub(crate) fn show(app: &AppWindow, view: &mut View) {
     let adapter = app.global::<LibraryAdapter>();
     let entries = &view.overview.catalogue.entries;
     view.groups = match (view.shelf, &view.open) {
@@ -164,7 +164,7 @@ pub(super) fn show(app: &AppWindow, view: &mut View) {
 }
 
 /// What the open group shows: it may be searched, and filtered.
-pub(super) fn tell(app: &AppWindow, view: &View) {
+pub(crate) fn tell(app: &AppWindow, view: &View) {
     let shown: Vec<&FileEntry> = view.shown.iter().collect();
     let told = view.open.as_ref().map(|open| detail(open.kind, &shown));
     let adapter = app.global::<LibraryAdapter>();
@@ -172,7 +172,7 @@ pub(super) fn tell(app: &AppWindow, view: &View) {
 }
 
 /// Where a picture is had, for the window.
-pub(super) fn poster(id: Option<FileId>) -> String {
+pub(crate) fn poster(id: Option<FileId>) -> String {
     id.map_or(String::new(), |id| id.to_string())
 }
 
@@ -181,7 +181,7 @@ fn change(app: &AppWindow, change: impl FnOnce(&mut View)) {
     let mut view = view.borrow_mut();
     change(&mut view);
     app.global::<LibraryAdapter>().set_selected(-1);
-    crate::gui::library::show(app, &mut view);
+    crate::gui::views::library::show(app, &mut view);
 }
 
 /// What is opened has an order of its own; outside, what was sorted stays so.

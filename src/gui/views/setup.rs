@@ -10,11 +10,11 @@ use tr::tr;
 
 use crate::config;
 use crate::config::{Config, edit};
-use crate::gui::beside_the_window;
-use crate::gui::desktop::{Picked, no_dialog, pick_folders};
-use crate::gui::language::of_actors;
-use crate::gui::language::{config_error, edit_error, start_error};
+use crate::gui::context::beside_the_window;
+use crate::gui::text::language::of_actors;
+use crate::gui::text::language::{config_error, edit_error, start_error};
 use crate::gui::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
+use crate::gui::views::desktop::{Picked, no_dialog, pick_folders};
 use crate::library::expand_home;
 use crate::tracker_client::TrackerClientSettings;
 use crate::tracker_client::dial;
@@ -34,15 +34,15 @@ pub struct FirstRun {
 
 /// What was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answers {
-    pub(super) name: String,
-    pub(super) tracker: String,
+pub(crate) struct Answers {
+    pub(crate) name: String,
+    pub(crate) tracker: String,
     folder: String,
 }
 
 impl Answers {
     /// What was typed, made good; or what is wrong with it.
-    pub(super) fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
+    pub(crate) fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
         let (name, tracker, folder) = (name.trim(), tracker.trim(), folder.trim());
         if name.is_empty() {
             return Err(tr!(

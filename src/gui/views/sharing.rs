@@ -13,16 +13,16 @@ use slint::{ComponentHandle, SharedString, Weak};
 use tr::tr;
 
 use crate::config::Config;
-use crate::gui::apply::{View, update};
-use crate::gui::desktop::{Picked, no_dialog, pick_files, pick_folders};
-use crate::gui::keeper::SettingsFile;
-use crate::gui::language::of_actors;
-use crate::gui::language::{add_error, edit_error, unit_error};
-use crate::gui::observer::AppSnapshot;
+use crate::gui::bridge::observer::AppSnapshot;
+use crate::gui::context::{UiContext, beside_the_window};
+use crate::gui::models::playback::{View, update};
+use crate::gui::models::stream_map as show;
+use crate::gui::settings_file::SettingsFile;
+use crate::gui::text::language::of_actors;
+use crate::gui::text::language::{add_error, edit_error, unit_error};
 use crate::gui::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
-use crate::gui::view_model as show;
+use crate::gui::views::desktop::{Picked, no_dialog, pick_files, pick_folders};
 use crate::gui::window::view;
-use crate::gui::{UiContext, beside_the_window};
 use crate::library::{
     AddFolder, Hashing, Library, LibrarySnapshot, LibraryState, Pause, RemoveFolder,
 };
@@ -35,7 +35,7 @@ use crate::swarm::{PeerSnapshot, SetLimits};
 const LEAST_QUOTA: ByteSize = ByteSize::mib(16);
 
 /// Shows the limits that the configuration says.
-pub(super) fn introduce(app: &AppWindow, config: &Config) {
+pub(crate) fn introduce(app: &AppWindow, config: &Config) {
     let adapter = app.global::<SharingAdapter>();
     adapter.set_upload_limit(show::rate(config.limits.upload).into());
     adapter.set_download_limit(show::rate(config.limits.download).into());
@@ -175,7 +175,7 @@ fn takers(overview: &AppSnapshot) -> Vec<SharedRow> {
 }
 
 /// What is shared, what could not be, what is being looked at, and who takes it.
-pub(super) fn show(app: &AppWindow, view: &mut View) {
+pub(crate) fn show(app: &AppWindow, view: &mut View) {
     let adapter = app.global::<SharingAdapter>();
     let library: &LibrarySnapshot = &view.overview.library;
     let folders = library
@@ -259,7 +259,7 @@ fn name_of(path: &std::path::Path) -> String {
 }
 
 /// Writes the shared folders to the user's file, as they are now.
-pub(super) async fn keep_folders(
+pub(crate) async fn keep_folders(
     library: Addr<Library>,
     keeper: SettingsFile,
 ) -> Result<(), String> {
@@ -278,7 +278,7 @@ pub(super) async fn keep_folders(
 
 /// Shares files and folders, and writes that to the user's file. What cannot be
 /// shared is said; the others are.
-pub(super) fn add(app: &AppWindow, core: &UiContext, paths: Vec<PathBuf>) {
+pub(crate) fn add(app: &AppWindow, core: &UiContext, paths: Vec<PathBuf>) {
     let (library, keeper) = (core.sources.library.clone(), core.keeper.clone());
     let weak = app.as_weak();
     beside_the_window(async move {

@@ -11,15 +11,15 @@ use engine::media::FileEntry;
 use engine::player::PlayProgress;
 use slint::{Model, ModelNotify, ModelTracker};
 
-use crate::gui::apply::View;
-use crate::gui::library::{held, poster};
+use crate::gui::models::playback::View;
+use crate::gui::models::stream_map as show;
+use crate::gui::models::stream_map::Only;
 use crate::gui::ui::LibraryItem;
-use crate::gui::view_model as show;
-use crate::gui::view_model::Only;
+use crate::gui::views::library::{held, poster};
 
 /// What rows are made of beside the catalogue.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     own: HashSet<FileId>,
     cached: HashMap<FileId, f32>,
     streamed: HashMap<FileId, f32>,
@@ -106,7 +106,7 @@ impl Facts {
 
 /// All rows, as a model of Slint's.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     entries: RefCell<Rc<Vec<FileEntry>>>,
     info: RefCell<Facts>,
     notify: ModelNotify,

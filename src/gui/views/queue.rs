@@ -7,7 +7,7 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use crate::gui::UiContext;
-use crate::gui::apply::update;
+use crate::gui::models::playback::update;
 use crate::gui::ui::{AppWindow, QueueAdapter, QueueRow, RepeatMode, ShellAdapter};
 use crate::gui::window::view;
 use crate::player::{Enqueue, PlayerCommand, PlayerSnapshot, QueueSnapshot};

@@ -20,26 +20,24 @@ use crate::config::edit::EditError;
 use crate::config::load::ConfigError;
 use crate::library::AddError;
 
-mod sayings;
-
-pub use sayings::of_actors;
+pub use crate::gui::text::reasons::of_actors;
 
 /// The catalogues: language, and its messages.
 const CATALOGUES: [(Language, &str, &str); 3] = [
     (
         Language::De,
         "de",
-        include_str!("../../ui/lang/de/LC_MESSAGES/swarmplay.po"),
+        include_str!("../../../ui/lang/de/LC_MESSAGES/swarmplay.po"),
     ),
     (
         Language::Pt,
         "pt",
-        include_str!("../../ui/lang/pt/LC_MESSAGES/swarmplay.po"),
+        include_str!("../../../ui/lang/pt/LC_MESSAGES/swarmplay.po"),
     ),
     (
         Language::Es,
         "es",
-        include_str!("../../ui/lang/es/LC_MESSAGES/swarmplay.po"),
+        include_str!("../../../ui/lang/es/LC_MESSAGES/swarmplay.po"),
     ),
 ];
 

@@ -10,14 +10,14 @@ use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
 use tr::tr;
 
-use crate::gui::apply;
-use crate::gui::artwork;
-use crate::gui::artwork::Art;
-use crate::gui::desktop;
-use crate::gui::language::of_actors;
-use crate::gui::observer::AppSnapshot;
-use crate::gui::slot::Slot;
+use crate::gui::bridge::artwork;
+use crate::gui::bridge::artwork::Art;
+use crate::gui::bridge::observer::AppSnapshot;
+use crate::gui::bridge::slot::Slot;
+use crate::gui::models::playback as apply;
+use crate::gui::text::language::of_actors;
 use crate::gui::ui::{AppWindow, Page, ShellAdapter};
+use crate::gui::views::desktop;
 use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen};
 
 /// Pictures whose memory is used again: so many that the one on the screen, the one on
@@ -194,7 +194,7 @@ impl Screen for WindowScreen {
     }
 
     fn queue_changed(&self, queue: QueueSnapshot) {
-        self.post(|slots| &slots.queue, queue, crate::gui::queue::show);
+        self.post(|slots| &slots.queue, queue, crate::gui::views::queue::show);
     }
 
     fn passed_over(&self, song: PassedOver) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// The font of the window, of which the list knows nothing yet.
-const OWN: &[u8] = include_bytes!("../../ui/fonts/Inter-Regular.otf");
+const OWN: &[u8] = include_bytes!("../../../ui/fonts/Inter-Regular.otf");
 
 /// Where the list's own configuration lies, unless the environment says otherwise.
 const USUAL: &str = "/etc/fonts/fonts.conf";

@@ -5,11 +5,11 @@ use toml_edit::Value;
 use tr::tr;
 
 use crate::config::{Config, Language, Layout, Theme};
-use crate::gui::language;
-use crate::gui::setup::Answers;
+use crate::gui::context::{UiContext, beside_the_window};
+use crate::gui::text::language;
 use crate::gui::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
+use crate::gui::views::setup::Answers;
 use crate::gui::window::view;
-use crate::gui::{UiContext, beside_the_window};
 
 /// Colours, in the order offered.
 const THEMES: [(Theme, &str); 3] = [
@@ -35,7 +35,7 @@ fn place<T: PartialEq + Copy>(of: T, among: &[(T, &str)]) -> i32 {
 }
 
 /// The window looks and speaks as the configuration says.
-pub(super) fn introduce(app: &AppWindow, config: &Config) {
+pub(crate) fn introduce(app: &AppWindow, config: &Config) {
     let window = &config.window;
     app.global::<ShellAdapter>()
         .set_theme(place(window.theme, &THEMES));
@@ -53,14 +53,14 @@ fn say_again(app: &AppWindow) {
         let view = view();
         let mut view = view.borrow_mut();
         (view.rows_of, view.shown_at, view.files_of) = (None, None, None);
-        crate::gui::library::show(app, &mut view);
+        crate::gui::views::library::show(app, &mut view);
         view.player.clone()
     };
-    crate::gui::apply::player(app, player);
+    crate::gui::models::playback::player(app, player);
 }
 
 /// Connects what is chosen there.
-pub(super) fn connect(app: &AppWindow, core: &UiContext) {
+pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<SettingsAdapter>();
     adapter.set_kept(core.keeper.keeps());
     let keep = {

@@ -1,7 +1,5 @@
 //! What is shown, as plain values: no window, no actor, no clock.
 
-mod formats;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -16,8 +14,8 @@ use tr::tr;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-pub use self::formats::{codec, resolution};
-use crate::gui::language::of_actors;
+pub use crate::gui::text::codecs::{codec, resolution};
+use crate::gui::text::language::of_actors;
 use crate::scheduler::StreamSnapshot;
 use crate::swarm::PeerSnapshot;
 use crate::tracker_client::{CONNECTING, TrackerLink};
@@ -477,4 +475,4 @@ pub fn rtt(micros: Option<u64>) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -9,10 +9,10 @@ use slint::{ComponentHandle, SharedString};
 use tr::tr;
 
 use crate::gui::UiContext;
-use crate::gui::apply::{View, update};
-use crate::gui::language::name_of;
+use crate::gui::models::playback::{View, update};
+use crate::gui::models::stream_map::codec;
+use crate::gui::text::language::name_of;
 use crate::gui::ui::{AppWindow, ChapterMark, PlayerAdapter};
-use crate::gui::view_model::codec;
 use crate::gui::window::view;
 use crate::player::{PlayerCommand, PlayerSnapshot};
 
@@ -36,7 +36,7 @@ fn track_name(number: usize, language: &str, title: &str, is_for: [(bool, String
 }
 
 /// A sound track in words: `English · commentary · AAC · 5.1`
-pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
+pub(crate) fn sound_name(number: usize, track: &AudioTrack) -> String {
     let is_for = [
         (track.commentary, tr!("commentary")),
         (track.described, tr!("described")),
@@ -53,7 +53,7 @@ pub(super) fn sound_name(number: usize, track: &AudioTrack) -> String {
 }
 
 /// A subtitle track in words: `English · forced`
-pub(super) fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
+pub(crate) fn subtitle_name(number: usize, track: &SubtitleTrack) -> String {
     let is_for = [(track.forced, tr!("forced")), (track.impaired, tr!("SDH"))];
     track_name(number, &track.language, &track.title, is_for)
 }
@@ -84,7 +84,7 @@ fn late_text(state: &PlayerSnapshot) -> String {
 }
 
 /// What plays has changed: its chapters, and no storyboard yet.
-pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot) {
+pub(crate) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot) {
     let id = |entry: &Option<FileEntry>| entry.as_ref().map(|entry| entry.id);
     if id(&view.playing) == id(&state.entry) {
         return;
@@ -107,11 +107,11 @@ pub(super) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
     let address = view.gateway.as_ref().zip(view.playing.as_ref());
     let address = address.map(|(gateway, entry)| gateway.named_url(entry));
     adapter.set_address(address.unwrap_or_default().into());
-    crate::gui::artwork::beside_the_film(app, view);
+    crate::gui::bridge::artwork::beside_the_film(app, view);
 }
 
 /// The chapter that a moment belongs to.
-pub(super) fn chapter_at(view: &View, at: Duration) -> Option<&Chapter> {
+pub(crate) fn chapter_at(view: &View, at: Duration) -> Option<&Chapter> {
     let chapters = &view.playing.as_ref()?.info.chapters;
     let begun = chapters.partition_point(|chapter| begins(chapter) <= at);
     chapters.get(begun.checked_sub(1)?)

@@ -14,7 +14,7 @@ use tokio_util::codec::Decoder;
 use super::*;
 use crate::ffmpeg::ProbeError;
 use crate::ffmpeg::SpawnError;
-use crate::gui::language::sayings::known;
+use crate::gui::text::reasons::known;
 use crate::library::IndexError;
 use crate::library::{LOOP, walk};
 use crate::library::{Skipped, hasher};

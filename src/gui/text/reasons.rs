@@ -102,7 +102,7 @@ pub fn of_actors(saying: &str) -> String {
 }
 
 /// A saying that is known as a whole, or its frame.
-pub(super) fn known(saying: &str) -> Option<String> {
+pub(crate) fn known(saying: &str) -> Option<String> {
     of_swarm(saying)
         .or_else(|| of_files(saying))
         .or_else(|| of_tracker(saying))

@@ -6,15 +6,15 @@ use engine::media::{FileEntry, MediaKind};
 use slint::ComponentHandle;
 use tr::tr;
 
-use crate::gui::apply::{View, update};
-use crate::gui::keeper::SettingsFile;
-use crate::gui::language::add_error;
-use crate::gui::language::of_actors;
-use crate::gui::sharing::keep_folders;
+use crate::gui::context::{UiContext, beside_the_window};
+use crate::gui::models::playback::{View, update};
+use crate::gui::models::stream_map as show;
+use crate::gui::settings_file::SettingsFile;
+use crate::gui::text::language::add_error;
+use crate::gui::text::language::of_actors;
 use crate::gui::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
-use crate::gui::view_model as show;
+use crate::gui::views::sharing::keep_folders;
 use crate::gui::window::view;
-use crate::gui::{UiContext, beside_the_window};
 use crate::library::{AddError, AddFolder, Library};
 use crate::runtime::{ask, ask_slow};
 use crate::store::{CachedFile, Export, Forget, Pin};
@@ -23,7 +23,7 @@ use crate::store::{CachedFile, Export, Forget, Pin};
 const NAMES: usize = 100;
 
 /// What was fetched, and how much that is.
-pub(super) fn show(app: &AppWindow, view: &mut View) {
+pub(crate) fn show(app: &AppWindow, view: &mut View) {
     let adapter = app.global::<SharingAdapter>();
     let cached = &view.overview.cached;
     let row = |cached: &CachedFile| CachedRow {

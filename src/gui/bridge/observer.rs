@@ -7,7 +7,7 @@ use actix::prelude::*;
 use engine::ids::FileId;
 use engine::media::{FileEntry, MediaKind};
 
-use crate::gui::screen::WindowScreen;
+use crate::gui::bridge::screen::WindowScreen;
 use crate::handles::ActorHandles;
 use crate::library::{LibrarySnapshot, LibraryState};
 use crate::runtime::ask;

@@ -9,12 +9,12 @@ use engine::media::{FileEntry, MediaKind, SidecarRole};
 use engine::player::PlayProgress;
 use slint::{ComponentHandle, Model, ModelRc};
 
-use crate::gui::apply::{View, update};
-use crate::gui::groups;
-use crate::gui::rows::{Facts, Rows};
+use crate::gui::models::playback::{View, update};
+use crate::gui::models::rows::{Facts, Rows};
+use crate::gui::models::stream_map as show;
+use crate::gui::models::stream_map::Only;
 use crate::gui::ui::{AppWindow, ContinueItem, LibraryAdapter};
-use crate::gui::view_model as show;
-use crate::gui::view_model::Only;
+use crate::gui::views::groups;
 use crate::store::CachedFile;
 
 /// Films to go on with that are shown.
@@ -25,7 +25,7 @@ const RECENT: usize = 50;
 
 /// What decides which rows there are and in which order.
 #[derive(Debug, PartialEq)]
-pub(super) struct Key {
+pub(crate) struct Key {
     version: u64,
     count: usize,
     own: usize,
@@ -136,13 +136,13 @@ fn refresh(view: &View) {
 }
 
 /// How much of a fetched file is here.
-pub(super) fn held(cached: &CachedFile) -> (FileId, f32) {
+pub(crate) fn held(cached: &CachedFile) -> (FileId, f32) {
     let share = cached.bytes as f64 / cached.entry.size.max(1) as f64;
     (cached.entry.id, share as f32)
 }
 
 /// Where the picture of a file is had.
-pub(super) fn poster(entry: &FileEntry) -> String {
+pub(crate) fn poster(entry: &FileEntry) -> String {
     let poster = entry.info.sidecar(SidecarRole::Poster);
     groups::poster(poster.map(|poster| poster.id))
 }

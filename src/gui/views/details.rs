@@ -4,13 +4,13 @@ use engine::media::FileEntry;
 use slint::ComponentHandle;
 use tr::tr;
 
-use crate::gui::apply::{View, update};
-use crate::gui::language::of_actors;
-use crate::gui::tracks::{sound_name, subtitle_name};
+use crate::gui::context::{UiContext, beside_the_window};
+use crate::gui::models::playback::{View, update};
+use crate::gui::models::stream_map as show;
+use crate::gui::text::language::of_actors;
 use crate::gui::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
-use crate::gui::view_model as show;
+use crate::gui::views::tracks::{sound_name, subtitle_name};
 use crate::gui::window::view;
-use crate::gui::{UiContext, beside_the_window};
 use crate::player::{Enqueue, Mark, Play};
 use crate::runtime::ask;
 use crate::scheduler::{Download, StreamSnapshot};
@@ -99,7 +99,7 @@ fn names(mut names: Vec<String>, sources: u32) -> String {
 fn show(app: &AppWindow, view: &mut View, entry: &FileEntry, sharers: &str) {
     let adapter = app.global::<DetailsAdapter>();
     adapter.set_title(entry.display_title().into());
-    adapter.set_poster(crate::gui::library::poster(entry).into());
+    adapter.set_poster(crate::gui::views::library::poster(entry).into());
     let fact = |(name, value): (String, String)| Fact {
         name: name.into(),
         value: value.into(),
@@ -119,7 +119,7 @@ pub fn tell(app: &AppWindow, entry: &FileEntry, sharers: &str) {
 }
 
 /// What may change while the sheet is open.
-pub(super) fn refresh(app: &AppWindow, view: &View) {
+pub(crate) fn refresh(app: &AppWindow, view: &View) {
     let Some(entry) = &view.detailed else {
         return;
     };
@@ -166,7 +166,7 @@ fn detailed() -> Option<FileEntry> {
 }
 
 /// Connects the sheet.
-pub(super) fn connect(app: &AppWindow, core: &UiContext) {
+pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<DetailsAdapter>();
     let (weak, announcer) = (app.as_weak(), core.sources.announcer.clone());
     let open = move |entry: Option<FileEntry>| {

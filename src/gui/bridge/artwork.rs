@@ -18,8 +18,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::gui::apply::View;
-use crate::gui::screen::WindowScreen;
+use crate::gui::bridge::screen::WindowScreen;
+use crate::gui::models::playback::View;
 use crate::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
 use crate::gui::window::view;
 use crate::handles::ActorHandles;
@@ -293,7 +293,7 @@ pub fn connect(actor: Addr<Artwork>) {
 }
 
 /// Lets the window show pictures.
-pub(super) fn attach(app: &AppWindow) {
+pub(crate) fn attach(app: &AppWindow) {
     app.global::<LibraryAdapter>().on_poster(|id, _| {
         let id: Option<FileId> = id.parse().ok();
         let poster = id.and_then(|id| {
@@ -321,7 +321,7 @@ pub fn arrived(app: &AppWindow, arts: Vec<Art>) {
 }
 
 /// What plays is far ahead enough: now its storyboard may be fetched.
-pub(super) fn when_there_is_time(app: &AppWindow, view: &mut View) {
+pub(crate) fn when_there_is_time(app: &AppWindow, view: &mut View) {
     if view.storyboard_wanted {
         return;
     }
@@ -338,7 +338,7 @@ pub(super) fn when_there_is_time(app: &AppWindow, view: &mut View) {
 }
 
 /// The storyboard or waveform of what plays, once it is wanted.
-pub(super) fn beside_the_film(app: &AppWindow, view: &View) {
+pub(crate) fn beside_the_film(app: &AppWindow, view: &View) {
     let adapter = app.global::<PlayerAdapter>();
     let named = |role| {
         let entry = view.playing.as_ref().filter(|_| view.storyboard_wanted)?;

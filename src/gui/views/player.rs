@@ -5,15 +5,15 @@ use engine::scheduler::StallCause;
 use slint::ComponentHandle;
 use tr::tr;
 
-use crate::gui::apply::View;
-use crate::gui::language::of_actors;
+use crate::gui::models::playback::View;
+use crate::gui::models::stream_map::stall_cause;
+use crate::gui::text::language::of_actors;
 use crate::gui::ui::{AppWindow, PlayerAdapter};
-use crate::gui::view_model::stall_cause;
 use crate::player::PlayerSnapshot;
 use crate::scheduler::StreamSnapshot;
 
 /// Shows it; the cause may change while the player's state stays.
-pub(super) fn show(app: &AppWindow, view: &View) {
+pub(crate) fn show(app: &AppWindow, view: &View) {
     let text = text(&view.player, view.current_stream());
     app.global::<PlayerAdapter>().set_waiting_text(text.into());
 }
@@ -55,7 +55,7 @@ fn remedy(cause: StallCause) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gui::view_model::tests::stream;
+    use crate::gui::models::stream_map::tests::stream;
 
     #[test]
     fn the_cause_is_told_and_what_is_done_about_it() {
