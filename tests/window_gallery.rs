@@ -216,8 +216,8 @@ pictures! {
         watch(app, Phase::Playing);
         point_at_the_seek_bar(app);
     };
-    a_film_and_its_speed: Video, |app| choose_from(app, "Speed and picture");
-    a_film_and_its_tracks: Video, |app| choose_from(app, "Sound and subtitles");
+    a_film_and_its_speed: Video, |app| choose_from(app, "Playback options");
+    a_film_and_its_tracks: Video, |app| choose_from(app, "Audio and subtitles");
     a_film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
     a_film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
     a_film_that_loads: Video, |app| watch(app, Phase::Loading);
@@ -308,6 +308,6 @@ pictures! {
     };
     a_toast: Video, |app| {
         library(app, films());
-        app.global::<ShellAdapter>().set_toast("Added to the list".into());
+        app.global::<ShellAdapter>().set_toast("Added to queue: Clay".into());
     };
 }

@@ -89,8 +89,8 @@ fn keys_and_buttons_fill_and_order_the_list() {
     for key in ["n", "a", "s", "r"] {
         press(&app, key);
     }
-    labelled(&app, "Add Tidal to the list").invoke_accessible_default_action();
-    labelled(&app, "Repeat nothing").invoke_accessible_default_action();
+    labelled(&app, "Add Tidal to queue").invoke_accessible_default_action();
+    labelled(&app, "Turn off repeat").invoke_accessible_default_action();
     let expected = [
         "add 2 true",
         "add 2 false",
@@ -108,7 +108,7 @@ fn a_question_mark_lists_the_keys() {
     press(&app, "?");
     snapshot(&app, "keys-dark");
     press(&app, Key::Escape);
-    let sheet = ElementHandle::find_by_accessible_label(&app, "Keys").count();
+    let sheet = ElementHandle::find_by_accessible_label(&app, "Keyboard shortcuts").count();
     assert_eq!(sheet, 0);
 }
 
@@ -173,9 +173,9 @@ fn what_comes_next_lies_over_a_film_in_full_screen() {
 fn in_a_narrow_window_it_lies_over_the_page_only_when_it_is_asked_for() {
     let app = build(MediaKind::Audio, Theme::Dark, (900, 600), 1.0);
     apply::overview(&app, overview(songs()));
-    let open = || ElementHandle::find_by_accessible_label(&app, "Up next").count() > 0;
+    let open = || ElementHandle::find_by_accessible_label(&app, "Queue").count() > 0;
     assert!(!open());
-    labelled(&app, "Show what comes next").invoke_accessible_default_action();
+    labelled(&app, "Show queue").invoke_accessible_default_action();
     settle();
     assert!(open());
     app.window().set_size(PhysicalSize::new(1280, 800));

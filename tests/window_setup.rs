@@ -36,8 +36,9 @@ fn the_first_run_asks_and_says_what_is_wrong() {
     assert_eq!(setup.get_tracker(), "home");
     press(&app, Key::Return);
     assert_eq!(submitted.get(), 1);
-    setup
-        .set_error("No tracker runs at home:7700. Is it started, and is the address right?".into());
+    setup.set_error(
+        "No tracker at home:7700. Check that it is running and that the address is correct.".into(),
+    );
     labelled(&app, "Start").invoke_accessible_default_action();
     assert_eq!(submitted.get(), 2);
     snapshot(&app, "setup-problem-dark");

@@ -80,7 +80,7 @@ fn a_film_that_cannot_be_played_says_why() {
     apply::player(&app, state);
     snapshot(&app, "failed-video-dark");
     assert!(
-        ElementHandle::find_by_accessible_label(&app, "This cannot be played")
+        ElementHandle::find_by_accessible_label(&app, "Cannot play this file")
             .next()
             .is_some()
     );
@@ -113,7 +113,7 @@ fn an_empty_library_says_what_to_do() {
     apply::overview(&app, nothing);
     snapshot(&app, "empty-video-dark");
     let title = app.global::<LibraryAdapter>().get_empty_title();
-    assert_eq!(title, "The tracker cannot be reached");
+    assert_eq!(title, "Cannot reach the tracker");
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn a_film_that_is_all_here_needs_nobody() {
     apply::player(&app, playing(films().remove(1)));
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
-    labelled(&app, "All of it is here");
+    labelled(&app, "Complete on this device");
 }
 
 /// A film that plays, and what is asked of the player.
@@ -345,11 +345,11 @@ fn choose(app: &AppWindow, label: &str) {
 #[test]
 fn speed_and_picture_are_chosen_in_a_menu() {
     let (app, asked) = film();
-    choose(&app, "Speed and picture");
+    choose(&app, "Playback options");
     choose(&app, "1.5×");
     assert_eq!(*asked.borrow(), ["speed 0.5"]);
-    choose(&app, "Speed and picture");
-    choose(&app, "Fill the window");
+    choose(&app, "Playback options");
+    choose(&app, "Fill window");
     assert!(app.global::<PlayerAdapter>().get_fill());
 }
 
@@ -359,9 +359,9 @@ fn sound_and_subtitles_are_chosen_and_moved_in_a_menu() {
     let tracks = ["English", "German"].map(SharedString::from);
     let player = app.global::<PlayerAdapter>();
     player.set_subtitle_tracks(tracks.into());
-    choose(&app, "Sound and subtitles");
-    choose(&app, "Sound later");
-    choose(&app, "Sound earlier");
+    choose(&app, "Audio and subtitles");
+    choose(&app, "Increase audio delay");
+    choose(&app, "Decrease audio delay");
     choose(&app, "German");
     assert_eq!(*asked.borrow(), ["sound 50", "sound -50", "subtitles 1"]);
 }
@@ -369,11 +369,11 @@ fn sound_and_subtitles_are_chosen_and_moved_in_a_menu() {
 #[test]
 fn a_menu_has_the_keyboard_while_it_is_open() {
     let (app, asked) = film();
-    choose(&app, "Speed and picture");
+    choose(&app, "Playback options");
     press(&app, Key::Tab);
     press(&app, Key::Return);
     assert_eq!(*asked.borrow(), ["speed -0.5"], "the first of the list");
-    choose(&app, "Speed and picture");
+    choose(&app, "Playback options");
     press(&app, Key::Escape);
     press(&app, "m");
     assert_eq!(asked.borrow().last().map(String::as_str), Some("mute"));
@@ -382,7 +382,7 @@ fn a_menu_has_the_keyboard_while_it_is_open() {
 #[test]
 fn a_menu_stays_open_while_a_film_plays() {
     let (app, asked) = film();
-    choose(&app, "Speed and picture");
+    choose(&app, "Playback options");
     // Longer than the controls stay by themselves.
     (0..8).for_each(|_| settle());
     press(&app, Key::Tab);
@@ -396,7 +396,7 @@ fn the_keys_stay_on_the_screen_while_a_film_plays() {
     let (app, _) = film();
     press(&app, "?");
     (0..8).for_each(|_| settle());
-    let keys = || ElementHandle::find_by_accessible_label(&app, "Keys").count();
+    let keys = || ElementHandle::find_by_accessible_label(&app, "Keyboard shortcuts").count();
     assert!(keys() > 0);
     press(&app, Key::Escape);
     assert_eq!(keys(), 0);
@@ -446,7 +446,7 @@ fn what_lasts_is_told_until_it_is_over() {
     let mut state = playing(films().remove(1));
     state.note = "No sound device".into();
     apply::player(&app, state);
-    assert_eq!(banner(), "No sound device");
+    assert_eq!(banner(), "No audio device");
 }
 
 #[test]

@@ -48,7 +48,11 @@ impl Buffers {
         let most = self.0.iter().copied().fold(0.0, f32::max);
         match self.0.is_empty() {
             true => String::new(),
-            false => tr!("{} to {} s in two minutes", least.round(), most.round()),
+            false => tr!(
+                "{} to {} s in the last 2 minutes",
+                least.round(),
+                most.round()
+            ),
         }
     }
 
@@ -125,7 +129,7 @@ mod tests {
         (0..SAMPLES + 7).for_each(|_| buffers.push(Duration::from_secs(20)));
         buffers.push(Duration::from_secs(1));
         assert_eq!(buffers.0.len(), SAMPLES);
-        assert_eq!(buffers.text(), "1 to 20 s in two minutes");
+        assert_eq!(buffers.text(), "1 to 20 s in the last 2 minutes");
         let image = buffers.draw(true);
         let pixels = image.to_rgb8().expect("pixels");
         let (width, pixels) = (SAMPLES, pixels.as_slice());

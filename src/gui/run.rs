@@ -143,14 +143,17 @@ async fn play_named(name: String, mode: MediaKind, core: &UiContext, screen: &Wi
                 return screen.show_player();
             }
             Ok(Some(_)) => {
-                return screen.toast(tr!("{} is not for this window: see --mode", name));
+                return screen.toast(tr!(
+                    "{} does not match the mode of this window; see --mode",
+                    name
+                ));
             }
             Ok(None) => tokio::time::sleep(LOOK_FOR).await,
             // The program ends.
             Err(_) => return,
         }
     }
-    screen.toast(tr!("Nobody shares {}", name));
+    screen.toast(tr!("{} is not available", name));
 }
 
 /// Ends the event loop when it is dropped.

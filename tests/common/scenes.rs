@@ -246,8 +246,9 @@ pub fn setup(app: &AppWindow) {
     setup.set_name("desk".into());
     setup.set_tracker("home".into());
     setup.set_file("/home/you/.config/swarmplay/client.toml".into());
-    setup
-        .set_error("No tracker runs at home:7700. Is it started, and is the address right?".into());
+    setup.set_error(
+        "No tracker at home:7700. Check that it is running and that the address is correct.".into(),
+    );
     app.global::<ShellAdapter>().set_page(Page::Setup);
 }
 

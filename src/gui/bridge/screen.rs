@@ -199,7 +199,7 @@ impl Screen for WindowScreen {
 
     fn passed_over(&self, song: PassedOver) {
         let why = of_actors(&song.why);
-        self.toast(tr!("{} cannot be played: {}", song.title, why));
+        self.toast(tr!("Cannot play {}: {}", song.title, why));
     }
 
     fn history_changed(&self, seen: Vec<(FileId, PlayProgress)>) {

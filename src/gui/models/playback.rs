@@ -280,7 +280,7 @@ fn status(app: &AppWindow, overview: &AppSnapshot) {
     shell.set_up_text(show::pace(upload_rate).into());
     let shared = overview.library.shared.len();
     let text = match shared {
-        0 => tr!("Sharing nothing"),
+        0 => tr!("Not sharing"),
         shared => tr!("Sharing 1 file" | "Sharing {n} files" % shared),
     };
     shell.set_sharing_text(text.into());
@@ -295,7 +295,7 @@ fn banner(app: &AppWindow, view: &View) {
             String::new()
         }
         _ => tr!(
-            "No connection to the tracker at {}: {}. It is tried again and again; what is shown may be old.",
+            "No connection to tracker {}: {}. Retrying; the library may be out of date.",
             tracker.address,
             of_actors(&tracker.problem)
         ),
@@ -316,7 +316,7 @@ fn swarm(app: &AppWindow, view: &View) {
         };
         let reason = stream.and_then(|stream| peer.reasons.get(&stream.file));
         let reason = match reason.map_or("", String::as_str) {
-            "" => tr!("it dialled us"),
+            "" => tr!("incoming connection"),
             reason => of_actors(&show::first_reasons(reason)),
         };
         PeerRow {
@@ -351,8 +351,8 @@ fn swarm(app: &AppWindow, view: &View) {
     adapter.set_verdict(verdict.into());
     adapter.set_at_risk(at_risk);
     let buffer = match stream.buffer.as_secs() {
-        seconds @ 0..120 => tr!("buffer {} s", seconds),
-        seconds => tr!("buffer {} min", seconds / 60),
+        seconds @ 0..120 => tr!("Buffer: {} s", seconds),
+        seconds => tr!("Buffer: {} min", seconds / 60),
     };
     adapter.set_buffer_text(buffer.clone().into());
     let (from_viewers, split) = show::split(stream);

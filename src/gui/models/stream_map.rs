@@ -113,7 +113,7 @@ pub fn time_left(milliseconds: u64) -> String {
 /// `3 sources`, or that nobody online has it.
 pub fn sources(count: u32) -> String {
     match count {
-        0 => tr!("nobody online"),
+        0 => tr!("no sources"),
         count => tr!("1 source" | "{n} sources" % count),
     }
 }
@@ -189,20 +189,20 @@ pub fn empty_text(
         _ if total == 0 || !search.is_empty() => {}
         (Only::All, _) => {}
         (Only::Unseen, true) => {
-            let text = tr!("All of them were watched to the end.");
-            return (tr!("No films left to watch"), text);
+            let text = tr!("You have watched all films.");
+            return (tr!("No unwatched films"), text);
         }
         (Only::Unseen, false) => {
-            let text = tr!("All of them were heard to the end.");
-            return (tr!("No songs left to hear"), text);
+            let text = tr!("You have played all songs.");
+            return (tr!("No unplayed songs"), text);
         }
         (Only::Lately, _) => {
-            let text = tr!("What you play is found here, the latest first.");
+            let text = tr!("Recently played titles appear here.");
             return (tr!("Nothing played yet"), text);
         }
         (Only::Here, _) => {
-            let text = tr!("What you share, and what was fetched whole, is found here.");
-            return (tr!("Nothing is on this machine"), text);
+            let text = tr!("Shared files and completed downloads appear here.");
+            return (tr!("Nothing on this device"), text);
         }
     }
     if total > 0 {
@@ -210,25 +210,28 @@ pub fn empty_text(
             true => tr!("No films match “{}”", search),
             false => tr!("No songs match “{}”", search),
         };
-        return (title, tr!("Try fewer or other words."));
+        return (title, tr!("Try different search terms."));
     }
     if !link.listed && (link.online || link.problem == CONNECTING) {
-        return (tr!("One moment"), tr!("Asking the tracker what there is."));
+        return (
+            tr!("Loading library"),
+            tr!("Fetching the file list from the tracker."),
+        );
     }
     if !link.online {
         let text = tr!(
-            "Is the group's server running, and is the address at the bottom left right? Swarmplay keeps trying. The address is client.tracker in the configuration file; what you share yourself appears here meanwhile."
+            "Check that the server is running and that the tracker address at the bottom left is correct; you can change it in Settings. Swarmplay keeps retrying. Files shared from this device still appear here."
         );
-        return (tr!("The tracker cannot be reached"), text);
+        return (tr!("Cannot reach the tracker"), text);
     }
     match film {
         true => (
             tr!("No films yet"),
-            tr!("Nobody shares films right now. To share some of yours, open Sharing at the left."),
+            tr!("No films are shared at the moment. Open Sharing to share your own."),
         ),
         false => (
             tr!("No songs yet"),
-            tr!("Nobody shares songs right now. To share some of yours, open Sharing at the left."),
+            tr!("No songs are shared at the moment. Open Sharing to share your own."),
         ),
     }
 }
@@ -386,26 +389,26 @@ pub fn verdict(stream: &StreamSnapshot, rest_of: Rest) -> (String, bool) {
     let missing =
         |set: &RoaringBitmap| u64::from(rest.len() as u32) - set.range_cardinality(rest.clone());
     if missing(&stream.have) == 0 {
-        return (tr!("the rest is here"), false);
+        return (tr!("Fully buffered"), false);
     }
     if let Some(problem) = &stream.problem {
         return (of_actors(problem), true);
     }
     let reachable = &stream.have | &stream.available;
     if missing(&reachable) > 0 {
-        return (tr!("nobody has the rest"), true);
+        return (tr!("Rest unavailable"), true);
     }
     if stream.buffer < Duration::from_secs(2) {
-        return (tr!("buffer is low"), true);
+        return (tr!("Low buffer"), true);
     }
     let bytes = missing(&stream.have) * u64::from(stream.geometry.chunk_size().bytes());
     if stream.buffer < ENOUGH
         && let Some(wanted) = rest_of.wanted(bytes)
     {
         let (comes, wanted) = (megabits(rest_of.rate), megabits(wanted));
-        return (tr!("comes at {} of {} Mbit/s", comes, wanted), true);
+        return (tr!("Too slow: {} of {} Mbit/s", comes, wanted), true);
     }
-    (tr!("plays to the end"), false)
+    (tr!("Smooth playback"), false)
 }
 
 /// Share of the bytes that came from viewers, and the sentence about it.

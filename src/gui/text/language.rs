@@ -116,7 +116,7 @@ pub fn add_error(error: &AddError) -> String {
             let why = of_actors(reason);
             tr!("{} cannot be read: {}", path.display(), why)
         }
-        AddError::Known(path) => tr!("{} is shared already", path.display()),
+        AddError::Known(path) => tr!("{} is already shared", path.display()),
     }
 }
 
@@ -155,7 +155,7 @@ pub fn config_error(error: &ConfigError) -> String {
 
 fn mistake(file: &Path, line: &str, what: &str) -> String {
     let file = file.display();
-    tr!("{}: there is a mistake in line {}: {}", file, line, what)
+    tr!("{}: error in line {}: {}", file, line, what)
 }
 
 /// Why the program cannot start.
@@ -163,11 +163,7 @@ pub fn start_error(error: &anyhow::Error) -> String {
     match error.downcast_ref::<StartError>() {
         Some(StartError::DataDir { path, error }) => {
             let why = of_actors(&error.to_string());
-            tr!(
-                "the data directory {} cannot be used: {}",
-                path.display(),
-                why
-            )
+            tr!("cannot use data directory {}: {}", path.display(), why)
         }
         Some(StartError::Index(error)) => of_actors(&error.to_string()),
         Some(StartError::Listen {
@@ -186,10 +182,16 @@ pub fn start_error(error: &anyhow::Error) -> String {
 pub fn unit_error(error: &UnitError) -> String {
     let text = &error.text;
     match error.what {
-        "a size" => tr!("“{}” is no size: write 20 GiB or 500 MB", text),
-        "an amount" => tr!("“{}” is no amount: write 10 GiB or unlimited", text),
+        "a size" => tr!(
+            "Invalid size “{}”: enter for example 20 GiB or 500 MB",
+            text
+        ),
+        "an amount" => tr!(
+            "Invalid amount “{}”: enter for example 10 GiB or unlimited",
+            text
+        ),
         "a rate" => tr!(
-            "“{}” is no rate: write 8 Mbit/s, 1 MiB/s or unlimited",
+            "Invalid rate “{}”: enter for example 8 Mbit/s, 1 MiB/s or unlimited",
             text
         ),
         _ => error.to_string(),

@@ -24,36 +24,36 @@ const FRAMES: [Frame; 20] = [
         },
     ),
     ("ffprobe gave no answer within ", " s", |seconds| {
-        tr!("ffprobe gave no answer within {} s", seconds)
+        tr!("ffprobe timed out after {} s", seconds)
     }),
     ("not a media file, or a broken one: ", "", |why| {
-        tr!("not a media file, or a broken one: {}", why)
+        tr!("not a media file, or damaged: {}", why)
     }),
     ("the library database fails: ", "", |why| {
-        tr!("the library database fails: {}", why)
+        tr!("library database error: {}", why)
     }),
     (
         "the data directory ",
         " is in use by another swarmplay; give this one its own with --set store.data_dir=…",
-        |path| tr!("the data directory {} is in use by another swarmplay", path),
+        |path| tr!("data directory {} is in use by another Swarmplay", path),
     ),
     // Why something cannot be stored.
     ("disk error: ", "", |why| tr!("disk error: {}", why)),
     // Why there is no tracker. That there is no link is told beside it.
     ("connection lost: ", "", str::to_owned),
     ("failed to lookup address information: ", "", |why| {
-        tr!("its address cannot be found: {}", why)
+        tr!("cannot resolve host name: {}", why)
     }),
     ("", " has no address", |name| tr!("{} has no address", name)),
     ("protocol violation: ", "", |what| {
-        tr!("protocol violation: {}", what)
+        tr!("protocol error: {}", what)
     }),
     ("malformed message: ", "", |what| {
         tr!("malformed message: {}", what)
     }),
     ("this tracker speaks protocol version ", "", |version| {
         tr!(
-            "the tracker speaks version {} of the protocol, this program another: update the older one",
+            "the tracker uses protocol version {}, which this Swarmplay does not support; update the older of the two",
             version
         )
     }),
@@ -63,28 +63,28 @@ const FRAMES: [Frame; 20] = [
         "). Install it (on Debian and Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to where it is",
         |path| {
             tr!(
-                "ffmpeg was not found ({}). Install it (on Debian and Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to where it is",
+                "ffmpeg not found ({}). Install it (Debian, Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to its path",
                 path
             )
         },
     ),
     ("ffmpeg cannot be started: ", "", |why| {
-        tr!("ffmpeg cannot be started: {}", why)
+        tr!("cannot start ffmpeg: {}", why)
     }),
-    ("no sound: ", "", |why| tr!("no sound: {}", why)),
+    ("no sound: ", "", |why| tr!("no audio: {}", why)),
     // The same in ffmpeg's words.
     ("Error opening input: ", "", str::to_owned),
     ("Stream map '", "' matches no streams.", |_| {
-        tr!("the file has no such track")
+        tr!("the track does not exist")
     }),
     ("Decoder (codec ", "", |codec| {
         let name = codec.split(')').next().unwrap_or(codec);
-        tr!("this ffmpeg cannot decode {}", name)
+        tr!("ffmpeg has no decoder for {}", name)
     }),
     (
         "Decoding requested, but no decoder found for: ",
         "",
-        |codec| tr!("this ffmpeg cannot decode {}", codec),
+        |codec| tr!("ffmpeg has no decoder for {}", codec),
     ),
 ];
 
@@ -132,25 +132,25 @@ fn rest(saying: &str) -> String {
 fn of_swarm(saying: &str) -> Option<String> {
     Some(match saying {
         // Why the tracker chose a peer.
-        "has all" => tr!("has all"),
-        "has what plays next" => tr!("has what plays next"),
-        "has a part" => tr!("has a part"),
+        "has all" => tr!("complete"),
+        "has what plays next" => tr!("has next part"),
+        "has a part" => tr!("partial"),
         "same network" => tr!("same network"),
-        "near" => tr!("near"),
-        "free uplink" => tr!("free uplink"),
+        "near" => tr!("nearby"),
+        "free uplink" => tr!("spare upload capacity"),
         "server" => tr!("server"),
-        "watches the same part" => tr!("watches the same part"),
+        "watches the same part" => tr!("at the same position"),
         "ahead of you" => tr!("ahead of you"),
-        "kept in reserve" => tr!("kept in reserve"),
+        "kept in reserve" => tr!("backup"),
         // Why a player waits.
-        "nobody online has this part" => tr!("nobody online has this part"),
+        "nobody online has this part" => tr!("no source has this part"),
         "who has this part gives nothing at present" => {
-            tr!("who has this part gives nothing at present")
+            tr!("sources are not sending at the moment")
         }
-        "the sources are too slow" => tr!("the sources are too slow"),
-        "the disk is full or fails" => tr!("the disk is full or fails"),
-        "your download limit" => tr!("your download limit"),
-        "this machine decodes too slowly" => tr!("this machine decodes too slowly"),
+        "the sources are too slow" => tr!("sources are too slow"),
+        "the disk is full or fails" => tr!("the disk is full or failing"),
+        "your download limit" => tr!("download limit reached"),
+        "this machine decodes too slowly" => tr!("this device decodes too slowly"),
         _ => return None,
     })
 }
@@ -159,28 +159,28 @@ fn of_swarm(saying: &str) -> Option<String> {
 fn of_files(saying: &str) -> Option<String> {
     Some(match saying {
         "store.quota is used up by what plays and what is pinned; raise it" => {
-            tr!("the space for downloads is used up by what plays and what is kept")
+            tr!("storage limit reached: all content is in use or kept")
         }
         "the disk of the data directory is full; free space or lower store.quota" => {
             tr!("the disk is full")
         }
-        "it is being kept for good already" => tr!("it is being kept for good already"),
-        "a chunk that does not verify" => tr!("a part of it is damaged"),
-        "the chunk is not held" => tr!("a part of it is not here"),
-        "the file is not known" => tr!("the file is not known"),
+        "it is being kept for good already" => tr!("already being saved"),
+        "a chunk that does not verify" => tr!("part of the file is damaged"),
+        "the chunk is not held" => tr!("part of the file is missing"),
+        "the file is not known" => tr!("unknown file"),
         "the file's announced size cannot be right" => {
-            tr!("the file's announced size cannot be right")
+            tr!("invalid file size announced")
         }
-        "neither video nor audio" => tr!("neither video nor audio"),
+        "neither video nor audio" => tr!("no video or audio"),
         "a broken media file: its duration cannot be found" => {
-            tr!("a broken media file: its duration cannot be found")
+            tr!("damaged file: unknown duration")
         }
         "not a media file, or a broken one: Invalid data found when processing input" => {
             damaged_or_unknown()
         }
-        "no answer from ffprobe" => tr!("no answer from ffprobe"),
+        "no answer from ffprobe" => tr!("no response from ffprobe"),
         "larger than 512 GiB" => tr!("larger than 512 GiB"),
-        "a loop of links" => tr!("a loop of links"),
+        "a loop of links" => tr!("circular link"),
         _ => return None,
     })
 }
@@ -189,18 +189,18 @@ fn of_files(saying: &str) -> Option<String> {
 fn of_tracker(saying: &str) -> Option<String> {
     Some(match saying {
         "connecting" => tr!("connecting"),
-        "no answer in time" | "Message delivery timed out" => tr!("no answer in time"),
-        "closed by the other side" => tr!("closed by the other side"),
+        "no answer in time" | "Message delivery timed out" => tr!("timed out"),
+        "closed by the other side" => tr!("connection closed"),
         // A web server's answer would be a very long message.
         "protocol violation: no welcome; is this a tracker?"
         | "protocol violation: a frame longer than allowed" => {
-            tr!("what answers there is no tracker")
+            tr!("not a tracker")
         }
-        "bytes remaining on stream" => tr!("it broke off in the middle of a message"),
-        "the server is full; try later" => tr!("the server is full; try later"),
-        "registered again from elsewhere" => tr!("registered again from elsewhere"),
-        "the tracker ends" => tr!("the tracker ends"),
-        "Mailbox has closed" => tr!("the program ends"),
+        "bytes remaining on stream" => tr!("connection closed unexpectedly"),
+        "the server is full; try later" => tr!("the server is full; try again later"),
+        "registered again from elsewhere" => tr!("replaced by another connection"),
+        "the tracker ends" => tr!("the tracker is shutting down"),
+        "Mailbox has closed" => tr!("Swarmplay is shutting down"),
         _ => return None,
     })
 }
@@ -208,54 +208,54 @@ fn of_tracker(saying: &str) -> Option<String> {
 /// Why something cannot be played.
 fn of_player(saying: &str) -> Option<String> {
     Some(match saying {
-        "No sound device" => tr!("No sound device"),
-        "the silent output has ended" => tr!("the silent output has ended"),
+        "No sound device" => tr!("No audio device"),
+        "the silent output has ended" => tr!("the null audio output stopped"),
         "Could not play a sound because the maximum number of sounds has been reached." => {
-            tr!("too many sounds at once")
+            tr!("too many audio streams")
         }
         "there is nothing in it that can be shown or heard"
         | "Output file #0 does not contain any stream"
         | "Output file does not contain any stream" => {
-            tr!("there is nothing in it that can be shown or heard")
+            tr!("no playable video or audio")
         }
         "Invalid data found when processing input" => damaged_or_unknown(),
-        "moov atom not found" => tr!("the file is not whole: its table of contents is missing"),
-        "End of file" => tr!("the file ends too soon"),
-        "Server returned 404 Not Found" => tr!("nobody shares this file any more"),
-        "Server returned 5XX Server Error reply" => tr!("it cannot be fetched at present"),
+        "moov atom not found" => tr!("incomplete file: the index is missing"),
+        "End of file" => tr!("the file is truncated"),
+        "Server returned 404 Not Found" => tr!("the file is no longer shared"),
+        "Server returned 5XX Server Error reply" => tr!("temporarily unavailable"),
         _ => return None,
     })
 }
 
 fn damaged_or_unknown() -> String {
-    tr!("the file is damaged or of a kind that ffmpeg does not know")
+    tr!("damaged file or unsupported format")
 }
 
 /// What the system says most often, for which ffmpeg has the same words.
 fn of_system(saying: &str) -> Option<String> {
     let text = saying.split_once(" (os error ");
     Some(match text.map_or(saying, |(text, _)| text) {
-        "No such file or directory" => tr!("there is no such file or folder"),
+        "No such file or directory" => tr!("no such file or folder"),
         "Permission denied" | "Operation not permitted" => tr!("permission denied"),
         "No space left on device" | "Disk quota exceeded" => tr!("the disk is full"),
-        "Read-only file system" => tr!("nothing can be written there"),
-        "Too many levels of symbolic links" => tr!("a loop of links"),
-        "Input/output error" => tr!("the disk or the connection fails"),
-        "Too many open files" => tr!("too many files are open"),
-        "Cannot allocate memory" => tr!("there is not enough memory"),
+        "Read-only file system" => tr!("read-only file system"),
+        "Too many levels of symbolic links" => tr!("circular link"),
+        "Input/output error" => tr!("disk or connection error"),
+        "Too many open files" => tr!("too many open files"),
+        "Cannot allocate memory" => tr!("out of memory"),
         "Connection refused" => tr!("connection refused"),
-        "Connection reset by peer" | "Broken pipe" => tr!("closed by the other side"),
-        "Connection timed out" | "Operation timed out" | "timed out" => tr!("no answer in time"),
-        "Network is unreachable" | "Network is down" => tr!("the network cannot be reached"),
-        "No route to host" | "Host is down" => tr!("that machine cannot be reached"),
+        "Connection reset by peer" | "Broken pipe" => tr!("connection closed"),
+        "Connection timed out" | "Operation timed out" | "timed out" => tr!("timed out"),
+        "Network is unreachable" | "Network is down" => tr!("network unreachable"),
+        "No route to host" | "Host is down" => tr!("host unreachable"),
         "Name or service not known" | "No address associated with hostname" => {
-            tr!("no such name is known")
+            tr!("unknown host")
         }
         "Temporary failure in name resolution" => {
-            tr!("names cannot be looked up at present; is there a network?")
+            tr!("name resolution failed; check the network connection")
         }
-        "Address already in use" => tr!("another program uses this address"),
-        "Cannot assign requested address" => tr!("this machine has no such address"),
+        "Address already in use" => tr!("address already in use"),
+        "Cannot assign requested address" => tr!("address not available on this device"),
         _ => return None,
     })
 }

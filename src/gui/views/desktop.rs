@@ -75,7 +75,7 @@ fn ask_to_stay_awake() -> Vec<keepawake::KeepAwake> {
     let asked = [(true, false), (false, true)].map(|(display, idle)| {
         let mut asking = keepawake::Builder::default();
         asking.display(display).idle(idle).sleep(false);
-        asking.reason(tr!("A film plays")).app_name("Swarmplay");
+        asking.reason(tr!("Playing a film")).app_name("Swarmplay");
         asking.app_reverse_domain("io.github.swarmplay").create()
     });
     let heard = asked.into_iter().filter_map(|asked| {
@@ -155,8 +155,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     let weak = app.as_weak();
     adapter.on_copied(move || {
         if let Some(app) = weak.upgrade() {
-            let said =
-                tr!("The address is copied: it works on this machine while this window is open");
+            let said = tr!("Stream URL copied. It works on this device while Swarmplay is open");
             app.global::<ShellAdapter>().set_toast(said.into());
         }
     });
@@ -224,7 +223,7 @@ fn paths(picked: Vec<rfd::FileHandle>) -> Picked {
 
 /// What is said where there is no dialog.
 pub(crate) fn no_dialog() -> String {
-    tr!("This desktop has no dialog for files: type the path instead")
+    tr!("No file dialog available. Enter the path instead")
 }
 
 /// Whether the desktop offers dialogs, over its portal or by a program.

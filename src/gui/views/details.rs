@@ -64,13 +64,13 @@ fn info(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
         (tr!("Artist"), info.artist.clone()),
         (tr!("Album"), info.album.clone()),
         (tr!("Track number"), number),
-        (tr!("Length"), show::clock(info.duration())),
-        (tr!("Picture"), picture(entry).unwrap_or_default()),
-        (tr!("Sound"), sound.collect::<Vec<_>>().join("\n")),
+        (tr!("Duration"), show::clock(info.duration())),
+        (tr!("Video"), picture(entry).unwrap_or_default()),
+        (tr!("Audio"), sound.collect::<Vec<_>>().join("\n")),
         (tr!("Subtitles"), subtitles.collect::<Vec<_>>().join("\n")),
         (tr!("Chapters"), chapters),
         (tr!("Size"), show::size(entry.size)),
-        (tr!("Bit rate"), rate),
+        (tr!("Bitrate"), rate),
         (tr!("File"), entry.name.clone()),
         (tr!("Shared by"), sharers.to_owned()),
     ];
@@ -85,7 +85,7 @@ fn names(mut names: Vec<String>, sources: u32) -> String {
         .unwrap_or(0)
         .saturating_sub(names.len());
     match (names.is_empty(), more) {
-        (true, 0) => tr!("nobody online"),
+        (true, 0) => tr!("no sources"),
         (true, more) => tr!("1 source" | "{n} sources" % more),
         (false, 0) => names.join(", "),
         (false, more) => tr!(
@@ -143,8 +143,8 @@ pub(crate) fn refresh(app: &AppWindow, view: &View) {
 fn fetch_text(stream: &StreamSnapshot) -> String {
     let share = format!("{:.0} %", show::held_share(Some(stream)) * 100.0);
     match &stream.problem {
-        Some(problem) => tr!("It waits at {}: {}", share, of_actors(problem)),
-        None => tr!("{} of it is here", share),
+        Some(problem) => tr!("Waiting at {}: {}", share, of_actors(problem)),
+        None => tr!("{} downloaded", share),
     }
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
             if app.global::<DetailsAdapter>().get_shown() {
                 let own = shares(&view().borrow(), &entry);
                 let sharers = match own {
-                    true => [vec![tr!("this machine")], sharers].concat(),
+                    true => [vec![tr!("this device")], sharers].concat(),
                     false => sharers,
                 };
                 let sharers = names(sharers, entry.sources);
@@ -240,12 +240,12 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
             let said = match (wanted, fits) {
                 (true, false) => {
                     tr!(
-                        "{} needs more space than there is for downloads, see Sharing",
+                        "{} exceeds the storage limit; raise it under Sharing",
                         title
                     )
                 }
-                (true, true) => tr!("{} is downloaded after all that plays", title),
-                (false, _) => tr!("{} is no longer downloaded", title),
+                (true, true) => tr!("Downloading {} in the background", title),
+                (false, _) => tr!("Stopped downloading {}", title),
             };
             app.global::<ShellAdapter>().set_toast(said.into());
             if wanted && !fits {
@@ -307,9 +307,9 @@ mod tests {
                 .collect()
         };
         let least = [
-            "Length: 0:20",
+            "Duration: 0:20",
             "Size: 9.5 MiB",
-            "Bit rate: 4.0 Mbit/s",
+            "Bitrate: 4.0 Mbit/s",
             "File: film.mkv",
         ];
         assert_eq!(told(&entry), least);
@@ -342,10 +342,10 @@ mod tests {
             language: "de".into(),
         }];
         let all = told(&entry);
-        assert_eq!(all[1], "Picture: 1280 × 720, H.264, 23.98 fps, HDR");
+        assert_eq!(all[1], "Video: 1280 × 720, H.264, 23.98 fps, HDR");
         assert_eq!(
             all[2],
-            "Sound: English · AAC · stereo\nGerman · AAC · stereo"
+            "Audio: English · AAC · stereo\nGerman · AAC · stereo"
         );
         assert_eq!(all[3], "Subtitles: English · forced\nGerman");
     }
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(names(named(2), 2), "p0, p1");
         assert_eq!(names(named(2), 5), "p0, p1 and 3 more");
         assert_eq!(names(Vec::new(), 3), "3 sources");
-        assert_eq!(names(Vec::new(), 0), "nobody online");
+        assert_eq!(names(Vec::new(), 0), "no sources");
         assert!(names(named(12), 12).ends_with(" and 4 more"));
     }
 
@@ -377,11 +377,11 @@ mod tests {
             stalled: None,
             stalls: Default::default(),
         };
-        assert_eq!(fetch_text(&stream), "25 % of it is here");
+        assert_eq!(fetch_text(&stream), "25 % downloaded");
         stream.problem = Some(StoreError::QuotaFull.to_string());
         assert_eq!(
             fetch_text(&stream),
-            "It waits at 25 %: the space for downloads is used up by what plays and what is kept"
+            "Waiting at 25 %: storage limit reached: all content is in use or kept"
         );
     }
 }

@@ -102,14 +102,17 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         };
         let told = told.clone();
         if view().borrow().current == Some(cached.entry.id) {
-            return told(tr!("{} is being played", cached.entry.display_title()));
+            return told(tr!(
+                "Cannot remove {}: it is playing",
+                cached.entry.display_title()
+            ));
         }
         let forgotten = ask(&store, Forget(cached.entry.id));
         beside_the_window(async move {
             let title = cached.entry.display_title();
             told(match forgotten.await {
-                Ok(true) => tr!("{} is no longer on this machine", title),
-                _ => tr!("{} is in use, or gone already", title),
+                Ok(true) => tr!("Removed {} from this device", title),
+                _ => tr!("Cannot remove {}: in use or already removed", title),
             });
         });
     });
@@ -123,8 +126,8 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         beside_the_window(async move {
             let title = cached.entry.display_title();
             match asked.await {
-                Ok(Ok(())) if pinned => told(tr!("{} stays when space is short", title)),
-                Ok(Ok(())) => told(tr!("{} goes when space is short", title)),
+                Ok(Ok(())) if pinned => told(tr!("{} is kept on this device", title)),
+                Ok(Ok(())) => told(tr!("{} may be removed when space runs low", title)),
                 Ok(Err(error)) => told(of_actors(&error.to_string())),
                 // The program ends.
                 Err(_) => {}
@@ -140,7 +143,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         let entry = cached.entry;
         let path = folder(entry.info.kind).and_then(|folder| free_name(&folder, &entry));
         let Some(path) = path else {
-            return say(tr!("There is no folder to keep it in"));
+            return say(tr!("No folder to save to"));
         };
         let file = entry.id;
         let saved = ask_slow(
@@ -154,12 +157,12 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         beside_the_window(async move {
             say(match saved.await {
                 Ok(Ok(())) => match share_from_now_on(path.clone(), library, keeper).await {
-                    Ok(()) => tr!("Kept as {}, and shared from there", path.display()),
+                    Ok(()) => tr!("Saved as {} and shared", path.display()),
                     Err(problem) => problem,
                 },
                 Ok(Err(error)) => {
                     let why = of_actors(&error.to_string());
-                    tr!("It cannot be kept as {}: {}", path.display(), why)
+                    tr!("Cannot save to {}: {}", path.display(), why)
                 }
                 Err(error) => of_actors(&error.to_string()),
             });

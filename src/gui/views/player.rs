@@ -27,15 +27,15 @@ fn text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
     };
     match (&state.phase, cause) {
         (Phase::Buffering | Phase::Loading, Some(StallCause::NoSource)) => {
-            tr!("Nobody online has this. It goes on when somebody does")
+            tr!("No source online. Playback resumes when one is available")
         }
         (Phase::Loading, None) if unshared => {
-            tr!("Nobody online has this. It starts when somebody does")
+            tr!("No source online. Playback starts when one is available")
         }
         (Phase::Buffering | Phase::Loading, Some(cause)) => {
-            tr!("Waiting: {}; {}", of_actors(cause.text()), remedy(cause))
+            tr!("Buffering: {}; {}", of_actors(cause.text()), remedy(cause))
         }
-        (Phase::Buffering, None) => tr!("Waiting for data"),
+        (Phase::Buffering, None) => tr!("Buffering"),
         _ => tr!("Loading"),
     }
 }
@@ -43,12 +43,12 @@ fn text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
 /// What is done about it, or can be.
 fn remedy(cause: StallCause) -> String {
     match cause {
-        StallCause::NoSource => tr!("it goes on when somebody comes who has it"),
-        StallCause::SlowSource => tr!("all who have it are asked"),
-        StallCause::Choked => tr!("it goes on when their limits allow it"),
-        StallCause::Disk => tr!("it goes on when there is space"),
-        StallCause::OwnLimit => tr!("it can be raised under Sharing"),
-        StallCause::Decoder => tr!("fewer programs at once, or mpv or VLC, may help"),
+        StallCause::NoSource => tr!("resumes when a source is available"),
+        StallCause::SlowSource => tr!("requesting from all sources"),
+        StallCause::Choked => tr!("resumes when their upload limits allow"),
+        StallCause::Disk => tr!("resumes when space is available"),
+        StallCause::OwnLimit => tr!("change it under Sharing"),
+        StallCause::Decoder => tr!("close other programs, or try mpv or VLC"),
     }
 }
 
@@ -66,12 +66,12 @@ mod tests {
         let mut film = stream(0..10, 0..100);
         assert_eq!(text(&state, Some(&film)), "Loading", "a moment is usual");
         film.stalled = Some(StallCause::SlowSource);
-        let slow = "Waiting: the sources are too slow; all who have it are asked";
+        let slow = "Buffering: sources are too slow; requesting from all sources";
         assert_eq!(text(&state, Some(&film)), slow);
         state.phase = Phase::Buffering;
         assert_eq!(text(&state, Some(&film)), slow);
         film.stalled = Some(StallCause::NoSource);
-        assert!(text(&state, Some(&film)).starts_with("Nobody online has this."));
-        assert_eq!(text(&state, None), "Waiting for data");
+        assert!(text(&state, Some(&film)).starts_with("No source online."));
+        assert_eq!(text(&state, None), "Buffering");
     }
 }

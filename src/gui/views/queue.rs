@@ -80,8 +80,8 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             .and_then(|row| view().borrow().shown.get(row).cloned());
         if let Some(entry) = entry {
             let what = match next {
-                true => tr!("Plays next: {}", entry.display_title()),
-                false => tr!("Added: {}", entry.display_title()),
+                true => tr!("Playing next: {}", entry.display_title()),
+                false => tr!("Added to queue: {}", entry.display_title()),
             };
             if let Some(app) = weak.upgrade() {
                 app.global::<ShellAdapter>().set_toast(what.into());

@@ -71,7 +71,7 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
             beside_the_window(async move {
                 if let (Err(error), Some(app)) = (kept.await, weak.upgrade()) {
                     let why = language::edit_error(&error);
-                    let told = tr!("It is so now, but not kept: {}", why);
+                    let told = tr!("Applied but not saved: {}", why);
                     app.global::<ShellAdapter>().set_toast(told.into());
                 }
             });
@@ -123,9 +123,9 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
                     let adapter = app.global::<SettingsAdapter>();
                     adapter.set_name(answers.name.into());
                     adapter.set_tracker(answers.tracker.into());
-                    tr!("It holds when Swarmplay is started again")
+                    tr!("Restart Swarmplay to apply the change")
                 }
-                Err(error) => tr!("It cannot be kept: {}", language::edit_error(&error)),
+                Err(error) => tr!("Cannot save settings: {}", language::edit_error(&error)),
             };
             app.global::<ShellAdapter>().set_toast(told.into());
         });

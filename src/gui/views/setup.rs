@@ -46,11 +46,13 @@ impl Answers {
         let (name, tracker, folder) = (name.trim(), tracker.trim(), folder.trim());
         if name.is_empty() {
             return Err(tr!(
-                "Give this machine a name, so that others know who shares what."
+                "Enter a device name. It is shown to others next to what you share."
             ));
         }
         if tracker.is_empty() {
-            return Err(tr!("Ask whoever runs the tracker for its address."));
+            return Err(tr!(
+                "Enter the tracker address. Your server administrator can tell you."
+            ));
         }
         let has_port = match tracker.rsplit_once(':') {
             Some((host, port)) => !host.contains(':') && port.parse::<u16>().is_ok(),
@@ -61,7 +63,7 @@ impl Answers {
             (true, _) => tracker.to_owned(),
             (false, false) => format!("{tracker}:{TRACKER_PORT}"),
             (false, true) => {
-                return Err(tr!("{} is no address: write it as host:port.", tracker));
+                return Err(tr!("Invalid address {}: use host:port.", tracker));
             }
         };
         // From where the program is started next time is another matter.
@@ -72,7 +74,7 @@ impl Answers {
             (_, Some(whole)) => whole.display().to_string(),
             (folder, None) => {
                 return Err(tr!(
-                    "There is no folder {}. It can also be added later.",
+                    "Folder {} does not exist. You can also add it later.",
                     folder
                 ));
             }
@@ -105,21 +107,21 @@ fn try_tracker(answers: &Answers) -> Result<(), String> {
     reached.map(drop).map_err(|error| match error {
         WireError::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
             tr!(
-                "No tracker runs at {}. Is it started, and is the address right?",
+                "No tracker at {}. Check that it is running and that the address is correct.",
                 at
             )
         }
         WireError::Timeout => tr!(
-            "Nothing answers at {}. Is the address right, and does a firewall let it through?",
+            "No response from {}. Check the address and the firewall.",
             at
         ),
         WireError::Refused(why) => {
             let why = of_actors(&why);
-            tr!("The tracker at {} does not let us in: {}.", at, why)
+            tr!("Tracker {} refused the connection: {}.", at, why)
         }
         error => {
             let why = of_actors(&error.to_string());
-            tr!("The tracker at {} cannot be used: {}.", at, why)
+            tr!("Cannot connect to tracker {}: {}.", at, why)
         }
     })
 }
@@ -198,9 +200,7 @@ pub fn show(
         });
         let (weak, begin) = (weak.clone(), begin.clone());
         beside_the_window(async move {
-            let result = tried
-                .await
-                .unwrap_or_else(|_| Err(tr!("It was interrupted")));
+            let result = tried.await.unwrap_or_else(|_| Err(tr!("Interrupted")));
             let result =
                 result.and_then(|config| begin(config).map_err(|error| start_error(&error)));
             let Some(app) = weak.upgrade() else {
@@ -242,10 +242,7 @@ mod tests {
     fn a_tracker_that_is_not_there_is_told_apart_from_a_wrong_file() {
         let answers = Answers::checked("desk", "127.0.0.1:1", "").expect("good");
         let problem = try_tracker(&answers).expect_err("nobody listens");
-        assert!(
-            problem.contains("No tracker runs at 127.0.0.1:1"),
-            "{problem}"
-        );
+        assert!(problem.contains("No tracker at 127.0.0.1:1"), "{problem}");
     }
 
     #[test]

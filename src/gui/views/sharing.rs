@@ -58,7 +58,7 @@ fn limits(
     };
     let quota: ByteSize = quota.parse().map_err(|error| unit_error(&error))?;
     match quota < LEAST_QUOTA {
-        true => Err(tr!("less than {} holds no film", LEAST_QUOTA)),
+        true => Err(tr!("The storage limit must be at least {}", LEAST_QUOTA)),
         false => Ok((limits, quota)),
     }
 }
@@ -104,9 +104,9 @@ fn connect_limits(app: &AppWindow, core: &UiContext) {
         beside_the_window(async move {
             let error = kept.await.err();
             let error = error.map(|error| edit_error(&error));
-            let error = error.map(|error| tr!("It is so now, but not kept: {}", error));
+            let error = error.map(|error| tr!("Applied but not saved: {}", error));
             if error.is_none() {
-                let toast = tr!("These limits hold from now on");
+                let toast = tr!("Limits applied");
                 app.global::<ShellAdapter>().set_toast(toast.into());
             }
             let adapter = app.global::<SharingAdapter>();
@@ -119,7 +119,7 @@ fn connect_limits(app: &AppWindow, core: &UiContext) {
 fn to_come(library: &LibrarySnapshot) -> String {
     match library.waiting {
         0 => String::new(),
-        waiting => tr!(", {n} more to come" | ", {n} more to come" % waiting),
+        waiting => tr!(", {n} remaining" | ", {n} remaining" % waiting),
     }
 }
 
@@ -209,7 +209,7 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
         view.files_of = key;
     }
     let summary = match library.shared.len() {
-        0 => tr!("Nothing is shared yet"),
+        0 => tr!("Not sharing"),
         count => tr!("1 file, {}" | "{n} files, {}" % count, show::size(bytes)),
     };
     adapter.set_summary(summary.into());
@@ -218,9 +218,9 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
     adapter.set_unfinished(library.waiting > 0 || library.hashing.is_some());
     let making = library.making.as_ref();
     let making = making.map(|path| match library.to_make {
-        0 => tr!("Making pictures of {}", name_of(path)),
+        0 => tr!("Generating previews for {}", name_of(path)),
         more => tr!(
-            "Making pictures of {}, {} more to come",
+            "Generating previews for {}, {} remaining",
             name_of(path),
             more
         ),
@@ -230,7 +230,7 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
     let uploaded = show::size(swarm.uploaded_today);
     let uploaded = match swarm.used_up {
         true => tr!(
-            "Uploaded in the last 24 hours: {}, the limit is reached",
+            "Uploaded in the last 24 hours: {} (limit reached)",
             uploaded
         ),
         false => tr!("Uploaded in the last 24 hours: {}", uploaded),
@@ -243,8 +243,8 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
     if let Some(hashing) = &library.hashing {
         let name = name_of(&hashing.path);
         let text = match library.paused {
-            true => tr!("Paused at {}", name),
-            false => tr!("Looking at {}", name),
+            true => tr!("Paused: {}", name),
+            false => tr!("Scanning {}", name),
         } + &to_come(library);
         adapter.set_hashing_text(text.into());
         adapter.set_pace(pace(library, hashing).into());
@@ -273,7 +273,7 @@ pub(crate) async fn keep_folders(
     let changes = vec![("library", "folders", folders.collect())];
     let kept = keeper.keep(changes).await;
     let kept = kept.map_err(|error| edit_error(&error));
-    kept.map_err(|error| tr!("It is shared, but not kept: {}", error))
+    kept.map_err(|error| tr!("Applied but not saved: {}", error))
 }
 
 /// Shares files and folders, and writes that to the user's file. What cannot be

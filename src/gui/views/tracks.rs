@@ -39,7 +39,7 @@ fn track_name(number: usize, language: &str, title: &str, is_for: [(bool, String
 pub(crate) fn sound_name(number: usize, track: &AudioTrack) -> String {
     let is_for = [
         (track.commentary, tr!("commentary")),
-        (track.described, tr!("described")),
+        (track.described, tr!("audio description")),
     ];
     let name = track_name(number, &track.language, &track.title, is_for);
     let channels = match track.channels {
@@ -74,7 +74,7 @@ fn late_text(state: &PlayerSnapshot) -> String {
     };
     let parts = [
         part(tr!("subtitles"), state.subtitles_late_ms),
-        part(tr!("sound"), state.sound_late_ms),
+        part(tr!("audio"), state.sound_late_ms),
     ];
     parts
         .into_iter()
@@ -237,7 +237,10 @@ mod tests {
         let titled = name("Director's commentary", true, false);
         assert_eq!(titled, told("English · Director's commentary"));
         assert_eq!(name("", true, false), told("English · commentary"));
-        assert_eq!(name("ENGLISH", false, true), told("English · described"));
+        assert_eq!(
+            name("ENGLISH", false, true),
+            told("English · audio description")
+        );
         assert_eq!(name("english", false, false), told("English"));
         let name = |title: &str, forced, impaired| {
             let track = SubtitleTrack {
@@ -262,7 +265,7 @@ mod tests {
             sound_late_ms: 50,
             ..PlayerSnapshot::default()
         };
-        assert_eq!(late_text(&state), "subtitles -0.30 s, sound +0.05 s");
+        assert_eq!(late_text(&state), "subtitles -0.30 s, audio +0.05 s");
         assert_eq!(late_text(&PlayerSnapshot::default()), "");
     }
 }

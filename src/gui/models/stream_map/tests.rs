@@ -133,12 +133,12 @@ fn the_verdict_names_the_risk() {
     let verdict = |stream: &StreamSnapshot| verdict(stream, fast);
     assert_eq!(
         verdict(&stream(0..100, 0..0)),
-        ("the rest is here".into(), false)
+        ("Fully buffered".into(), false)
     );
-    assert_eq!(verdict(&stream(0..50, 0..100)).0, "plays to the end");
+    assert_eq!(verdict(&stream(0..50, 0..100)).0, "Smooth playback");
     assert_eq!(
         verdict(&stream(0..50, 0..90)),
-        ("nobody has the rest".into(), true)
+        ("Rest unavailable".into(), true)
     );
     let mut low = stream(0..1, 0..100);
     low.buffer = Duration::from_secs(1);
@@ -149,8 +149,8 @@ fn the_verdict_names_the_risk() {
     coming.buffer = Duration::from_secs(10);
     let bytes = 90 * u64::from(coming.geometry.chunk_size().bytes());
     let at = |rate| crate::gui::models::stream_map::verdict(&coming, rest(rate));
-    assert_eq!(at(bytes / 100), ("plays to the end".into(), false));
-    assert!(at(bytes / 200).1 && at(bytes / 200).0.starts_with("comes at "));
+    assert_eq!(at(bytes / 100), ("Smooth playback".into(), false));
+    assert!(at(bytes / 200).1 && at(bytes / 200).0.starts_with("Too slow: "));
     let mut much = coming.clone();
     much.buffer = Duration::from_secs(60);
     assert!(
@@ -220,7 +220,7 @@ fn figures_read_well() {
         ("<1 ms".into(), "3 ms".into(), "–".into())
     );
     assert_eq!(detail(&entry(1, "x", 1)), "360p · H.264");
-    assert_eq!(sources(0), "nobody online");
+    assert_eq!(sources(0), "no sources");
 }
 
 #[test]
@@ -265,16 +265,16 @@ fn an_empty_list_says_why() {
         empty_text(MediaKind::Audio, &link, total, search, Only::All).0
     };
     let nothing = |link| empty_text(MediaKind::Audio, &link, 0, "", Only::All).0;
-    assert_eq!(nothing(link(false, false, CONNECTING)), "One moment");
-    assert_eq!(nothing(link(true, false, "")), "One moment");
+    assert_eq!(nothing(link(false, false, CONNECTING)), "Loading library");
+    assert_eq!(nothing(link(true, false, "")), "Loading library");
     let refused = link(false, false, "connection refused");
-    assert_eq!(nothing(refused), "The tracker cannot be reached");
+    assert_eq!(nothing(refused), "Cannot reach the tracker");
     assert_eq!(text(true, 0, ""), "No songs yet");
-    assert_eq!(text(false, 0, ""), "The tracker cannot be reached");
+    assert_eq!(text(false, 0, ""), "Cannot reach the tracker");
     assert_eq!(text(true, 3, "xyz"), "No songs match “xyz”");
     let only = |only| empty_text(MediaKind::Audio, &up, 5, "", only).0;
-    assert_eq!(only(Only::Unseen), "No songs left to hear");
-    assert_eq!(only(Only::Here), "Nothing is on this machine");
+    assert_eq!(only(Only::Unseen), "No unplayed songs");
+    assert_eq!(only(Only::Here), "Nothing on this device");
     // What is searched comes first, and so does that there is nothing at all.
     let searched = empty_text(MediaKind::Audio, &up, 5, "x", Only::Here).0;
     assert_eq!(searched, text(true, 5, "x"));
