@@ -249,3 +249,28 @@ fn every_picture_the_readme_shows_exists() {
         assert!(root().join(link).exists(), "README.md links to {link}");
     }
 }
+
+/// True if a line of Slint holds a colour such as `#fff` or `#1c2028f0`.
+fn has_hex_color(line: &str) -> bool {
+    let after_hash = line.split('#').skip(1);
+    after_hash
+        .map(|rest| rest.chars().take_while(char::is_ascii_hexdigit).count())
+        .any(|digits| matches!(digits, 3 | 4 | 6 | 8))
+}
+
+#[test]
+fn theme_holds_every_color_literal() {
+    for (path, text) in files("ui", "slint") {
+        let literal = code(&text).find(|line| has_hex_color(line));
+        assert!(
+            literal.is_none() || path.ends_with("theme.slint"),
+            "{}: {literal:?}",
+            path.display()
+        );
+    }
+    let constructors = ["Color::from_", "Rgb8Pixel::new(0x", "Rgb8Pixel { r: 0x"];
+    for (path, text) in files("src/gui", "rs") {
+        let literal = code(&text).find(|line| constructors.iter().any(|word| line.contains(word)));
+        assert!(literal.is_none(), "{}: {literal:?}", path.display());
+    }
+}

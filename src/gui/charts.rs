@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use slint::{Image, Rgb8Pixel, SharedPixelBuffer};
+use slint::{Color, Image, Rgb8Pixel, SharedPixelBuffer};
 use tr::tr;
 
 use crate::gui::models::stream_map as show;
 use crate::gui::models::stream_map::Held;
+use crate::gui::ui::Theme;
 use crate::scheduler::StreamSnapshot;
 
 /// Pieces of the chunk map: four rows of 54, read like text.
@@ -28,6 +29,43 @@ const LEAST_FULL: f32 = 10.0;
 
 /// Less buffer than this is shown as a danger, in seconds.
 const LITTLE: f32 = 2.0;
+
+/// Colours of both charts, as the theme has them.
+#[derive(Debug, Clone, Copy)]
+pub struct ChartColors {
+    local: Rgb8Pixel,
+    loading: Rgb8Pixel,
+    available: Rgb8Pixel,
+    missing: Rgb8Pixel,
+    gap: Rgb8Pixel,
+    good: Rgb8Pixel,
+    low: Rgb8Pixel,
+}
+
+impl ChartColors {
+    /// Colours of the theme that the window shows now.
+    pub fn of(theme: &Theme) -> Self {
+        let pixel = |color: Color| Rgb8Pixel::new(color.red(), color.green(), color.blue());
+        Self {
+            local: pixel(theme.get_accent_tint()),
+            loading: pixel(theme.get_arriving()),
+            available: pixel(theme.get_in_swarm()),
+            missing: pixel(theme.get_nobody()),
+            gap: pixel(theme.get_panel()),
+            good: pixel(theme.get_good()),
+            low: pixel(theme.get_warn()),
+        }
+    }
+
+    fn of_chunk(&self, held: Held) -> Rgb8Pixel {
+        match held {
+            Held::Here => self.local,
+            Held::Coming => self.loading,
+            Held::InSwarm => self.available,
+            Held::Nobody => self.missing,
+        }
+    }
+}
 
 /// How much film was ahead of the playhead, over the last two minutes.
 #[derive(Debug, Default)]
@@ -57,15 +95,7 @@ impl Buffers {
     }
 
     /// A column a sample, the newest at the right.
-    pub fn draw(&self, dark: bool) -> Image {
-        let colours = match dark {
-            true => [0x20242c, 0x4cc38a, 0xf0b429],
-            false => [0xdfe2e9, 0x14704a, 0x825b00],
-        };
-        let [empty, good, little] = colours.map(|colour: u32| {
-            let [_, red, green, blue] = colour.to_be_bytes();
-            Rgb8Pixel::new(red, green, blue)
-        });
+    pub fn draw(&self, colors: ChartColors) -> Image {
         let most = self.0.iter().copied().fold(LEAST_FULL, f32::max);
         let width = SAMPLES as u32;
         let missing = SAMPLES - self.0.len();
@@ -75,34 +105,23 @@ impl Buffers {
             let sample = (x as usize).checked_sub(missing).map(|at| self.0[at]);
             let filled = sample.map(|seconds| seconds / most * GRAPH_HEIGHT as f32);
             let above = (GRAPH_HEIGHT - y) as f32;
-            *pixel =
-                match (sample, filled) {
-                    (Some(seconds), Some(filled)) if above <= filled.max(1.0) => {
-                        if seconds < LITTLE { little } else { good }
+            *pixel = match (sample, filled) {
+                (Some(seconds), Some(filled)) if above <= filled.max(1.0) => {
+                    if seconds < LITTLE {
+                        colors.low
+                    } else {
+                        colors.good
                     }
-                    _ => empty,
-                };
+                }
+                _ => colors.missing,
+            };
         }
         Image::from_rgb8(pixels)
     }
 }
 
-/// A square a piece, in the colours of `ui/theme.slint`.
-pub(crate) fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
-    let gap = match dark {
-        true => Rgb8Pixel::new(0x15, 0x18, 0x1e),
-        false => Rgb8Pixel::new(0xff, 0xff, 0xff),
-    };
-    let colour = |held: Held| match (held, dark) {
-        (Held::Here, true) => Rgb8Pixel::new(0xff, 0xb0, 0x8f),
-        (Held::Here, false) => Rgb8Pixel::new(0xe9, 0xa3, 0x83),
-        (Held::Coming, true) => Rgb8Pixel::new(0x4a, 0xa3, 0xff),
-        (Held::Coming, false) => Rgb8Pixel::new(0x17, 0x69, 0xc2),
-        (Held::InSwarm, true) => Rgb8Pixel::new(0x4a, 0x54, 0x68),
-        (Held::InSwarm, false) => Rgb8Pixel::new(0xa9, 0xb1, 0xc0),
-        (Held::Nobody, true) => Rgb8Pixel::new(0x20, 0x24, 0x2c),
-        (Held::Nobody, false) => Rgb8Pixel::new(0xdf, 0xe2, 0xe9),
-    };
+/// A square for each piece, read like text.
+pub(crate) fn chunk_map(stream: &StreamSnapshot, colors: ChartColors) -> Image {
     let cells = show::cells(stream, MAP_COLUMNS * MAP_ROWS);
     let (width, height) = (MAP_COLUMNS * MAP_PITCH, MAP_ROWS * MAP_PITCH);
     let mut pixels = SharedPixelBuffer::new(width, height);
@@ -111,9 +130,9 @@ pub(crate) fn chunk_map(stream: &StreamSnapshot, dark: bool) -> Image {
         let in_gap = x % MAP_PITCH == MAP_PITCH - 1 || y % MAP_PITCH == MAP_PITCH - 1;
         let cell = y / MAP_PITCH * MAP_COLUMNS + x / MAP_PITCH;
         *pixel = if in_gap {
-            gap
+            colors.gap
         } else {
-            colour(cells[cell as usize])
+            colors.of_chunk(cells[cell as usize])
         };
     }
     Image::from_rgb8(pixels)
@@ -130,13 +149,23 @@ mod tests {
         buffers.push(Duration::from_secs(1));
         assert_eq!(buffers.0.len(), SAMPLES);
         assert_eq!(buffers.text(), "1 to 20 s in the last 2 minutes");
-        let image = buffers.draw(true);
+        let [missing, good, low] = [1, 2, 3].map(|grey| Rgb8Pixel::new(grey, grey, grey));
+        let other = Rgb8Pixel::default();
+        let image = buffers.draw(ChartColors {
+            local: other,
+            loading: other,
+            available: other,
+            missing,
+            gap: other,
+            good,
+            low,
+        });
         let pixels = image.to_rgb8().expect("pixels");
         let (width, pixels) = (SAMPLES, pixels.as_slice());
         let bottom = (GRAPH_HEIGHT as usize - 1) * width;
-        assert_eq!(pixels[width - 1], Rgb8Pixel::new(0x20, 0x24, 0x2c));
-        assert_eq!(pixels[bottom + width - 1], Rgb8Pixel::new(0xf0, 0xb4, 0x29));
-        assert_eq!(pixels[bottom], Rgb8Pixel::new(0x4c, 0xc3, 0x8a));
-        assert_eq!(pixels[0], Rgb8Pixel::new(0x4c, 0xc3, 0x8a));
+        assert_eq!(pixels[width - 1], missing);
+        assert_eq!(pixels[bottom + width - 1], low);
+        assert_eq!(pixels[bottom], good);
+        assert_eq!(pixels[0], good);
     }
 }

@@ -14,7 +14,7 @@ use tr::tr;
 
 use crate::gui::bridge::observer::AppSnapshot;
 use crate::gui::charts;
-use crate::gui::charts::Buffers;
+use crate::gui::charts::{Buffers, ChartColors};
 use crate::gui::models::rows::Rows;
 use crate::gui::models::stream_map as show;
 use crate::gui::models::stream_map::{Held, Only, Sort};
@@ -358,9 +358,9 @@ fn swarm(app: &AppWindow, view: &View) {
     let (from_viewers, split) = show::split(stream);
     adapter.set_from_viewers(from_viewers);
     adapter.set_split_text(split.into());
-    let dark = app.global::<Theme>().get_dark();
-    adapter.set_chunk_map(charts::chunk_map(stream, dark));
-    adapter.set_buffer_graph(view.buffers.draw(dark));
+    let colors = ChartColors::of(&app.global::<Theme>());
+    adapter.set_chunk_map(charts::chunk_map(stream, colors));
+    adapter.set_buffer_graph(view.buffers.draw(colors));
     adapter.set_graph_text(view.buffers.text().into());
     adapter.set_has_map(true);
     app.global::<ShellAdapter>()
