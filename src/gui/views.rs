@@ -4,6 +4,7 @@ pub mod desktop;
 pub mod details;
 pub mod downloads;
 pub mod groups;
+pub mod keys;
 pub mod library;
 pub mod player;
 pub mod queue;

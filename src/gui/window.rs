@@ -69,6 +69,7 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     introduce(&app, config);
     crate::gui::bridge::artwork::attach(&app);
     attach(&app);
+    crate::gui::views::keys::attach(&app);
     crate::gui::views::library::show(&app, &mut view().borrow_mut());
     apply::player(&app, crate::player::PlayerSnapshot::default());
     Ok(app)
