@@ -7,43 +7,63 @@ use tr::tr;
 use crate::config::{Config, Language, Layout, Theme};
 use crate::gui::context::{UiContext, beside_the_window};
 use crate::gui::text::language;
-use crate::gui::ui::{AppWindow, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours};
+use crate::gui::ui::{
+    AppWindow, LanguageChoice, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours,
+    ThemeChoice,
+};
 use crate::gui::views::setup::Answers;
 use crate::gui::window::view;
 
-/// Colours, in the order offered.
-const THEMES: [(Theme, &str); 3] = [
-    (Theme::System, "system"),
-    (Theme::Dark, "dark"),
-    (Theme::Light, "light"),
-];
+/// The theme of the configuration, as the window offers it.
+fn theme_choice(theme: Theme) -> ThemeChoice {
+    match theme {
+        Theme::System => ThemeChoice::System,
+        Theme::Dark => ThemeChoice::Dark,
+        Theme::Light => ThemeChoice::Light,
+    }
+}
 
-/// Languages, in the order offered.
-const LANGUAGES: [(Language, &str); 5] = [
-    (Language::System, "system"),
-    (Language::En, "en"),
-    (Language::De, "de"),
-    (Language::Pt, "pt"),
-    (Language::Es, "es"),
-];
+/// The name of a theme in the user's file.
+fn theme_name(choice: ThemeChoice) -> &'static str {
+    match choice {
+        ThemeChoice::System => "system",
+        ThemeChoice::Dark => "dark",
+        ThemeChoice::Light => "light",
+    }
+}
 
-fn place<T: PartialEq + Copy>(of: T, among: &[(T, &str)]) -> i32 {
-    let place = among.iter().position(|(one, _)| *one == of);
-    place
-        .and_then(|place| i32::try_from(place).ok())
-        .unwrap_or(0)
+/// The language of the configuration, as the window offers it.
+fn language_choice(language: Language) -> LanguageChoice {
+    match language {
+        Language::System => LanguageChoice::System,
+        Language::En => LanguageChoice::English,
+        Language::De => LanguageChoice::German,
+        Language::Pt => LanguageChoice::Portuguese,
+        Language::Es => LanguageChoice::Spanish,
+    }
+}
+
+/// The language of the configuration that was chosen, and its name in the user's file.
+fn language_of(choice: LanguageChoice) -> (Language, &'static str) {
+    match choice {
+        LanguageChoice::System => (Language::System, "system"),
+        LanguageChoice::English => (Language::En, "en"),
+        LanguageChoice::German => (Language::De, "de"),
+        LanguageChoice::Portuguese => (Language::Pt, "pt"),
+        LanguageChoice::Spanish => (Language::Es, "es"),
+    }
 }
 
 /// The window looks and speaks as the configuration says.
 pub(crate) fn introduce(app: &AppWindow, config: &Config) {
     let window = &config.window;
     app.global::<ShellAdapter>()
-        .set_theme(place(window.theme, &THEMES));
+        .set_theme(theme_choice(window.theme));
     app.global::<Colours>().set_motion(window.motion);
     app.global::<LibraryAdapter>()
         .set_grid(window.films == Layout::Pictures);
     app.global::<SettingsAdapter>()
-        .set_language(place(window.language, &LANGUAGES));
+        .set_language(language_choice(window.language));
     language::speak(window.language);
 }
 
@@ -78,23 +98,22 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
         }
     };
     let (weak, kept) = (app.as_weak(), keep.clone());
-    adapter.on_choose_theme(move |index| {
-        let chosen = usize::try_from(index).ok().and_then(|i| THEMES.get(i));
-        if let (Some(app), Some((_, name))) = (weak.upgrade(), chosen) {
-            app.global::<ShellAdapter>().set_theme(index);
-            // Charts have colours of their own.
+    adapter.on_choose_theme(move |choice| {
+        if let Some(app) = weak.upgrade() {
+            app.global::<ShellAdapter>().set_theme(choice);
+            // The charts are drawn again, in other colours.
             view().borrow_mut().shown_at = None;
-            kept("theme", (*name).into());
+            kept("theme", theme_name(choice).into());
         }
     });
     let (weak, kept) = (app.as_weak(), keep.clone());
-    adapter.on_choose_language(move |index| {
-        let chosen = usize::try_from(index).ok().and_then(|i| LANGUAGES.get(i));
-        if let (Some(app), Some((language, name))) = (weak.upgrade(), chosen) {
-            app.global::<SettingsAdapter>().set_language(index);
-            language::speak(*language);
+    adapter.on_choose_language(move |choice| {
+        if let Some(app) = weak.upgrade() {
+            let (language, name) = language_of(choice);
+            app.global::<SettingsAdapter>().set_language(choice);
+            language::speak(language);
             say_again(&app);
-            kept("language", (*name).into());
+            kept("language", name.into());
         }
     });
     let (weak, kept) = (app.as_weak(), keep.clone());
