@@ -19,7 +19,8 @@ use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::{Language, Theme};
 use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
-    AppWindow, LibraryAdapter, Only, Page, SetupAdapter, SharingAdapter, Shelf, ShellAdapter,
+    AppWindow, Grouping, LibraryAdapter, LibraryFilter, Page, SetupAdapter, SharingAdapter,
+    ShellAdapter,
 };
 use swarmplay::gui::views::groups;
 use swarmplay::player::PlayerSnapshot;
@@ -128,7 +129,7 @@ pictures! {
         let mut news = overview(films());
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
         apply::overview(app, news);
-        app.global::<LibraryAdapter>().invoke_filter(Only::Here);
+        app.global::<LibraryAdapter>().invoke_choose_filter(LibraryFilter::Local);
     };
     about_a_film: Video, |app| {
         let mut news = overview(films());
@@ -159,7 +160,7 @@ pictures! {
     };
     files_held_over_it: Video, |app| {
         library(app, films());
-        app.set_dropping(true);
+        app.set_drag_over(true);
     };
     nothing_found: Video, |app| {
         library(app, films());
@@ -194,20 +195,20 @@ pictures! {
     };
     albums: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Shelf::Albums);
+        groups::turn(app, Grouping::Albums);
     };
     artists: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Shelf::Artists);
+        groups::turn(app, Grouping::Artists);
     };
     an_album: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Shelf::Albums);
+        groups::turn(app, Grouping::Albums);
         groups::open(app, 0);
     };
     an_artist: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Shelf::Artists);
+        groups::turn(app, Grouping::Artists);
         groups::open(app, 0);
     };
     a_song: Audio, |app| listen(app, Page::Playing);

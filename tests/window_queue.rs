@@ -51,7 +51,7 @@ fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
     let asked = Rc::new(RefCell::new(Vec::new()));
     let adapter = app.global::<QueueAdapter>();
     let kept = asked.clone();
-    adapter.on_jump(move |row| kept.borrow_mut().push(format!("jump {row}")));
+    adapter.on_play_entry(move |row| kept.borrow_mut().push(format!("jump {row}")));
     let kept = asked.clone();
     adapter.on_remove(move |row| kept.borrow_mut().push(format!("remove {row}")));
     let kept = asked.clone();

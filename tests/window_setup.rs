@@ -85,7 +85,7 @@ fn a_message_in_place_of_another_is_drawn() {
             setup.set_error(text.into());
             draw(&mut drawn);
             // Something else happens, and the window is measured for it.
-            shell.set_people_text(format!("{text} clients online").into());
+            shell.set_clients_text(format!("{text} clients online").into());
             draw(&mut drawn);
         }
         let whole = app.window().take_snapshot().expect("drawn anew");

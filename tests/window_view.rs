@@ -15,8 +15,8 @@ use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
 use swarmplay::config::Theme;
 use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
-    AppWindow, DetailsAdapter, LibraryAdapter, Only, Page, PlayerAdapter, SharingAdapter, Shelf,
-    ShellAdapter, SortColumn,
+    AppWindow, DetailsAdapter, Grouping, LibraryAdapter, LibraryFilter, Page, PlayerAdapter,
+    SharingAdapter, ShellAdapter, SortColumn,
 };
 use swarmplay::gui::views::groups;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
@@ -158,7 +158,7 @@ fn sharing_shows_progress_and_what_was_skipped() {
     adapter.on_pick_files(move || kept.borrow_mut().push("files".into()));
     labelled(&app, "Choose files").invoke_accessible_default_action();
     assert_eq!(*added.borrow(), ["/music", "files"]);
-    let taker = adapter.get_takers().row_data(0).expect("somebody");
+    let taker = adapter.get_uploads().row_data(0).expect("somebody");
     assert_eq!(taker.detail, "The Long Ridge · 0.2 Mbit/s");
 }
 
@@ -301,7 +301,7 @@ fn what_was_played_is_listed_the_latest_first() {
     let (first, last) = (songs().remove(0), songs().remove(2));
     apply::history(&app, vec![seen(&last, true), seen(&first, false)]);
     let library = app.global::<LibraryAdapter>();
-    library.invoke_filter(Only::Lately);
+    library.invoke_choose_filter(LibraryFilter::Recent);
     settle();
     let titles: Vec<String> = library
         .get_items()
@@ -418,11 +418,11 @@ fn an_album_has_its_own_order_whatever_songs_are_sorted_by() {
     };
     library.invoke_sort(SortColumn::Duration);
     assert_eq!(titles(), ["Tidal", "Slow Orbit"]);
-    groups::turn(&app, Shelf::Albums);
+    groups::turn(&app, Grouping::Albums);
     groups::open(&app, 0);
     assert_eq!(titles(), ["Slow Orbit", "Tidal"]);
     library.invoke_sort(SortColumn::Title);
-    groups::turn(&app, Shelf::Files);
+    groups::turn(&app, Grouping::Files);
     assert_eq!(titles(), ["Tidal", "Slow Orbit"], "as it was sorted before");
     assert_eq!(library.get_sorted_by(), SortColumn::Duration);
 }

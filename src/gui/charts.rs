@@ -48,9 +48,9 @@ impl ChartColors {
         let pixel = |color: Color| Rgb8Pixel::new(color.red(), color.green(), color.blue());
         Self {
             local: pixel(theme.get_accent_tint()),
-            loading: pixel(theme.get_arriving()),
-            available: pixel(theme.get_in_swarm()),
-            missing: pixel(theme.get_nobody()),
+            loading: pixel(theme.get_loading()),
+            available: pixel(theme.get_available()),
+            missing: pixel(theme.get_missing()),
             gap: pixel(theme.get_panel()),
             good: pixel(theme.get_good()),
             low: pixel(theme.get_warn()),

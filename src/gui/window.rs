@@ -62,7 +62,7 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
     shell.set_video(video);
     app.global::<LibraryAdapter>().set_video(video);
     // Beside music stands what comes next; a film has all the room.
-    app.global::<QueueAdapter>().set_shown(!video);
+    app.global::<QueueAdapter>().set_docked_open(!video);
     app.global::<AboutAdapter>()
         .set_version(env!("CARGO_PKG_VERSION").into());
     crate::gui::views::settings::introduce(&app, config);
@@ -150,12 +150,12 @@ pub(crate) fn show_order(app: &AppWindow, view: &apply::View) {
     adapter.set_descending(view.descending);
 }
 
-fn only_of(chosen: ui::Only) -> Only {
+fn only_of(chosen: ui::LibraryFilter) -> Only {
     match chosen {
-        ui::Only::All => Only::All,
-        ui::Only::Unseen => Only::Unseen,
-        ui::Only::Here => Only::Here,
-        ui::Only::Lately => Only::Lately,
+        ui::LibraryFilter::All => Only::All,
+        ui::LibraryFilter::Unplayed => Only::Unseen,
+        ui::LibraryFilter::Local => Only::Here,
+        ui::LibraryFilter::Recent => Only::Lately,
     }
 }
 
@@ -174,12 +174,12 @@ fn attach(app: &AppWindow) {
         }
     });
     let weak = app.as_weak();
-    adapter.on_filter(move |only| {
+    adapter.on_choose_filter(move |only| {
         if let Some(app) = weak.upgrade() {
             let view = view();
             view.borrow_mut().only = only_of(only);
             let adapter = app.global::<LibraryAdapter>();
-            adapter.set_only(only);
+            adapter.set_filter(only);
             adapter.set_selected(-1);
             crate::gui::views::library::show(&app, &mut view.borrow_mut());
         }
@@ -216,7 +216,7 @@ fn connect_library(app: &AppWindow, core: &UiContext) {
 
 fn connect_continue(app: &AppWindow, core: &UiContext) {
     let (weak, player) = (app.as_weak(), core.player.clone());
-    app.global::<LibraryAdapter>().on_go_on(move |index| {
+    app.global::<LibraryAdapter>().on_resume(move |index| {
         let list = view().borrow().to_continue.clone();
         let Some(index) = usize::try_from(index).ok().filter(|i| *i < list.len()) else {
             return;

@@ -204,7 +204,7 @@ pub fn listen(app: &AppWindow, page: Page) {
     apply::overview(app, overview(songs()));
     apply::cover(app, (songs()[1].id, Some(landscape(2, 500, 500))));
     app.global::<ShellAdapter>().set_page(page);
-    app.global::<PlayerAdapter>().invoke_want_storyboard();
+    app.global::<PlayerAdapter>().invoke_request_storyboard();
 }
 
 /// A film with one of its menus open.
@@ -215,7 +215,7 @@ pub fn choose_from(app: &AppWindow, menu: &str) {
     player.set_audio_tracks(sound.map(SharedString::from).into());
     player.set_subtitle_tracks(["English", "German"].map(SharedString::from).into());
     player.set_subtitle_track(0);
-    player.set_sound_late("+0.05 s".into());
+    player.set_audio_delay("+0.05 s".into());
     labelled(app, menu).invoke_accessible_default_action();
     settle();
 }

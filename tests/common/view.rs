@@ -312,7 +312,7 @@ pub fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
     let kept = asked.clone();
     player.on_speed_by(move |step| kept.borrow_mut().push(format!("speed {step:.1}")));
     let kept = asked.clone();
-    player.on_sound_by(move |step| kept.borrow_mut().push(format!("sound {step}")));
+    player.on_adjust_audio_delay(move |step| kept.borrow_mut().push(format!("sound {step}")));
     let kept = asked.clone();
     player.on_choose_subtitles(move |track| kept.borrow_mut().push(format!("subtitles {track}")));
     let kept = asked.clone();

@@ -303,13 +303,14 @@ pub(crate) fn attach(app: &AppWindow) {
         poster.unwrap_or_default()
     });
     let weak = app.as_weak();
-    app.global::<PlayerAdapter>().on_want_storyboard(move || {
-        if let Some(app) = weak.upgrade() {
-            let view = view();
-            view.borrow_mut().storyboard_wanted = true;
-            beside_the_film(&app, &view.borrow());
-        }
-    });
+    app.global::<PlayerAdapter>()
+        .on_request_storyboard(move || {
+            if let Some(app) = weak.upgrade() {
+                let view = view();
+                view.borrow_mut().storyboard_wanted = true;
+                beside_the_film(&app, &view.borrow());
+            }
+        });
 }
 
 /// Takes in pictures that came.
@@ -349,7 +350,7 @@ pub(crate) fn beside_the_film(app: &AppWindow, view: &View) {
         SHELF.with_borrow_mut(|shelf| shelf.picture(id, role, Instant::now()))
     };
     let pictures = named(SidecarRole::Storyboard).map_or(0, |sidecar| sidecar.pictures);
-    adapter.set_storyboard_pictures(i32::try_from(pictures).unwrap_or(0));
+    adapter.set_storyboard_frames(i32::try_from(pictures).unwrap_or(0));
     adapter.set_storyboard(picture(SidecarRole::Storyboard).unwrap_or_default());
     adapter.set_waveform(picture(SidecarRole::Waveform).unwrap_or_default());
 }

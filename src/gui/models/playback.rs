@@ -270,14 +270,14 @@ fn status(app: &AppWindow, overview: &AppSnapshot) {
         (false, _) => String::new(),
         (true, clients) => tr!("1 client online" | "{n} clients online" % clients),
     };
-    shell.set_people_text(people.into());
+    shell.set_clients_text(people.into());
     let SwarmSnapshot {
         download_rate,
         upload_rate,
         ..
     } = overview.swarm;
-    shell.set_down_text(show::pace(download_rate).into());
-    shell.set_up_text(show::pace(upload_rate).into());
+    shell.set_download_rate(show::pace(download_rate).into());
+    shell.set_upload_rate(show::pace(upload_rate).into());
     let shared = overview.library.shared.len();
     let text = match shared {
         0 => tr!("Not sharing"),
@@ -333,7 +333,7 @@ fn swarm(app: &AppWindow, view: &View) {
     adapter.set_streaming(stream.is_some());
     let whole =
         |stream: &StreamSnapshot| stream.have.len() == u64::from(stream.geometry.chunk_count());
-    adapter.set_whole(stream.is_some_and(whole));
+    adapter.set_complete(stream.is_some_and(whole));
     let Some(stream) = stream else {
         app.global::<ShellAdapter>()
             .set_buffer_text(Default::default());
@@ -377,10 +377,10 @@ fn swarm(app: &AppWindow, view: &View) {
         start,
         end,
         state: match held {
-            Held::Here => ChunkState::Here,
-            Held::Coming => ChunkState::Coming,
-            Held::InSwarm => ChunkState::InSwarm,
-            Held::Nobody => ChunkState::Nobody,
+            Held::Here => ChunkState::Local,
+            Held::Coming => ChunkState::Loading,
+            Held::InSwarm => ChunkState::Available,
+            Held::Nobody => ChunkState::Missing,
         },
     });
     update_rows!(player, get_segments, set_segments, segments.collect());
@@ -419,8 +419,8 @@ pub fn cover(app: &AppWindow, (file, cover): (FileId, Option<SharedPixelBuffer<R
 /// The next frame of the film.
 pub fn picture(app: &AppWindow, frame: SharedPixelBuffer<Rgb8Pixel>) {
     let adapter = app.global::<PlayerAdapter>();
-    adapter.set_picture(Image::from_rgb8(frame));
-    adapter.set_has_picture(true);
+    adapter.set_frame(Image::from_rgb8(frame));
+    adapter.set_has_frame(true);
 }
 
 /// News of the player.
@@ -432,7 +432,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     if file != view.current {
         view.current = file;
         view.buffers = Buffers::default();
-        adapter.set_has_picture(false);
+        adapter.set_has_frame(false);
         adapter.set_has_cover(false);
         adapter.set_buffer_text(Default::default());
         app.global::<ShellAdapter>()
@@ -450,7 +450,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_loaded(state.entry.is_some());
     if let Some(entry) = &state.entry {
         adapter.set_title(entry.display_title().into());
-        adapter.set_subtitle(show::detail(entry).into());
+        adapter.set_detail(show::detail(entry).into());
         adapter.set_artist(entry.info.artist.clone().into());
         adapter.set_album(entry.info.album.clone().into());
     }
@@ -465,7 +465,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
         Phase::Failed(why) => of_actors(why),
         _ => String::new(),
     };
-    adapter.set_message(message.into());
+    adapter.set_error(message.into());
     adapter.set_has_next(state.has_next);
     adapter.set_volume(state.volume as f32 / 100.0);
     adapter.set_muted(state.muted);

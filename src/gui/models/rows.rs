@@ -97,9 +97,9 @@ impl Facts {
             },
             playable: entry.sources > 0,
             current,
-            held,
-            played,
-            done,
+            local_share: held,
+            progress: played,
+            played: done,
         }
     }
 }

@@ -130,11 +130,11 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     connect_drop(app, core);
     let adapter = app.global::<PlayerAdapter>();
     let (weak, player) = (app.as_weak(), core.player.clone());
-    adapter.on_open_elsewhere(move || {
+    adapter.on_open_externally(move || {
         let Some(app) = weak.upgrade() else {
             return;
         };
-        let address: String = app.global::<PlayerAdapter>().get_address().into();
+        let address: String = app.global::<PlayerAdapter>().get_stream_url().into();
         let from = begin_at(&view().borrow().player);
         let opened = PLAYERS
             .iter()
@@ -153,7 +153,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             .set_toast(SharedString::from(said));
     });
     let weak = app.as_weak();
-    adapter.on_copied(move || {
+    adapter.on_url_copied(move || {
         if let Some(app) = weak.upgrade() {
             let said = tr!("Stream URL copied. It works on this device while Swarmplay is open");
             app.global::<ShellAdapter>().set_toast(said.into());
@@ -263,12 +263,12 @@ fn connect_drop(app: &AppWindow, core: &UiContext) {
         };
         match event {
             WindowEvent::HoveredFile(_) => {
-                app.set_dropping(true);
+                app.set_drag_over(true);
                 app.global::<SharingAdapter>().set_error(Default::default());
             }
-            WindowEvent::HoveredFileCancelled => app.set_dropping(false),
+            WindowEvent::HoveredFileCancelled => app.set_drag_over(false),
             WindowEvent::DroppedFile(path) => {
-                app.set_dropping(false);
+                app.set_drag_over(false);
                 crate::gui::views::sharing::add(&app, &core, vec![path.clone()]);
                 app.global::<ShellAdapter>().set_page(Page::Sharing);
             }

@@ -8,7 +8,7 @@ use crate::gui::context::{UiContext, beside_the_window};
 use crate::gui::models::playback::{View, update};
 use crate::gui::models::stream_map as show;
 use crate::gui::text::language::of_actors;
-use crate::gui::ui::{AppWindow, DetailsAdapter, Fact, Page, ShellAdapter};
+use crate::gui::ui::{AppWindow, DetailsAdapter, InfoField, Page, ShellAdapter};
 use crate::gui::views::tracks::{sound_name, subtitle_name};
 use crate::gui::window::view;
 use crate::player::{Enqueue, Mark, Play};
@@ -100,13 +100,13 @@ fn show(app: &AppWindow, view: &mut View, entry: &FileEntry, sharers: &str) {
     let adapter = app.global::<DetailsAdapter>();
     adapter.set_title(entry.display_title().into());
     adapter.set_poster(crate::gui::views::library::poster(entry).into());
-    let fact = |(name, value): (String, String)| Fact {
+    let fact = |(name, value): (String, String)| InfoField {
         name: name.into(),
         value: value.into(),
     };
     let rows = info(entry, sharers).into_iter().map(fact).collect();
-    if let Some(model) = update(adapter.get_facts(), rows) {
-        adapter.set_facts(model);
+    if let Some(model) = update(adapter.get_info(), rows) {
+        adapter.set_info(model);
     }
     view.detailed = Some(entry.clone());
     refresh(app, view);
@@ -128,15 +128,15 @@ pub(crate) fn refresh(app: &AppWindow, view: &View) {
     let own = shares(view, entry);
     adapter.set_playable(entry.sources > 0 || cached.is_some_and(|cached| cached.whole));
     let seen = view.seen.iter().find(|(file, _)| *file == entry.id);
-    adapter.set_done(seen.is_some_and(|(_, seen)| seen.done));
+    adapter.set_played(seen.is_some_and(|(_, seen)| seen.done));
     adapter.set_pinnable(cached.is_some() && !own);
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
     let whole = cached.is_some_and(|cached| cached.whole);
-    adapter.set_fetchable(!own && !whole);
+    adapter.set_downloadable(!own && !whole);
     let fetching = view.overview.downloads.contains(&entry.id);
-    adapter.set_fetching(fetching);
+    adapter.set_downloading(fetching);
     let stream = view.stream_of(entry.id).filter(|_| fetching);
-    adapter.set_fetch_text(stream.map(fetch_text).unwrap_or_default().into());
+    adapter.set_download_text(stream.map(fetch_text).unwrap_or_default().into());
 }
 
 /// How far a download is, or what it waits for.
@@ -225,7 +225,7 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
         }
     });
     let (weak, sources) = (app.as_weak(), core.sources.clone());
-    adapter.on_fetch(move |wanted| {
+    adapter.on_download(move |wanted| {
         let Some(entry) = detailed() else {
             return;
         };
@@ -252,7 +252,7 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
                 return;
             }
             streams.do_send(Download { file, wanted });
-            app.global::<DetailsAdapter>().set_fetching(wanted);
+            app.global::<DetailsAdapter>().set_downloading(wanted);
         });
     });
     let (weak, store) = (app.as_weak(), core.sources.store.clone());

@@ -12,7 +12,7 @@ use crate::gui::models::stream_map as show;
 use crate::gui::settings_file::SettingsFile;
 use crate::gui::text::language::add_error;
 use crate::gui::text::language::of_actors;
-use crate::gui::ui::{AppWindow, CachedRow, SharingAdapter, ShellAdapter};
+use crate::gui::ui::{AppWindow, DownloadRow, SharingAdapter, ShellAdapter};
 use crate::gui::views::sharing::keep_folders;
 use crate::gui::window::view;
 use crate::library::{AddError, AddFolder, Library};
@@ -26,7 +26,7 @@ const NAMES: usize = 100;
 pub(crate) fn show(app: &AppWindow, view: &mut View) {
     let adapter = app.global::<SharingAdapter>();
     let cached = &view.overview.cached;
-    let row = |cached: &CachedFile| CachedRow {
+    let row = |cached: &CachedFile| DownloadRow {
         name: cached.entry.display_title().into(),
         detail: match cached.whole {
             true => show::size(cached.bytes).into(),
@@ -39,11 +39,11 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
         pinned: cached.pinned,
     };
     let rows = cached.iter().map(row).collect();
-    if let Some(model) = update(adapter.get_cached(), rows) {
-        adapter.set_cached(model);
+    if let Some(model) = update(adapter.get_downloads(), rows) {
+        adapter.set_downloads(model);
     }
     let bytes: u64 = cached.iter().map(|cached| cached.bytes).sum();
-    adapter.set_cached_text(show::size(bytes).into());
+    adapter.set_downloads_size(show::size(bytes).into());
     view.cached.clone_from(cached);
 }
 
@@ -96,7 +96,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         }
     };
     let (store, told) = (core.sources.store.clone(), say.clone());
-    adapter.on_forget(move |index| {
+    adapter.on_remove_download(move |index| {
         let Some(cached) = chosen(index) else {
             return;
         };
@@ -136,7 +136,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     });
     let (store, library) = (core.sources.store.clone(), core.sources.library.clone());
     let keeper = core.keeper.clone();
-    adapter.on_save(move |index| {
+    adapter.on_export_download(move |index| {
         let Some(cached) = chosen(index) else {
             return;
         };

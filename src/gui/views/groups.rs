@@ -12,7 +12,7 @@ use crate::gui::UiContext;
 use crate::gui::models::playback::{View, update};
 use crate::gui::models::rows::Facts;
 use crate::gui::models::stream_map::{Only, folded, songs};
-use crate::gui::ui::{AppWindow, GroupItem, LibraryAdapter, Shelf};
+use crate::gui::ui::{AppWindow, GroupItem, Grouping, LibraryAdapter};
 use crate::gui::window::view;
 use crate::player::Play;
 
@@ -156,10 +156,10 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
     }
     let open = view.open.as_ref();
     adapter.set_group_title(open.map(Group::title).unwrap_or_default().into());
-    adapter.set_shelf(match view.shelf {
-        Kind::Files => Shelf::Files,
-        Kind::Albums => Shelf::Albums,
-        Kind::Artists => Shelf::Artists,
+    adapter.set_grouping(match view.shelf {
+        Kind::Files => Grouping::Files,
+        Kind::Albums => Grouping::Albums,
+        Kind::Artists => Grouping::Artists,
     });
 }
 
@@ -202,13 +202,13 @@ fn set_open(app: &AppWindow, view: &mut View, group: Option<Group>) {
 }
 
 /// Looks through another shelf.
-pub fn turn(app: &AppWindow, shelf: Shelf) {
+pub fn turn(app: &AppWindow, shelf: Grouping) {
     change(app, |view| {
         set_open(app, view, None);
         view.shelf = match shelf {
-            Shelf::Files => Kind::Files,
-            Shelf::Albums => Kind::Albums,
-            Shelf::Artists => Kind::Artists,
+            Grouping::Files => Kind::Files,
+            Grouping::Albums => Kind::Albums,
+            Grouping::Artists => Kind::Artists,
         };
     });
 }
@@ -237,7 +237,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     let close = with(|app, _| change(app, |view| set_open(app, view, None)));
     adapter.on_close_group(move || close(0));
     let weak = app.as_weak();
-    adapter.on_show_shelf(move |shelf| {
+    adapter.on_choose_grouping(move |shelf| {
         if let Some(app) = weak.upgrade() {
             turn(&app, shelf);
         }

@@ -167,14 +167,14 @@ fn to_continue(app: &AppWindow, view: &mut View) {
             title: entry.display_title().into(),
             left: show::time_left(left).into(),
             poster: poster(entry).into(),
-            played: seen.share(),
+            progress: seen.share(),
             playable: entry.sources > 0,
         }
     };
     let adapter = app.global::<LibraryAdapter>();
     let rows = known.iter().map(row).collect();
-    if let Some(model) = update(adapter.get_to_continue(), rows) {
-        adapter.set_to_continue(model);
+    if let Some(model) = update(adapter.get_continue_watching(), rows) {
+        adapter.set_continue_watching(model);
     }
     view.to_continue = known.into_iter().map(|(entry, _)| entry).collect();
 }

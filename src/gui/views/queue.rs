@@ -65,10 +65,10 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             }
         }
     };
-    adapter.on_jump(at(Control::Jump));
+    adapter.on_play_entry(at(Control::Jump));
     adapter.on_remove(at(Control::Remove));
     let player = core.player.clone();
-    adapter.on_shift(move |from, to| {
+    adapter.on_move_entry(move |from, to| {
         if let (Some(from), Some(to)) = (place(from), place(to)) {
             player.do_send(PlayerCommand(Control::Shift(from, to)));
         }

@@ -82,7 +82,7 @@ fn say_again(app: &AppWindow) {
 /// Connects what is chosen there.
 pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<SettingsAdapter>();
-    adapter.set_kept(core.keeper.keeps());
+    adapter.set_persistent(core.keeper.keeps());
     let keep = {
         let (weak, keeper) = (app.as_weak(), core.keeper.clone());
         move |key: &'static str, value: Value| {
@@ -124,7 +124,7 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
         }
     });
     let (weak, keeper) = (app.as_weak(), core.keeper.clone());
-    adapter.on_keep_identity(move |name, tracker| {
+    adapter.on_save_identity(move |name, tracker| {
         let Some(app) = weak.upgrade() else {
             return;
         };
@@ -150,11 +150,12 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
         });
     });
     let weak = app.as_weak();
-    app.global::<LibraryAdapter>().on_lay_out(move |pictures| {
-        if let Some(app) = weak.upgrade() {
-            app.global::<LibraryAdapter>().set_grid(pictures);
-            let name = if pictures { "pictures" } else { "list" };
-            keep("films", name.into());
-        }
-    });
+    app.global::<LibraryAdapter>()
+        .on_choose_layout(move |pictures| {
+            if let Some(app) = weak.upgrade() {
+                app.global::<LibraryAdapter>().set_grid(pictures);
+                let name = if pictures { "pictures" } else { "list" };
+                keep("films", name.into());
+            }
+        });
 }

@@ -140,7 +140,7 @@ fn write(first: &FirstRun, answers: &Answers) -> Result<Config, String> {
 /// Lets the folder be picked in the desktop's dialog.
 fn connect_picking(app: &AppWindow) {
     let weak = app.as_weak();
-    app.global::<SetupAdapter>().on_pick(move || {
+    app.global::<SetupAdapter>().on_pick_folder(move || {
         let weak = weak.clone();
         beside_the_window(async move {
             let picked = pick_folders(tr!("Folder to share"), false).await;

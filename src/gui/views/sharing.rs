@@ -40,7 +40,7 @@ pub(crate) fn introduce(app: &AppWindow, config: &Config) {
     adapter.set_upload_limit(show::rate(config.limits.upload).into());
     adapter.set_download_limit(show::rate(config.limits.download).into());
     adapter.set_quota(show::size(config.store.quota.0).into());
-    adapter.set_per_day(config.limits.upload_per_day.to_string().into());
+    adapter.set_upload_per_day(config.limits.upload_per_day.to_string().into());
 }
 
 /// The limits as typed, or what is wrong with them.
@@ -69,7 +69,7 @@ fn connect_limits(app: &AppWindow, core: &UiContext) {
     let adapter = app.global::<SharingAdapter>();
     // What is shown is rounded: only what was typed counts.
     let shown = RefCell::new(adapter.get_quota());
-    let shown_daily = RefCell::new(adapter.get_per_day());
+    let shown_daily = RefCell::new(adapter.get_upload_per_day());
     adapter.on_set_limits(move |upload, download, per_day, text| {
         let Some(app) = weak.upgrade() else {
             return;
@@ -213,9 +213,9 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
         count => tr!("1 file, {}" | "{n} files, {}" % count, show::size(bytes)),
     };
     adapter.set_summary(summary.into());
-    adapter.set_hashing(library.hashing.is_some());
+    adapter.set_scanning(library.hashing.is_some());
     adapter.set_paused(library.paused);
-    adapter.set_unfinished(library.waiting > 0 || library.hashing.is_some());
+    adapter.set_scan_pending(library.waiting > 0 || library.hashing.is_some());
     let making = library.making.as_ref();
     let making = making.map(|path| match library.to_make {
         0 => tr!("Generating previews for {}", name_of(path)),
@@ -225,7 +225,7 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
             more
         ),
     });
-    adapter.set_making_text(making.unwrap_or_default().into());
+    adapter.set_preview_text(making.unwrap_or_default().into());
     let swarm = &view.overview.swarm;
     let uploaded = show::size(swarm.uploaded_today);
     let uploaded = match swarm.used_up {
@@ -236,9 +236,9 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
         false => tr!("Uploaded in the last 24 hours: {}", uploaded),
     };
     adapter.set_uploaded_text(uploaded.into());
-    adapter.set_used_up(swarm.used_up);
-    if let Some(model) = update(adapter.get_takers(), takers(&view.overview)) {
-        adapter.set_takers(model);
+    adapter.set_upload_limit_reached(swarm.used_up);
+    if let Some(model) = update(adapter.get_uploads(), takers(&view.overview)) {
+        adapter.set_uploads(model);
     }
     if let Some(hashing) = &library.hashing {
         let name = name_of(&hashing.path);
@@ -246,8 +246,8 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
             true => tr!("Paused: {}", name),
             false => tr!("Scanning {}", name),
         } + &to_come(library);
-        adapter.set_hashing_text(text.into());
-        adapter.set_pace(pace(library, hashing).into());
+        adapter.set_scan_text(text.into());
+        adapter.set_scan_rate(pace(library, hashing).into());
         adapter.set_progress(hashing.done as f32 / hashing.total.max(1) as f32);
     }
     view.folders = library.folders.clone();
@@ -332,7 +332,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     connect_limits(app, core);
     let library = core.sources.library.clone();
     adapter.on_pause(move |paused| library.do_send(Pause(paused)));
-    adapter.set_kept(core.keeper.keeps());
+    adapter.set_persistent(core.keeper.keeps());
     let (weak, to) = (app.as_weak(), core.clone());
     adapter.on_add(move |path| {
         if let Some(app) = weak.upgrade() {

@@ -106,7 +106,7 @@ pub(crate) fn chapters(app: &AppWindow, view: &mut View, state: &PlayerSnapshot)
     }
     let address = view.gateway.as_ref().zip(view.playing.as_ref());
     let address = address.map(|(gateway, entry)| gateway.named_url(entry));
-    adapter.set_address(address.unwrap_or_default().into());
+    adapter.set_stream_url(address.unwrap_or_default().into());
     crate::gui::bridge::artwork::beside_the_film(app, view);
 }
 
@@ -162,10 +162,10 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
         .subtitle_track
         .and_then(|track| numbers.iter().position(|n| *n == track));
     adapter.set_subtitle_track(row.and_then(|row| i32::try_from(row).ok()).unwrap_or(-1));
-    adapter.set_words(state.subtitle.as_str().into());
-    adapter.set_late_text(late_text(state).into());
-    adapter.set_subtitles_late(late(state.subtitles_late_ms).into());
-    adapter.set_sound_late(late(state.sound_late_ms).into());
+    adapter.set_cue_text(state.subtitle.as_str().into());
+    adapter.set_delay_text(late_text(state).into());
+    adapter.set_subtitle_delay(late(state.subtitles_late_ms).into());
+    adapter.set_audio_delay(late(state.sound_late_ms).into());
     numbers
 }
 
@@ -196,9 +196,11 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
         player.do_send(PlayerCommand(Control::ChooseSubtitles(track)));
     });
     let player = core.player.clone();
-    adapter.on_subtitles_by(move |by| player.do_send(PlayerCommand(Control::SubtitlesBy(by))));
+    adapter.on_adjust_subtitle_delay(move |by| {
+        player.do_send(PlayerCommand(Control::SubtitlesBy(by)))
+    });
     let player = core.player.clone();
-    adapter.on_sound_by(move |by| player.do_send(PlayerCommand(Control::SoundBy(by))));
+    adapter.on_adjust_audio_delay(move |by| player.do_send(PlayerCommand(Control::SoundBy(by))));
 }
 
 #[cfg(test)]
