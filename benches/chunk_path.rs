@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use engine::ids::{ChunkIndex, FileId};
 use engine::integrity::{Hasher, verify};
 use engine::media::{ChunkSize, FileEntry, Geometry};
-use engine::protocol::Message;
+use engine::protocol::PeerMessage;
 use swarmplay::app::node::{Node, Role};
 use swarmplay::config::Config;
 use swarmplay::library::LibraryState;
@@ -117,7 +117,7 @@ fn codec(data: &Bytes) {
         let mut stream = BytesMut::new();
         for (index, start) in (0..data.len()).step_by(CHUNK as usize).enumerate() {
             let end = (start + CHUNK as usize).min(data.len());
-            let frame = Frame::new(Message::Chunk {
+            let frame = Frame::new(PeerMessage::Chunk {
                 file: FileId([1; 32]),
                 chunk: ChunkIndex(index as u32),
                 proof: Bytes::new(),

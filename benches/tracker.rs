@@ -16,14 +16,15 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{FileEntry, MediaInfo, MediaKind};
-use engine::protocol::{FileReport, Message, PROTOCOL_VERSION, Publish, Register, Report};
+use engine::protocol::{
+    ClientMessage, FileReport, PROTOCOL_VERSION, Publish, Register, Report, TrackerMessage,
+};
 use engine::tracker::{ClientInfo, Registry};
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use swarmplay::net::Link;
-use swarmplay::net::LinkLimits;
+use swarmplay::net::{Link, LinkLimits, LinkToTracker};
 use swarmplay::wire::{Frame, WireCodec};
 use tokio_util::codec::Decoder;
 
@@ -197,7 +198,7 @@ impl Drop for Program {
 }
 
 /// Registers a client, trying again for a while when the tracker is not up.
-async fn join(address: &str, number: u32) -> Result<Link, Failure> {
+async fn join(address: &str, number: u32) -> Result<LinkToTracker, Failure> {
     let until = Instant::now() + PATIENCE;
     loop {
         match join_once(address, number).await {
@@ -213,10 +214,10 @@ async fn join(address: &str, number: u32) -> Result<Link, Failure> {
     }
 }
 
-async fn join_once(address: &str, number: u32) -> Result<Link, Failure> {
+async fn join_once(address: &str, number: u32) -> Result<LinkToTracker, Failure> {
     let limits = LinkLimits::default();
-    let mut link = Link::dial(address, Duration::from_secs(20), &limits).await?;
-    link.writer.send(Message::Register(Register {
+    let mut link: LinkToTracker = Link::dial(address, Duration::from_secs(20), &limits).await?;
+    link.writer.send(ClientMessage::Register(Register {
         version: PROTOCOL_VERSION,
         peer: id(number),
         name: format!("viewer-{number}"),
@@ -226,13 +227,13 @@ async fn join_once(address: &str, number: u32) -> Result<Link, Failure> {
         observer: false,
     }))?;
     match link.reader.next_within(PATIENCE).await? {
-        Message::Welcome(_) => Ok(link),
+        TrackerMessage::Welcome(_) => Ok(link),
         other => Err(format!("no welcome but {other:?}").into()),
     }
 }
 
 /// All clients, a few hundred at a time.
-async fn join_all_clients(address: &str, count: u32) -> Result<Vec<Link>, Failure> {
+async fn join_all_clients(address: &str, count: u32) -> Result<Vec<LinkToTracker>, Failure> {
     let mut links = Vec::new();
     for first in (1..=count).step_by(256) {
         let batch = first..(first + 256).min(count + 1);
@@ -244,19 +245,19 @@ async fn join_all_clients(address: &str, count: u32) -> Result<Vec<Link>, Failur
 }
 
 /// A viewer says where it is, and has a first plan when this is done.
-async fn watch(link: &mut Link, number: u32) -> Result<(), Failure> {
+async fn watch(link: &mut LinkToTracker, number: u32) -> Result<(), Failure> {
     let report = report(number, place(number));
-    link.writer.send(Message::Report(report))?;
+    link.writer.send(ClientMessage::Report(report))?;
     link.writer.send(ask(place(number)))?;
     while !matches!(
         link.reader.next_within(PATIENCE).await?,
-        Message::PeerList { .. }
+        TrackerMessage::PeerList { .. }
     ) {}
     Ok(())
 }
 
-fn ask(position: u32) -> Message {
-    Message::FindPeers {
+fn ask(position: u32) -> ClientMessage {
+    ClientMessage::FindPeers {
         file: FILE,
         position: ChunkIndex(position),
         count: COUNT,
@@ -264,7 +265,7 @@ fn ask(position: u32) -> Message {
 }
 
 /// Asks for peers over and over until a time, and counts the answers to all of it.
-async fn announce(link: &mut Link, number: u32, until: Instant) -> Result<u64, Failure> {
+async fn announce(link: &mut LinkToTracker, number: u32, until: Instant) -> Result<u64, Failure> {
     let mut rng = StdRng::seed_from_u64(number.into());
     let mut next = || ask(place(number) + rng.random_range(0..20));
     for _ in 0..IN_FLIGHT {
@@ -272,7 +273,7 @@ async fn announce(link: &mut Link, number: u32, until: Instant) -> Result<u64, F
     }
     let (mut answers, mut waiting) = (0, IN_FLIGHT);
     while waiting > 0 {
-        if let Message::PeerList { .. } = link.reader.next_within(PATIENCE).await? {
+        if let TrackerMessage::PeerList { .. } = link.reader.next_within(PATIENCE).await? {
             answers += 1;
             match Instant::now() < until {
                 true => link.writer.send(next())?,
@@ -290,7 +291,7 @@ async fn load(clients: u32) -> Result<(), Failure> {
         .port();
     let program = Program::start(home.path(), port)?;
     let first = join(&program.address, 0).await?;
-    first.writer.send(Message::Publish(publish()))?;
+    first.writer.send(ClientMessage::Publish(publish()))?;
     let empty = program.memory()?;
     let began = Instant::now();
     let links = join_all_clients(&program.address, clients).await?;
@@ -314,9 +315,9 @@ async fn load(clients: u32) -> Result<(), Failure> {
     );
 
     let first = join(&program.address, 0).await?;
-    first.writer.send(Message::Publish(publish()))?;
+    first.writer.send(ClientMessage::Publish(publish()))?;
     // All stay connected; the viewers of the film ask.
-    let mut clients: Vec<(Link, u32)> = links.into_iter().zip(1..).collect();
+    let mut clients: Vec<(LinkToTracker, u32)> = links.into_iter().zip(1..).collect();
     for (link, number) in clients.iter_mut().take(CROWD as usize) {
         watch(link, *number).await?;
     }
@@ -343,7 +344,7 @@ fn coding() -> Result<f64, Failure> {
     let mut rng = StdRng::seed_from_u64(1);
     let at = ChunkIndex(place(1));
     let answers = registry.find_peers(id(1), FILE, at, COUNT, &mut rng);
-    let Some((_, Message::PeerList { peers, .. })) = answers.into_iter().next_back() else {
+    let Some((_, TrackerMessage::PeerList { peers, .. })) = answers.into_iter().next_back() else {
         return Err("no answer".into());
     };
     let bytes = Frame::new(ask(place(1))).head;
@@ -352,8 +353,8 @@ fn coding() -> Result<f64, Failure> {
     let began = Instant::now();
     for peers in lists {
         let mut buffer = BytesMut::from(&bytes[..]);
-        black_box(WireCodec::default().decode(&mut buffer)?);
-        black_box(Frame::new(Message::PeerList { file: FILE, peers }));
+        black_box(WireCodec::<ClientMessage>::default().decode(&mut buffer)?);
+        black_box(Frame::new(TrackerMessage::PeerList { file: FILE, peers }));
     }
     Ok(rounds as f64 / began.elapsed().as_secs_f64())
 }

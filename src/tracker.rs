@@ -14,7 +14,7 @@ mod session;
 
 use actix::prelude::*;
 use engine::ids::PeerId;
-use engine::protocol::Message;
+use engine::protocol::{ClientMessage, TrackerMessage};
 use engine::tracker::TrackerSnapshot;
 
 pub use actor::{Tracker, TrackerSettings};
@@ -40,7 +40,7 @@ pub struct FromClient {
     /// Which of its links; messages of a replaced link are ignored.
     pub link: u64,
     /// What it says.
-    pub message: Message,
+    pub message: ClientMessage,
 }
 
 /// A client's link is gone.
@@ -56,7 +56,7 @@ pub struct ClientGone {
 /// A message for a client.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
-pub struct ToClient(pub Message);
+pub struct ToClient(pub TrackerMessage);
 
 /// Closes a client's link after what is queued has been sent.
 #[derive(Debug, Message)]

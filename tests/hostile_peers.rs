@@ -10,10 +10,9 @@ use common::{client, eventually, fetch_whole, noise, open, run, tracker};
 use engine::ids::{ChunkIndex, PeerId};
 use engine::integrity::TreeShape;
 use engine::media::FileEntry;
-use engine::protocol::{ByeReason, Hello, Message, PROTOCOL_VERSION, Publish};
+use engine::protocol::{ByeReason, ClientMessage, Hello, PROTOCOL_VERSION, PeerMessage, Publish};
 use swarmplay::app::node::Node;
-use swarmplay::net::Link;
-use swarmplay::net::{LinkLimits, listen};
+use swarmplay::net::{Link, LinkLimits, LinkToTracker, PeerLink, listen};
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;
 use swarmplay::tracker_client::dial;
@@ -48,7 +47,7 @@ async fn hostile(
     server: &Node,
     entry: FileEntry,
     habit: Habit,
-) -> (Link, tokio::sync::mpsc::Receiver<ByeReason>) {
+) -> (LinkToTracker, tokio::sync::mpsc::Receiver<ByeReason>) {
     let listener = listen("127.0.0.1:0").await.expect("listens");
     let hello = hello(listener.local_addr().expect("address").port());
     let settings = TrackerClientSettings {
@@ -64,14 +63,14 @@ async fn hostile(
         ..Publish::default()
     };
     link.writer
-        .send(Message::Publish(publish))
+        .send(ClientMessage::Publish(publish))
         .expect("publishes");
     let (goodbye, goodbyes) = tokio::sync::mpsc::channel(8);
     actix_rt::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let link = Link::new(stream, &LinkLimits::default()).expect("link");
+            let link: PeerLink = Link::new(stream, &LinkLimits::default()).expect("link");
             link.writer
-                .send(Message::Hello(hello.clone()))
+                .send(PeerMessage::Hello(hello.clone()))
                 .expect("hello");
             let (entry, goodbye) = (entry.clone(), goodbye.clone());
             actix_rt::spawn(async move {
@@ -85,31 +84,31 @@ async fn hostile(
 }
 
 /// Serves one link until it is closed; says why, if told.
-async fn serve(mut link: Link, entry: &FileEntry, habit: Habit) -> Option<ByeReason> {
+async fn serve(mut link: PeerLink, entry: &FileEntry, habit: Habit) -> Option<ByeReason> {
     let geometry = entry.geometry().expect("sane");
     loop {
         match link.reader.next().await {
-            Ok(Message::Interested { file, want: true }) => {
+            Ok(PeerMessage::Interested { file, want: true }) => {
                 let chunks = (0..geometry.chunk_count()).collect();
-                let have = Message::Have {
+                let have = PeerMessage::Have {
                     file,
                     geometry,
                     chunks,
                 };
                 link.writer.send(have).expect("have");
             }
-            Ok(Message::Request { file, chunk, .. }) if habit == Habit::Lies => {
+            Ok(PeerMessage::Request { file, chunk, .. }) if habit == Habit::Lies => {
                 let levels = TreeShape::of(geometry).proof_nodes(chunk).count();
                 let slot = link.writer.reserve_payload().await.ok()?;
-                slot.send(Message::Chunk {
+                slot.send(PeerMessage::Chunk {
                     file,
                     chunk,
                     proof: vec![1; levels * 32].into(),
                     payload: vec![2; geometry.chunk_len(chunk) as usize].into(),
                 });
             }
-            Ok(Message::Ping(number)) => link.writer.send(Message::Pong(number)).ok()?,
-            Ok(Message::Bye { reason, .. }) => return Some(reason),
+            Ok(PeerMessage::Ping(number)) => link.writer.send(PeerMessage::Pong(number)).ok()?,
+            Ok(PeerMessage::Bye { reason, .. }) => return Some(reason),
             Ok(_) => {}
             Err(_) => return None,
         }
@@ -203,10 +202,12 @@ fn nonsense_closes_its_own_link_and_nothing_else() {
         ] {
             let answer = answer_to(&server, nonsense).await;
             let mut stream = bytes::BytesMut::from(&answer[..]);
-            let told = WireCodec::default().decode(&mut stream).expect("a message");
+            let told = WireCodec::<PeerMessage>::default()
+                .decode(&mut stream)
+                .expect("a message");
             let reason = ByeReason::Protocol;
             assert!(
-                matches!(told, Some(Message::Bye { reason: r, .. }) if r == reason),
+                matches!(told, Some(PeerMessage::Bye { reason: r, .. }) if r == reason),
                 "{told:?}"
             );
         }
@@ -219,14 +220,16 @@ fn nonsense_closes_its_own_link_and_nothing_else() {
 }
 
 /// Says hello to a node as a peer.
-async fn say_hello(node: &Node) -> Link {
+async fn say_hello(node: &Node) -> PeerLink {
     let limits = LinkLimits::default();
-    let mut link = Link::dial(&node.listen.to_string(), common::PATIENCE, &limits)
+    let mut link: PeerLink = Link::dial(&node.listen.to_string(), common::PATIENCE, &limits)
         .await
         .expect("dials");
-    link.writer.send(Message::Hello(hello(1))).expect("hello");
+    link.writer
+        .send(PeerMessage::Hello(hello(1)))
+        .expect("hello");
     let answer = link.reader.next_within(common::PATIENCE).await;
-    assert!(matches!(answer, Ok(Message::Hello(_))), "{answer:?}");
+    assert!(matches!(answer, Ok(PeerMessage::Hello(_))), "{answer:?}");
     link
 }
 
@@ -236,10 +239,12 @@ fn a_breach_of_the_protocol_is_answered_with_its_reason() {
     run(async {
         let server = tracker(&dir.path().join("dt"), &[]).await;
         let mut link = say_hello(&server).await;
-        link.writer.send(Message::Leave).expect("sent");
+        link.writer
+            .send(PeerMessage::Hello(hello(1)))
+            .expect("sent");
         let reason = loop {
             match link.reader.next_within(common::PATIENCE).await {
-                Ok(Message::Bye { reason, .. }) => break reason,
+                Ok(PeerMessage::Bye { reason, .. }) => break reason,
                 Ok(_) => {}
                 Err(error) => panic!("closed without a reason: {error}"),
             }
@@ -258,16 +263,16 @@ fn another_version_is_told_so() {
         let server = tracker(&dir.path().join("dt"), &[]).await;
         let limits = LinkLimits::default();
         let address = server.listen.to_string();
-        let mut link = Link::dial(&address, common::PATIENCE, &limits)
+        let mut link: PeerLink = Link::dial(&address, common::PATIENCE, &limits)
             .await
             .expect("dials");
         let mut later = hello(1);
         later.version = PROTOCOL_VERSION + 1;
-        link.writer.send(Message::Hello(later)).expect("sent");
+        link.writer.send(PeerMessage::Hello(later)).expect("sent");
         let answer = link.reader.next_within(common::PATIENCE).await;
         let told = matches!(
             answer,
-            Ok(Message::Bye {
+            Ok(PeerMessage::Bye {
                 reason: ByeReason::Version,
                 ..
             })
@@ -327,16 +332,16 @@ fn a_peer_that_never_reads_takes_little_memory_and_keeps_nobody_waiting() {
         let socket = tokio::net::TcpSocket::new_v4().expect("socket");
         socket.set_recv_buffer_size(4096).expect("a small buffer");
         let mut deaf = socket.connect(server.listen).await.expect("connects");
-        let interested = Message::Interested {
+        let interested = PeerMessage::Interested {
             file: entry.id,
             want: true,
         };
-        let requests = (0..ASKED).map(|chunk| Message::Request {
+        let requests = (0..ASKED).map(|chunk| PeerMessage::Request {
             file: entry.id,
             chunk: ChunkIndex(chunk),
             deadline: Duration::from_secs(1),
         });
-        let said = [Message::Hello(hello(1)), interested].into_iter();
+        let said = [PeerMessage::Hello(hello(1)), interested].into_iter();
         for message in said.chain(requests) {
             deaf.write_all(&Frame::new(message).head)
                 .await

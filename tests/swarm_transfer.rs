@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{PATIENCE, client, eventually, fetch_whole, noise, open, run, slow, tracker};
 use engine::ids::PeerId;
-use engine::protocol::{Hello, Message, PROTOCOL_VERSION};
+use engine::protocol::{Hello, PROTOCOL_VERSION, PeerMessage};
 use engine::scheduler::PrefetchRange;
 use engine::units::ByteRate;
 use swarmplay::app::node::Node;
@@ -322,16 +322,16 @@ fn a_new_peer_hears_at_once_where_we_are() {
         let mut link = Link::dial(&address, patience, &LinkLimits::default())
             .await
             .expect("dials");
-        link.writer.send(Message::Hello(hello)).expect("hello");
+        link.writer.send(PeerMessage::Hello(hello)).expect("hello");
         let (file, want) = (stream.entry.id, true);
-        let interested = Message::Interested { file, want };
+        let interested = PeerMessage::Interested { file, want };
         link.writer.send(interested).expect("interest");
         let mut place = None;
         loop {
             match link.reader.next().await.expect("a message") {
-                Message::Position { window, .. } => place = Some(window),
+                PeerMessage::Position { position, .. } => place = Some(position.window),
                 // What it holds comes with it, not a second later.
-                Message::Have { .. } => break,
+                PeerMessage::Have { .. } => break,
                 _ => {}
             }
         }

@@ -1,16 +1,23 @@
 //! Protocol vocabulary and limits: the messages that peers, clients and the
 //! tracker exchange, as checked values.
 //!
-//! The wire format is specified in `proto/`; `src/wire` converts.
+//! * [`peer`]: messages between two peers.
+//! * [`tracker`]: messages from a client to the tracker and back.
+//! * [`reasons`]: reasons for refusals, closed links and chosen peers.
+//!
+//! The wire format is specified in `proto/`; the program's `wire` module converts.
 
-mod message;
+mod peer;
+mod reasons;
+mod tracker;
 
-use std::ops::Range;
 use std::time::Duration;
 
-pub use self::message::{
-    ByeReason, CatalogueDelta, FileReport, Hello, KickReason, Message, PathReason, PeerEntry,
-    Publish, QueueDelay, Register, RejectReason, Report, Welcome,
+pub use self::peer::{Hello, PeerMessage, PeerPosition, QueueDelay};
+pub use self::reasons::{ByeReason, KickReason, PathReason, RejectReason};
+pub use self::tracker::{
+    CatalogueDelta, ClientMessage, FileReport, PeerEntry, Publish, Register, Report,
+    TrackerMessage, Welcome,
 };
 
 /// Version spoken; both sides must have the same.
@@ -29,30 +36,28 @@ pub const MAX_PAYLOAD: usize = 256 << 10;
 /// Largest frame: the largest payload with its proof, or the largest envelope.
 pub const MAX_FRAME: usize = MAX_PAYLOAD + (80 << 10);
 
-/// Entries in one message that lists files.
+/// File entries in one message.
 pub const MAX_ENTRIES: usize = 16;
 
-/// Ranges in one [`Message::Have`].
+/// Chunk ranges in one [`PeerMessage::Have`].
 pub const MAX_RANGES: usize = 8192;
 
 /// Removed ids in one message.
 pub const MAX_REMOVED: usize = 1000;
 
-/// What is needed within this time is pressing, for who asks and for who serves.
+/// Time to the deadline below which a chunk is critical, for the requester and
+/// for the sender.
 pub const CRITICAL_WINDOW: Duration = Duration::from_millis(900);
 
-/// Told as an uplink that is not measured yet. It counts as the highest of those
-/// that are, or who is never asked would never be measured.
+/// Uplink announced while none is measured. It counts as the highest of the
+/// measured ones: a peer that is never asked is never measured.
 pub const UNKNOWN_UPLINK: u64 = 1;
 
-/// What a peer says of its own place in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PeerPosition {
-    /// Chunks it fetches at present: from its reader to the end of its window.
-    pub window: Range<u32>,
-    /// What decides its share of new chunks: bytes a second it can send, more while
-    /// it idles; 0 if it does not fetch from sources.
-    pub uplink: u64,
-    /// Media time that plays at present.
-    pub playhead: Duration,
+/// First message of a link, which says who dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// A peer.
+    Hello(Hello),
+    /// A client of the tracker.
+    Register(Register),
 }

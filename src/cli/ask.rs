@@ -10,12 +10,12 @@ use bytesize::ByteSize;
 use engine::ids::PeerId;
 use engine::media::clock;
 use engine::media::{FileEntry, MediaKind};
-use engine::protocol::{AGENT, Hello, Message, PROTOCOL_VERSION};
+use engine::protocol::{AGENT, ClientMessage, Hello, PROTOCOL_VERSION, TrackerMessage};
 
 use crate::app::node::Role;
 use crate::config::Config;
 use crate::library::{SKIPPED_FILE, Skipped, hasher};
-use crate::net::Link;
+use crate::net::LinkToTracker;
 use crate::tracker_client::TrackerClientSettings;
 use crate::tracker_client::dial;
 
@@ -96,12 +96,12 @@ async fn query(
 }
 
 async fn ask_page(
-    link: &mut Link,
+    link: &mut LinkToTracker,
     kind: Option<MediaKind>,
     search: &str,
     page: u32,
 ) -> anyhow::Result<(u32, Vec<FileEntry>)> {
-    link.writer.send(Message::Query {
+    link.writer.send(ClientMessage::Query {
         number: page,
         kind,
         search: search.to_owned(),
@@ -109,12 +109,12 @@ async fn ask_page(
     })?;
     loop {
         match link.reader.next_within(ANSWER).await? {
-            Message::QueryResult {
+            TrackerMessage::QueryResult {
                 number,
                 total,
                 entries,
             } if number == page => return Ok((total, entries)),
-            Message::Kick { text, .. } => bail!("the tracker closed the link: {text}"),
+            TrackerMessage::Kick { text, .. } => bail!("the tracker closed the link: {text}"),
             _ => {}
         }
     }

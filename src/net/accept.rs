@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use engine::protocol::{ByeReason, Message, PROTOCOL_VERSION};
+use engine::protocol::{ByeReason, Opening, PROTOCOL_VERSION, PeerMessage};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -36,7 +36,7 @@ pub struct LinkRoutes {
 }
 
 /// Accepts until the task is dropped.
-pub async fn accept(listener: TcpListener, doors: LinkRoutes) {
+pub async fn accept(listener: TcpListener, routes: LinkRoutes) {
     let unknown = Arc::new(Semaphore::new(MAX_UNKNOWN));
     loop {
         let Ok(permit) = unknown.clone().acquire_owned().await else {
@@ -44,9 +44,9 @@ pub async fn accept(listener: TcpListener, doors: LinkRoutes) {
         };
         match listener.accept().await {
             Ok((stream, remote)) => {
-                let doors = doors.clone();
+                let routes = routes.clone();
                 actix_rt::spawn(async move {
-                    if let Err(error) = introduce(stream, &doors).await {
+                    if let Err(error) = introduce(stream, &routes).await {
                         tracing::debug!(%remote, %error, "a link came to nothing");
                     }
                     drop(permit);
@@ -61,52 +61,46 @@ pub async fn accept(listener: TcpListener, doors: LinkRoutes) {
 }
 
 /// Reads the first message and hands the link on.
-async fn introduce(stream: TcpStream, doors: &LinkRoutes) -> Result<(), WireError> {
-    let mut link = Link::new(stream, &doors.limits)?;
-    let first = match link.reader.next_within(FIRST_MESSAGE).await {
-        Ok(Message::Hello(hello)) => Message::Hello(hello),
-        Ok(Message::Register(register)) => Message::Register(register),
-        other => {
-            let error = other
-                .err()
-                .unwrap_or(WireError::Violation("neither a hello nor a registration"));
-            if let Some(bye) = farewell(&error) {
-                link.writer.send(bye)?;
-            }
-            return Err(error);
-        }
-    };
-    match first {
-        Message::Hello(hello) if hello.version == PROTOCOL_VERSION => {
-            doors.peers.do_send(PeerArrived { link, hello });
+async fn introduce(stream: TcpStream, routes: &LinkRoutes) -> Result<(), WireError> {
+    let mut link: Link<Opening, PeerMessage> = Link::new(stream, &routes.limits)?;
+    match link.reader.next_within(FIRST_MESSAGE).await {
+        Ok(Opening::Hello(hello)) if hello.version == PROTOCOL_VERSION => {
+            let link = link.cast();
+            routes.peers.do_send(PeerArrived { link, hello });
             Ok(())
         }
-        Message::Hello(_) => link.writer.send(Message::Bye {
+        Ok(Opening::Hello(_)) => link.writer.send(PeerMessage::Bye {
             reason: ByeReason::Version,
             text: format!("this peer speaks protocol version {PROTOCOL_VERSION}"),
         }),
-        Message::Register(register) => match &doors.clients {
+        Ok(Opening::Register(register)) => match &routes.clients {
             Some(clients) => {
+                let link = link.cast();
                 clients.do_send(ClientArrived { link, register });
                 Ok(())
             }
-            None => link.writer.send(Message::Bye {
+            None => link.writer.send(PeerMessage::Bye {
                 reason: ByeReason::Protocol,
-                text: "no tracker lives here".into(),
+                text: "this peer is not a tracker".into(),
             }),
         },
-        _ => Err(WireError::Violation("neither a hello nor a registration")),
+        Err(error) => {
+            if let Some(bye) = farewell(&error) {
+                link.writer.send(bye)?;
+            }
+            Err(error)
+        }
     }
 }
 
-/// What a link that came to nothing is told, if it still listens.
-fn farewell(error: &WireError) -> Option<Message> {
+/// The answer to an opening that is no message of ours; `None` if the link is gone.
+fn farewell(error: &WireError) -> Option<PeerMessage> {
     let text = match error {
         WireError::Violation(text) => (*text).to_owned(),
         WireError::Malformed(_) => "a malformed message".into(),
-        WireError::Timeout => "nothing was said in time".into(),
-        _ => return None,
+        WireError::Timeout => "no message in time".into(),
+        WireError::Io(_) | WireError::Closed | WireError::Refused(_) => return None,
     };
     let reason = ByeReason::Protocol;
-    Some(Message::Bye { reason, text })
+    Some(PeerMessage::Bye { reason, text })
 }

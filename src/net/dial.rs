@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use engine::ids::PeerId;
-use engine::protocol::{Hello, Message, PROTOCOL_VERSION};
+use engine::protocol::{Hello, PROTOCOL_VERSION, PeerMessage};
 
+use crate::net::PeerLink;
 use crate::net::link::Link;
 use crate::net::rate_limit::LinkLimits;
 use crate::wire::WireError;
@@ -19,18 +20,18 @@ pub async fn dial(
     peer: PeerId,
     hello: &Hello,
     limits: &LinkLimits,
-) -> Result<(Link, Hello), WireError> {
+) -> Result<(PeerLink, Hello), WireError> {
     let mut link = Link::dial(&address.to_string(), HELLO_TIMEOUT, limits).await?;
-    link.writer.send(Message::Hello(hello.clone()))?;
+    link.writer.send(PeerMessage::Hello(hello.clone()))?;
     match link.reader.next_within(HELLO_TIMEOUT).await? {
-        Message::Hello(hello) if hello.version != PROTOCOL_VERSION => {
+        PeerMessage::Hello(hello) if hello.version != PROTOCOL_VERSION => {
             Err(WireError::Violation("another protocol version"))
         }
-        Message::Hello(hello) if hello.peer != peer => {
-            Err(WireError::Violation("somebody else lives at this address"))
+        PeerMessage::Hello(hello) if hello.peer != peer => {
+            Err(WireError::Violation("unexpected peer id at this address"))
         }
-        Message::Hello(hello) => Ok((link, hello)),
-        Message::Bye { .. } => Err(WireError::Closed),
+        PeerMessage::Hello(hello) => Ok((link, hello)),
+        PeerMessage::Bye { .. } => Err(WireError::Closed),
         _ => Err(WireError::Violation("no hello")),
     }
 }

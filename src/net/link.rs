@@ -1,6 +1,6 @@
 //! One TCP connection: the only door to a socket for peers and tracker alike.
 //!
-//! In: a stream of [`Message`]s, read in the task of whoever polls it.
+//! In: a stream of messages of one direction, read in the task of whoever polls it.
 //! Out: a writer task with two bounded queues. Control messages overtake
 //! payload, so that a cancel never waits behind the chunks it cancels. Callers
 //! keep the payload queue short and so the choice of what to send next, for
@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +18,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
-use engine::protocol::Message;
 use futures_util::{Stream, StreamExt};
 use leaky_bucket::AcquireOwned;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
@@ -30,7 +30,7 @@ use crate::net::rate_limit::Limit;
 use crate::net::rate_limit::LinkLimits;
 use crate::net::send_queue::Draining;
 use crate::net::socket_options;
-use crate::wire::{Frame, WireCodec, WireError};
+use crate::wire::{Decode, Encode, Frame, WireCodec, WireError};
 
 /// Control messages that may wait. They are small; a peer that lets so many
 /// pile up does not read and is dropped.
@@ -83,18 +83,19 @@ async fn resolve(address: &str) -> std::io::Result<SocketAddr> {
         .ok_or_else(|| std::io::Error::other(format!("{address} has no address")))
 }
 
-/// Both halves of a connection.
+/// Both halves of a connection over which messages `In` come in and messages `Out`
+/// go out.
 #[derive(Debug)]
-pub struct Link {
+pub struct Link<In, Out> {
     /// Messages in.
-    pub reader: LinkReader,
+    pub reader: LinkReader<In>,
     /// Messages out.
-    pub writer: LinkWriter,
+    pub writer: LinkWriter<Out>,
     /// The other side.
     pub remote: SocketAddr,
 }
 
-impl Link {
+impl<In, Out> Link<In, Out> {
     /// Dials `address`.
     ///
     /// # Errors
@@ -133,22 +134,44 @@ impl Link {
                 download: limits.download.clone(),
                 owed: 0,
             },
-            writer: LinkWriter { control, payload },
+            writer: LinkWriter {
+                control,
+                payload,
+                messages: PhantomData,
+            },
             remote,
         })
+    }
+
+    /// The same connection with other directions, once the opening has said who
+    /// dialled. Nothing received so far is lost.
+    pub fn cast<NewIn, NewOut>(self) -> Link<NewIn, NewOut> {
+        Link {
+            reader: LinkReader {
+                frames: self.reader.frames.map_decoder(WireCodec::cast),
+                download: self.reader.download,
+                owed: self.reader.owed,
+            },
+            writer: LinkWriter {
+                control: self.writer.control,
+                payload: self.writer.payload,
+                messages: PhantomData,
+            },
+            remote: self.remote,
+        }
     }
 }
 
 /// Messages in.
 #[derive(Debug)]
-pub struct LinkReader {
-    frames: FramedRead<PatientSocket, WireCodec>,
+pub struct LinkReader<In> {
+    frames: FramedRead<PatientSocket, WireCodec<In>>,
     download: Arc<Limit>,
     /// Bytes of the last chunk, paid for before the next message is read.
     owed: usize,
 }
 
-impl LinkReader {
+impl<In: Decode> LinkReader<In> {
     /// Chunks will come: reads more at once.
     pub fn expect_payload(&mut self) {
         let buffer = self.frames.read_buffer_mut();
@@ -161,13 +184,14 @@ impl LinkReader {
     ///
     /// # Errors
     /// [`WireError::Closed`] at the end, or why the link must be closed.
-    pub async fn next(&mut self) -> Result<Message, WireError> {
+    pub async fn next(&mut self) -> Result<In, WireError> {
         if let Some(limiter) = self.download.get() {
             limiter.acquire(std::mem::take(&mut self.owed)).await;
         }
         let message = self.frames.next().await.ok_or(WireError::Closed)??;
-        if let Message::Chunk { payload, .. } = &message {
-            self.owed = payload.len();
+        let payload = message.payload_len();
+        if payload > 0 {
+            self.owed = payload;
         }
         Ok(message)
     }
@@ -176,7 +200,7 @@ impl LinkReader {
     ///
     /// # Errors
     /// As [`Self::next`], and [`WireError::Timeout`].
-    pub async fn next_within(&mut self, timeout: Duration) -> Result<Message, WireError> {
+    pub async fn next_within(&mut self, timeout: Duration) -> Result<In, WireError> {
         tokio::time::timeout(timeout, self.next())
             .await
             .map_err(|_| WireError::Timeout)?
@@ -184,7 +208,7 @@ impl LinkReader {
 }
 
 /// Frames of a socket that wakes us for a whole one, not for each packet of it.
-fn patient_frames(socket: OwnedReadHalf) -> FramedRead<PatientSocket, WireCodec> {
+fn patient_frames<In>(socket: OwnedReadHalf) -> FramedRead<PatientSocket, WireCodec<In>> {
     let codec = WireCodec::default();
     let socket = PatientSocket {
         missing: codec.missing(),
@@ -226,9 +250,9 @@ impl AsyncRead for PatientSocket {
     }
 }
 
-impl LinkReader {
+impl<In: Decode> LinkReader<In> {
     /// All messages to come; the last item is the error that ended them.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Message, WireError>> {
+    pub fn into_stream(self) -> impl Stream<Item = Result<In, WireError>> {
         futures_util::stream::unfold(Some(self), |reader| async move {
             let mut reader = reader?;
             let message = reader.next().await;
@@ -240,20 +264,31 @@ impl LinkReader {
 
 /// Messages out. When all clones are dropped, what is queued is still written
 /// and the connection closes.
-#[derive(Debug, Clone)]
-pub struct LinkWriter {
+#[derive(Debug)]
+pub struct LinkWriter<Out> {
     // Boxed, since a queue has room for 32 of them from the beginning.
     control: mpsc::Sender<Box<Frame>>,
     payload: mpsc::Sender<Box<Payload>>,
+    messages: PhantomData<fn(Out)>,
 }
 
-impl LinkWriter {
+impl<Out> Clone for LinkWriter<Out> {
+    fn clone(&self) -> Self {
+        Self {
+            control: self.control.clone(),
+            payload: self.payload.clone(),
+            messages: PhantomData,
+        }
+    }
+}
+
+impl<Out: Encode> LinkWriter<Out> {
     /// Queues a control message.
     ///
     /// # Errors
     /// [`WireError::Closed`] if the link is gone, or a violation if the other
     /// side reads so slowly that the queue is full.
-    pub fn send(&self, message: Message) -> Result<(), WireError> {
+    pub fn send(&self, message: Out) -> Result<(), WireError> {
         use mpsc::error::TrySendError;
         self.control
             .try_send(Box::new(Frame::new(message)))
@@ -268,23 +303,30 @@ impl LinkWriter {
     ///
     /// # Errors
     /// [`WireError::Closed`] if the link is gone.
-    pub async fn reserve_payload(&self) -> Result<PayloadSlot, WireError> {
+    pub async fn reserve_payload(&self) -> Result<PayloadSlot<Out>, WireError> {
         let permit = self.payload.clone().reserve_owned().await;
-        permit.map(PayloadSlot).map_err(|_| WireError::Closed)
+        let slot = |permit| PayloadSlot {
+            permit,
+            messages: PhantomData,
+        };
+        permit.map(slot).map_err(|_| WireError::Closed)
     }
 }
 
 /// A place in the payload queue.
 #[derive(Debug)]
-pub struct PayloadSlot(mpsc::OwnedPermit<Box<Payload>>);
+pub struct PayloadSlot<Out> {
+    permit: mpsc::OwnedPermit<Box<Payload>>,
+    messages: PhantomData<fn(Out)>,
+}
 
-impl PayloadSlot {
+impl<Out: Encode> PayloadSlot<Out> {
     /// Queues a message with payload. The receiver hears when the system has
     /// taken it, on a slow line when hardly anything of it is left to send; it is
     /// closed if the link is gone.
-    pub fn send(self, message: Message) -> oneshot::Receiver<()> {
+    pub fn send(self, message: Out) -> oneshot::Receiver<()> {
         let (written, told) = oneshot::channel();
-        self.0.send(Box::new(Payload {
+        self.permit.send(Box::new(Payload {
             frame: Frame::new(message),
             written,
         }));

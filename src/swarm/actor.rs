@@ -13,16 +13,15 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::PeerPosition;
-use engine::protocol::{ByeReason, FileReport, Hello, Message, PathReason};
+use engine::protocol::{ByeReason, FileReport, Hello, PathReason, PeerMessage, PeerPosition};
 use engine::swarm::{AddressBook, Admission};
 use engine::swarm::{Change, Choker};
 use roaring::RoaringBitmap;
 
 pub use self::daily::Daily;
-use crate::net::Link;
 use crate::net::LinkLimits;
 use crate::net::PeerArrived;
+use crate::net::PeerLink;
 use crate::net::dial;
 use crate::runtime::{Close, ask, every};
 use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
@@ -156,11 +155,11 @@ impl Swarm {
         }));
     }
 
-    fn admit(&mut self, ctx: &mut Context<Self>, link: Link, hello: &Hello, we_dialled: bool) {
+    fn admit(&mut self, ctx: &mut Context<Self>, link: PeerLink, hello: &Hello, we_dialled: bool) {
         let peer = hello.peer;
         let refuse = |reason| {
             // The link closes when it is dropped; a lost reason does no harm.
-            let _ = link.writer.send(Message::Bye {
+            let _ = link.writer.send(PeerMessage::Bye {
                 reason,
                 text: String::new(),
             });
@@ -179,7 +178,7 @@ impl Swarm {
         }
         // Only now: a peer that is refused must not believe that it is let in.
         let greeted = we_dialled || {
-            let hello = Message::Hello(self.settings.hello.clone());
+            let hello = PeerMessage::Hello(self.settings.hello.clone());
             link.writer.send(hello).is_ok()
         };
         if !greeted {

@@ -17,14 +17,13 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::PeerPosition;
-use engine::protocol::{ByeReason, Hello, Message};
+use engine::protocol::{ByeReason, Hello, PeerMessage, PeerPosition};
 use engine::store::StoreError;
 use engine::swarm::Upload;
 use engine::swarm::{Effect, Offence, Session};
 use roaring::RoaringBitmap;
 
-use crate::net::{Link, LinkReader, LinkWriter};
+use crate::net::{LinkReader, LinkWriter, PeerLink};
 use crate::runtime::{ask, ask_slow, every};
 use crate::store::{GetHolding, Put, Store};
 use crate::swarm::uploader::{UploadEvent, Uploader};
@@ -89,8 +88,8 @@ pub struct Connection {
     name: String,
     address: SocketAddr,
     origin: bool,
-    reader: Option<LinkReader>,
-    writer: LinkWriter,
+    reader: Option<LinkReader<PeerMessage>>,
+    writer: LinkWriter<PeerMessage>,
     session: Session,
     store: Addr<Store>,
     swarm: Recipient<ConnectionEvent>,
@@ -101,13 +100,13 @@ pub struct Connection {
     /// Where we are in files, for peers that become interested.
     places: HashMap<FileId, PeerPosition>,
     /// Messages that wait for the next that is in a hurry.
-    soon: Vec<Message>,
+    soon: Vec<PeerMessage>,
 }
 
 impl Connection {
     /// A connection after both hellos.
     pub fn new(
-        link: Link,
+        link: PeerLink,
         hello: &Hello,
         origin: bool,
         store: Addr<Store>,
@@ -151,12 +150,12 @@ impl Connection {
 
     /// Sends what can wait a moment: with the next message, or soon. Of what says
     /// the same kind of thing only the latest goes.
-    fn send_soon(&mut self, ctx: &mut Context<Self>, message: Message) {
+    fn send_soon(&mut self, ctx: &mut Context<Self>, message: PeerMessage) {
         if self.soon.is_empty() {
             ctx.run_later(SOON, Self::send_waiting);
         }
         self.soon.retain(|older| match (older, &message) {
-            (Message::Position { file: older, .. }, Message::Position { file, .. }) => {
+            (PeerMessage::Position { file: older, .. }, PeerMessage::Position { file, .. }) => {
                 older != file
             }
             (older, message) => std::mem::discriminant(older) != std::mem::discriminant(message),
@@ -170,12 +169,12 @@ impl Connection {
         }
     }
 
-    fn send(&mut self, ctx: &mut Context<Self>, message: Message) {
+    fn send(&mut self, ctx: &mut Context<Self>, message: PeerMessage) {
         self.send_waiting(ctx);
         self.queue(ctx, message);
     }
 
-    fn queue(&mut self, ctx: &mut Context<Self>, message: Message) {
+    fn queue(&mut self, ctx: &mut Context<Self>, message: PeerMessage) {
         match self.writer.send(message) {
             Ok(()) => {}
             Err(WireError::Violation(text)) => {
@@ -190,7 +189,7 @@ impl Connection {
     fn close(&mut self, ctx: &mut Context<Self>, offence: &Offence) {
         tracing::info!(peer = %self.name, reason = ?offence.reason, text = offence.text, "link closed");
         // If the queue is full the reason is lost; the link closes all the same.
-        let _ = self.writer.send(Message::Bye {
+        let _ = self.writer.send(PeerMessage::Bye {
             reason: offence.reason,
             text: offence.text.to_owned(),
         });
@@ -297,7 +296,7 @@ impl Connection {
             };
             actor.told.insert(file, holding.geometry);
             if !holding.have.is_empty() {
-                let message = Message::Have {
+                let message = PeerMessage::Have {
                     file,
                     geometry: holding.geometry,
                     chunks: holding.have,
@@ -357,8 +356,8 @@ impl Actor for Connection {
     }
 }
 
-impl StreamHandler<Result<Message, WireError>> for Connection {
-    fn handle(&mut self, message: Result<Message, WireError>, ctx: &mut Context<Self>) {
+impl StreamHandler<Result<PeerMessage, WireError>> for Connection {
+    fn handle(&mut self, message: Result<PeerMessage, WireError>, ctx: &mut Context<Self>) {
         let handled = match message {
             Ok(message) => self.session.handle(Instant::now(), message),
             Err(WireError::Violation(text)) => Err(Offence {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use bytes::Bytes;
 use engine::ids::PeerId;
-use engine::protocol::{KickReason, Message, PROTOCOL_VERSION, Register, Welcome};
+use engine::protocol::{
+    ClientMessage, KickReason, PROTOCOL_VERSION, Register, TrackerMessage, Welcome,
+};
 use engine::tracker::{ClientInfo, Outgoing, Registry};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -91,8 +93,8 @@ impl Tracker {
         None
     }
 
-    fn welcome(&self, writer: &LinkWriter, address: SocketAddr) -> bool {
-        let welcome = Message::Welcome(Welcome {
+    fn welcome(&self, writer: &LinkWriter<TrackerMessage>, address: SocketAddr) -> bool {
+        let welcome = TrackerMessage::Welcome(Welcome {
             heartbeat: self.settings.heartbeat,
             timeout: self.settings.timeout,
             your_address: address.to_string(),
@@ -101,15 +103,15 @@ impl Tracker {
         writer.send(welcome).is_ok()
     }
 
-    fn answer(&mut self, peer: PeerId, message: Message) -> Vec<Outgoing> {
+    fn answer(&mut self, peer: PeerId, message: ClientMessage) -> Vec<Outgoing> {
         match message {
-            Message::Publish(publish) => self.registry.publish(peer, publish),
-            Message::Report(report) => self.registry.report(peer, report),
-            Message::Subscribe(kind) => {
+            ClientMessage::Publish(publish) => self.registry.publish(peer, publish),
+            ClientMessage::Report(report) => self.registry.report(peer, report),
+            ClientMessage::Subscribe(kind) => {
                 let pages = self.registry.subscribe(peer, kind);
                 return pages.into_iter().map(|page| (peer, page)).collect();
             }
-            Message::FindPeers {
+            ClientMessage::FindPeers {
                 file,
                 position,
                 count,
@@ -117,21 +119,22 @@ impl Tracker {
                 let rng = &mut self.rng;
                 return self.registry.find_peers(peer, file, position, count, rng);
             }
-            Message::Query {
+            ClientMessage::Query {
                 number,
                 kind,
                 search,
                 page,
             } => {
                 let (total, entries) = self.registry.query(kind, &search, page);
-                let result = Message::QueryResult {
+                let result = TrackerMessage::QueryResult {
                     number,
                     total,
                     entries,
                 };
                 return vec![(peer, result)];
             }
-            _ => {}
+            // The session answers the latter two; a second registration changes nothing.
+            ClientMessage::Register(_) | ClientMessage::Heartbeat(_) | ClientMessage::Leave => {}
         }
         Vec::new()
     }
@@ -150,7 +153,7 @@ impl Handler<Close> for Tracker {
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         for session in self.sessions.values() {
-            session.do_send(ToClient(Message::Kick {
+            session.do_send(ToClient(TrackerMessage::Kick {
                 reason: KickReason::Shutdown,
                 text: ENDS.into(),
             }));
@@ -167,7 +170,7 @@ impl Handler<ClientArrived> for Tracker {
         let ClientArrived { link, register } = arrived;
         if let Some((reason, text)) = self.refusal(&register) {
             // The link closes when it is dropped, after the kick is written.
-            let _ = link.writer.send(Message::Kick { reason, text });
+            let _ = link.writer.send(TrackerMessage::Kick { reason, text });
             return;
         }
         self.links += 1;
@@ -188,7 +191,7 @@ impl Handler<ClientArrived> for Tracker {
         if replaced.is_some()
             && let Some(older) = self.sessions.remove(&peer)
         {
-            older.do_send(ToClient(Message::Kick {
+            older.do_send(ToClient(TrackerMessage::Kick {
                 reason: KickReason::Replaced,
                 text: REPLACED.into(),
             }));

@@ -5,9 +5,9 @@
 
 use actix::prelude::*;
 use engine::ids::PeerId;
-use engine::protocol::{KickReason, Message};
+use engine::protocol::{ClientMessage, KickReason, TrackerMessage};
 
-use crate::net::{Link, LinkReader, LinkWriter};
+use crate::net::{LinkReader, LinkToClient, LinkWriter};
 use crate::tracker::{ClientGone, CloseSession, FromClient, ToClient};
 use crate::wire::WireError;
 
@@ -15,8 +15,8 @@ use crate::wire::WireError;
 pub struct Session {
     peer: PeerId,
     link: u64,
-    reader: Option<LinkReader>,
-    writer: LinkWriter,
+    reader: Option<LinkReader<ClientMessage>>,
+    writer: LinkWriter<TrackerMessage>,
     messages: Recipient<FromClient>,
     gone: Recipient<ClientGone>,
 }
@@ -26,7 +26,7 @@ impl Session {
     pub fn new(
         peer: PeerId,
         number: u64,
-        link: Link,
+        link: LinkToClient,
         messages: Recipient<FromClient>,
         gone: Recipient<ClientGone>,
     ) -> Self {
@@ -40,7 +40,7 @@ impl Session {
         }
     }
 
-    fn send(&self, ctx: &mut Context<Self>, message: Message) {
+    fn send(&self, ctx: &mut Context<Self>, message: TrackerMessage) {
         if let Err(error) = self.writer.send(message) {
             tracing::info!(peer = ?self.peer, %error, "client dropped");
             ctx.stop();
@@ -65,19 +65,19 @@ impl Actor for Session {
     }
 }
 
-impl StreamHandler<Result<Message, WireError>> for Session {
-    fn handle(&mut self, message: Result<Message, WireError>, ctx: &mut Context<Self>) {
+impl StreamHandler<Result<ClientMessage, WireError>> for Session {
+    fn handle(&mut self, message: Result<ClientMessage, WireError>, ctx: &mut Context<Self>) {
         match message {
-            Ok(Message::Leave) => ctx.stop(),
+            Ok(ClientMessage::Leave) => ctx.stop(),
             // The echo needs nothing from above, so it measures the link alone.
-            Ok(Message::Heartbeat(number)) => {
-                self.send(ctx, Message::Heartbeat(number));
-                self.hand_up(Message::Heartbeat(number));
+            Ok(ClientMessage::Heartbeat(number)) => {
+                self.send(ctx, TrackerMessage::Heartbeat(number));
+                self.hand_up(ClientMessage::Heartbeat(number));
             }
             Ok(message) => self.hand_up(message),
             Err(error @ (WireError::Violation(_) | WireError::Malformed(_))) => {
                 tracing::info!(peer = ?self.peer, %error, "client kicked");
-                let kick = Message::Kick {
+                let kick = TrackerMessage::Kick {
                     reason: KickReason::Protocol,
                     text: error.to_string(),
                 };
@@ -90,7 +90,7 @@ impl StreamHandler<Result<Message, WireError>> for Session {
 }
 
 impl Session {
-    fn hand_up(&self, message: Message) {
+    fn hand_up(&self, message: ClientMessage) {
         self.messages.do_send(FromClient {
             peer: self.peer,
             link: self.link,

@@ -14,14 +14,14 @@ use engine::catalogue::Catalogue;
 use engine::ids::{ChunkIndex, FileId};
 use engine::media::FileEntry;
 use engine::protocol::{
-    Hello, KickReason, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry, Publish, Register, Welcome,
+    ClientMessage, Hello, KickReason, MAX_ENTRIES, MAX_REMOVED, PeerEntry, Publish, Register,
+    TrackerMessage, Welcome,
 };
 use futures_util::StreamExt;
 use rand::Rng;
 use tokio::sync::oneshot;
 
-use crate::net::LinkLimits;
-use crate::net::{Link, LinkWriter};
+use crate::net::{Link, LinkLimits, LinkToTracker, LinkWriter};
 use crate::runtime::Close;
 use crate::tracker_client::PeersFound;
 use crate::tracker_client::{
@@ -64,7 +64,7 @@ pub struct TrackerClient {
     settings: TrackerClientSettings,
     catalogue: Catalogue,
     link: TrackerLink,
-    writer: Option<LinkWriter>,
+    writer: Option<LinkWriter<ClientMessage>>,
     tracker_host: Option<std::net::IpAddr>,
     life: u64,
     heard: Instant,
@@ -123,7 +123,7 @@ impl TrackerClient {
         }));
     }
 
-    fn online(&mut self, ctx: &mut Context<Self>, link: Link, welcome: &Welcome) {
+    fn online(&mut self, ctx: &mut Context<Self>, link: LinkToTracker, welcome: &Welcome) {
         tracing::info!(tracker = %self.settings.tracker, "registered");
         self.life += 1;
         self.heard = Instant::now();
@@ -146,7 +146,7 @@ impl TrackerClient {
         self.heartbeat(ctx, self.life, welcome.heartbeat, welcome.timeout);
         self.publish_all();
         if !self.settings.observer {
-            self.send(Message::Subscribe(self.settings.kind));
+            self.send(ClientMessage::Subscribe(self.settings.kind));
         }
         for question in self.questions.values().cloned().collect::<Vec<_>>() {
             self.ask(&question);
@@ -192,7 +192,7 @@ impl TrackerClient {
                 return actor.lost(ctx, life, &WireError::Timeout);
             }
             actor.beats += 1;
-            actor.send(Message::Heartbeat(actor.beats));
+            actor.send(ClientMessage::Heartbeat(actor.beats));
             actor.heartbeat(ctx, life, interval, timeout);
         });
     }
@@ -204,7 +204,7 @@ impl TrackerClient {
     }
 
     /// Sends if there is a tracker. A link that fails is noticed by its reader.
-    fn send(&self, message: Message) {
+    fn send(&self, message: ClientMessage) {
         if let Some(writer) = &self.writer
             && let Err(error) = writer.send(message)
         {
@@ -219,9 +219,9 @@ impl TrackerClient {
             reset: true,
             ..Publish::default()
         };
-        self.send(Message::Publish(first));
+        self.send(ClientMessage::Publish(first));
         for added in pages {
-            self.send(Message::Publish(Publish {
+            self.send(ClientMessage::Publish(Publish {
                 added,
                 ..Publish::default()
             }));
@@ -229,7 +229,7 @@ impl TrackerClient {
     }
 
     fn ask(&self, question: &WantPeers) {
-        self.send(Message::FindPeers {
+        self.send(ClientMessage::FindPeers {
             file: question.file,
             position: question.position,
             count: question.count,
@@ -267,26 +267,29 @@ impl TrackerClient {
         }
     }
 
-    fn receive(&mut self, message: Message) {
+    fn receive(&mut self, message: TrackerMessage) {
         match message {
-            Message::CatalogueDelta(delta) => {
+            TrackerMessage::CatalogueDelta(delta) => {
                 self.link.clients = delta.clients;
                 self.link.listed |= !delta.more;
                 self.catalogue.apply(delta);
             }
-            Message::PeerList { file, peers } => self.answered(file, peers),
-            Message::PeersChanged(file) => {
+            TrackerMessage::PeerList { file, peers } => self.answered(file, peers),
+            TrackerMessage::PeersChanged(file) => {
                 if let Some(question) = self.questions.get(&file) {
                     self.ask(question);
                 }
             }
-            Message::Introduce { file, peer } => self.meet(file, vec![peer]),
-            Message::Kick { reason, text } => {
+            TrackerMessage::Introduce { file, peer } => self.meet(file, vec![peer]),
+            TrackerMessage::Kick { reason, text } => {
                 tracing::warn!(?reason, text, "the tracker closed the link");
                 let temporary = reason == KickReason::Shutdown;
                 self.kicked = Some(text).filter(|_| !temporary);
             }
-            _ => {}
+            // Signs of life, and answers to questions that this client does not ask.
+            TrackerMessage::Heartbeat(_)
+            | TrackerMessage::Welcome(_)
+            | TrackerMessage::QueryResult { .. } => {}
         }
     }
 }
@@ -296,10 +299,10 @@ impl TrackerClient {
 ///
 /// # Errors
 /// What the wire says; `Refused` if the tracker does not let us in.
-pub async fn dial(settings: &TrackerClientSettings) -> Result<(Link, Welcome), WireError> {
+pub async fn dial(settings: &TrackerClientSettings) -> Result<(LinkToTracker, Welcome), WireError> {
     let limits = LinkLimits::default();
-    let mut link = Link::dial(&settings.tracker, DIAL_TIMEOUT, &limits).await?;
-    link.writer.send(Message::Register(Register {
+    let mut link: LinkToTracker = Link::dial(&settings.tracker, DIAL_TIMEOUT, &limits).await?;
+    link.writer.send(ClientMessage::Register(Register {
         version: settings.hello.version,
         peer: settings.hello.peer,
         name: settings.hello.name.clone(),
@@ -308,15 +311,17 @@ pub async fn dial(settings: &TrackerClientSettings) -> Result<(Link, Welcome), W
         origin_token: settings.origin_token.clone(),
         observer: settings.observer,
     }))?;
-    match link.reader.next_within(DIAL_TIMEOUT).await? {
-        Message::Welcome(welcome) => Ok((link, welcome)),
-        Message::Kick { text, .. } => Err(WireError::Refused(text)),
-        _ => Err(WireError::Violation(NO_WELCOME)),
+    match link.reader.next_within(DIAL_TIMEOUT).await {
+        Ok(TrackerMessage::Welcome(welcome)) => Ok((link, welcome)),
+        Ok(TrackerMessage::Kick { text, .. }) => Err(WireError::Refused(text)),
+        // A peer that is no tracker says goodbye in a message that only peers know.
+        Ok(_) | Err(WireError::Closed) => Err(WireError::Violation(NO_WELCOME)),
+        Err(error) => Err(error),
     }
 }
 
 /// What a life of the link brings.
-type LifeMessage = (u64, Result<Message, WireError>);
+type LifeMessage = (u64, Result<TrackerMessage, WireError>);
 
 impl Actor for TrackerClient {
     type Context = Context<Self>;
@@ -395,7 +400,7 @@ impl Handler<SendReport> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, report: SendReport, _: &mut Context<Self>) {
-        self.send(Message::Report(report.0));
+        self.send(ClientMessage::Report(report.0));
     }
 }
 
@@ -417,14 +422,14 @@ impl Handler<PublishFiles> for TrackerClient {
                     added,
                     ..Publish::default()
                 };
-                self.send(Message::Publish(change));
+                self.send(ClientMessage::Publish(change));
             }
             for removed in removed.chunks(MAX_REMOVED).map(<[_]>::to_vec) {
                 let change = Publish {
                     removed,
                     ..Publish::default()
                 };
-                self.send(Message::Publish(change));
+                self.send(ClientMessage::Publish(change));
             }
         }
     }
@@ -462,7 +467,7 @@ impl Handler<Close> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
-        self.send(Message::Leave);
+        self.send(ClientMessage::Leave);
         self.writer = None;
         ctx.stop();
     }

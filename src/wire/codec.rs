@@ -1,24 +1,25 @@
 //! Frames ↔ bytes.
 //!
 //! Reading: tokio-util cuts the stream into frames and refuses a length above
-//! [`MAX_FRAME`] before it takes memory for it; the envelope and the payload are
-//! then slices of the one buffer the socket wrote into. Writing: a [`Frame`] is
-//! a short head and the payload as it lies in memory; both go out in one
-//! vectored write ([`crate::net::link`]).
+//! [`MAX_FRAME`] before it allocates memory for it; the envelope and the payload
+//! are then slices of the one buffer that the socket wrote into. Messages of an
+//! unknown kind end here. Writing: a [`Frame`] is a short head and the payload as
+//! it lies in memory; both go out in one vectored write ([`crate::net`]).
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use engine::protocol::{MAX_ENVELOPE, MAX_FRAME, MAX_PAYLOAD, Message};
+use engine::protocol::{MAX_ENVELOPE, MAX_FRAME, MAX_PAYLOAD};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-use crate::wire::{WireError, convert};
+use crate::wire::{Decode, Encode, WireError};
 
-/// Longest varint of a length that can be valid here.
+/// Longest varint of a valid envelope length.
 const MAX_VARINT: usize = 4;
 
-/// A message as it goes to the socket.
+/// A message laid out for the socket.
 #[derive(Debug, Clone)]
 pub struct Frame {
     /// Length field and envelope.
@@ -29,8 +30,8 @@ pub struct Frame {
 
 impl Frame {
     /// Lays a message out for writing; the payload is not copied.
-    pub fn new(message: Message) -> Self {
-        let (envelope, payload) = convert::encode(message);
+    pub fn new(message: impl Encode) -> Self {
+        let (envelope, payload) = message.encode();
         let mut head = BytesMut::with_capacity(4 + envelope.len());
         head.put_u32((envelope.len() + payload.len()) as u32);
         head.put_slice(&envelope);
@@ -45,22 +46,23 @@ impl Frame {
         self.head.len() + self.payload.len()
     }
 
-    /// Whether nothing would be written; never so for a built frame.
+    /// True if there is nothing to write; never for a frame of a message.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Cuts a byte stream into messages.
+/// Cuts a byte stream into messages of one direction.
 #[derive(Debug)]
-pub struct WireCodec {
+pub struct WireCodec<M> {
     frames: LengthDelimitedCodec,
-    /// Length of the frame that has begun.
+    /// Length of the frame being received.
     begun: Option<usize>,
     missing: Arc<AtomicUsize>,
+    messages: PhantomData<fn() -> M>,
 }
 
-impl Default for WireCodec {
+impl<M> Default for WireCodec<M> {
     fn default() -> Self {
         let frames = LengthDelimitedCodec::builder()
             .length_field_type::<u32>()
@@ -70,23 +72,30 @@ impl Default for WireCodec {
             frames,
             begun: None,
             missing: Arc::default(),
+            messages: PhantomData,
         }
     }
 }
 
-impl WireCodec {
-    /// Bytes of a begun frame that have not come yet; kept up to date. Nothing
-    /// can be done before they are here, so nobody need be woken.
+impl<M> WireCodec<M> {
+    /// Missing bytes of the frame being received; kept up to date. The reader
+    /// need not wake up before they are here.
     pub fn missing(&self) -> Arc<AtomicUsize> {
         self.missing.clone()
     }
-}
 
-impl Decoder for WireCodec {
-    type Item = Message;
-    type Error = WireError;
+    /// The same stream, read as messages of another direction from here on.
+    pub fn cast<N>(self) -> WireCodec<N> {
+        WireCodec {
+            frames: self.frames,
+            begun: self.begun,
+            missing: self.missing,
+            messages: PhantomData,
+        }
+    }
 
-    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Message>, WireError> {
+    /// Cuts the next frame off the buffer.
+    fn next_frame(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>, WireError> {
         if self.begun.is_none() {
             let length = buffer.first_chunk().copied().map(u32::from_be_bytes);
             self.begun = length.map(|length| length as usize);
@@ -100,8 +109,7 @@ impl Decoder for WireCodec {
             .map_or(0, |length| length.saturating_sub(buffer.len()));
         self.missing.store(missing, Ordering::Relaxed);
         match frame {
-            Ok(Some(frame)) => parse(frame.freeze()).map(Some),
-            Ok(None) => Ok(None),
+            Ok(frame) => Ok(frame.map(BytesMut::freeze)),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 Err(WireError::Violation("a frame longer than allowed"))
             }
@@ -110,8 +118,23 @@ impl Decoder for WireCodec {
     }
 }
 
-/// Takes a frame apart; no byte of it is copied.
-fn parse(mut frame: Bytes) -> Result<Message, WireError> {
+impl<M: Decode> Decoder for WireCodec<M> {
+    type Item = M;
+    type Error = WireError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<M>, WireError> {
+        while let Some(frame) = self.next_frame(buffer)? {
+            if let Some(message) = parse(frame)? {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Takes a frame apart; no byte of it is copied. `None` for a message of a later
+/// version.
+fn parse<M: Decode>(mut frame: Bytes) -> Result<Option<M>, WireError> {
     let envelope_len = read_varint(&mut frame)?;
     if envelope_len > MAX_ENVELOPE || envelope_len > frame.len() {
         return Err(WireError::Violation("an envelope longer than its frame"));
@@ -120,7 +143,7 @@ fn parse(mut frame: Bytes) -> Result<Message, WireError> {
     if frame.len() > MAX_PAYLOAD {
         return Err(WireError::Violation("a payload longer than a chunk"));
     }
-    convert::decode(envelope, frame)
+    M::decode(envelope, frame)
 }
 
 /// Reads protobuf's variable-length number from the front of a frame.

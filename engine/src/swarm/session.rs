@@ -18,8 +18,7 @@ use roaring::RoaringBitmap;
 
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
-use crate::protocol::PeerPosition;
-use crate::protocol::{ByeReason, Message, QueueDelay, RejectReason};
+use crate::protocol::{ByeReason, PeerMessage, PeerPosition, QueueDelay, RejectReason};
 use crate::throughput::Throughput;
 
 /// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
@@ -56,7 +55,7 @@ pub struct Offence {
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Send this.
-    Send(Message),
+    Send(PeerMessage),
     /// The peer wants to know what we hold of a file.
     TellHoldings(FileId),
     /// The peer began to want something, or wants nothing any more.
@@ -155,15 +154,15 @@ impl Session {
     }
 
     /// We want a file.
-    pub fn want(&mut self, file: FileId, geometry: Geometry) -> Message {
+    pub fn want(&mut self, file: FileId, geometry: Geometry) -> PeerMessage {
         self.wants.insert(file, geometry);
-        Message::Interested { file, want: true }
+        PeerMessage::Interested { file, want: true }
     }
 
     /// We no longer want a file.
-    pub fn unwant(&mut self, file: FileId) -> Message {
+    pub fn unwant(&mut self, file: FileId) -> PeerMessage {
         self.wants.remove(&file);
-        Message::Interested { file, want: false }
+        PeerMessage::Interested { file, want: false }
     }
 
     /// Whether the peer wants anything.
@@ -177,9 +176,9 @@ impl Session {
     }
 
     /// We ask for a chunk.
-    pub fn request(&mut self, file: FileId, chunk: ChunkIndex, deadline: Duration) -> Message {
+    pub fn request(&mut self, file: FileId, chunk: ChunkIndex, deadline: Duration) -> PeerMessage {
         self.requested.insert((file, chunk));
-        Message::Request {
+        PeerMessage::Request {
             file,
             chunk,
             deadline,
@@ -187,7 +186,7 @@ impl Session {
     }
 
     /// We take a request back; `None` if it is answered already.
-    pub fn cancel(&mut self, file: FileId, chunk: ChunkIndex) -> Option<Message> {
+    pub fn cancel(&mut self, file: FileId, chunk: ChunkIndex) -> Option<PeerMessage> {
         if !self.requested.remove(&(file, chunk)) {
             return None;
         }
@@ -195,25 +194,25 @@ impl Session {
             self.cancelled.pop_front();
         }
         self.cancelled.push_back((file, chunk));
-        Some(Message::Cancel { file, chunk })
+        Some(PeerMessage::Cancel { file, chunk })
     }
 
     /// We take a request back if it still waits; `None` if it is answered already.
-    pub fn recall(&self, file: FileId, chunk: ChunkIndex) -> Option<Message> {
+    pub fn recall(&self, file: FileId, chunk: ChunkIndex) -> Option<PeerMessage> {
         let open = self.requested.contains(&(file, chunk));
-        open.then_some(Message::Recall { file, chunk })
+        open.then_some(PeerMessage::Recall { file, chunk })
     }
 
     /// We stop or resume serving. What waits is to be refused.
-    pub fn set_choking(&mut self, choking: bool) -> Option<Message> {
+    pub fn set_choking(&mut self, choking: bool) -> Option<PeerMessage> {
         if self.choking == choking {
             return None;
         }
         self.choking = choking;
         Some(if choking {
-            Message::Choke
+            PeerMessage::Choke
         } else {
-            Message::Unchoke
+            PeerMessage::Unchoke
         })
     }
 
@@ -242,7 +241,7 @@ impl Session {
     ///
     /// # Errors
     /// [`ByeReason::Silent`].
-    pub fn tick(&mut self, now: Instant) -> Result<Option<Message>, Offence> {
+    pub fn tick(&mut self, now: Instant) -> Result<Option<PeerMessage>, Offence> {
         if now.saturating_duration_since(self.heard) > MAX_SILENCE {
             return Err(Offence {
                 reason: ByeReason::Silent,
@@ -259,18 +258,18 @@ impl Session {
         }
         self.pings += 1;
         self.ping = Some((self.pings, now));
-        Ok(Some(Message::Ping(self.pings)))
+        Ok(Some(PeerMessage::Ping(self.pings)))
     }
 
     /// Takes a message in.
     ///
     /// # Errors
     /// The [`Offence`] that closes the link.
-    pub fn handle(&mut self, now: Instant, message: Message) -> Result<Vec<Effect>, Offence> {
+    pub fn handle(&mut self, now: Instant, message: PeerMessage) -> Result<Vec<Effect>, Offence> {
         self.heard = now;
         Ok(match message {
-            Message::Interested { file, want } => return self.interested(file, want),
-            Message::Have {
+            PeerMessage::Interested { file, want } => return self.interested(file, want),
+            PeerMessage::Have {
                 file,
                 geometry,
                 chunks,
@@ -278,37 +277,27 @@ impl Session {
                 Some(ours) if *ours == geometry => vec![Effect::Has(file, chunks)],
                 _ => Vec::new(),
             },
-            Message::Evicted { file, chunks } if self.wants.contains_key(&file) => {
+            PeerMessage::Evicted { file, chunks } if self.wants.contains_key(&file) => {
                 vec![Effect::Lost(file, chunks)]
             }
-            Message::Choke => self.choked_by_peer(true),
-            Message::Unchoke => self.choked_by_peer(false),
-            Message::Request {
+            PeerMessage::Choke => self.choked_by_peer(true),
+            PeerMessage::Unchoke => self.choked_by_peer(false),
+            PeerMessage::Request {
                 file,
                 chunk,
                 deadline,
             } => return self.requested_of_us(now, file, chunk, deadline),
-            Message::Cancel { file, chunk } if self.asked.remove(&(file, chunk)) => {
+            PeerMessage::Cancel { file, chunk } if self.asked.remove(&(file, chunk)) => {
                 vec![Effect::TookBack(file, chunk)]
             }
-            Message::Recall { file, chunk } if self.asked.contains(&(file, chunk)) => {
+            PeerMessage::Recall { file, chunk } if self.asked.contains(&(file, chunk)) => {
                 vec![Effect::Recalled(file, chunk)]
             }
-            Message::Cancel { .. } | Message::Recall { .. } => Vec::new(),
-            Message::Position {
-                file,
-                window,
-                uplink,
-                playhead,
-            } if self.wants.contains_key(&file) => {
-                let place = PeerPosition {
-                    window,
-                    uplink,
-                    playhead,
-                };
-                vec![Effect::Position(file, place)]
+            PeerMessage::Cancel { .. } | PeerMessage::Recall { .. } => Vec::new(),
+            PeerMessage::Position { file, position } if self.wants.contains_key(&file) => {
+                vec![Effect::Position(file, position)]
             }
-            Message::Chunk {
+            PeerMessage::Chunk {
                 file,
                 chunk,
                 proof,
@@ -329,7 +318,7 @@ impl Session {
                     payload,
                 }]
             }
-            Message::Reject {
+            PeerMessage::Reject {
                 file,
                 chunk,
                 reason,
@@ -343,13 +332,12 @@ impl Session {
                     reason,
                 }]
             }
-            Message::QueueDelay(backlog) => vec![Effect::QueueDelay(backlog)],
-            Message::Ping(number) => vec![Effect::Send(Message::Pong(number))],
-            Message::Pong(number) => self.pong(now, number),
-            Message::Bye { reason, text } => vec![Effect::Bye(reason, text)],
-            Message::Hello(_) => return Err(protocol("a second hello")),
-            Message::Evicted { .. } | Message::Position { .. } | Message::Unknown => Vec::new(),
-            _ => return Err(protocol("a message for a tracker")),
+            PeerMessage::QueueDelay(backlog) => vec![Effect::QueueDelay(backlog)],
+            PeerMessage::Ping(number) => vec![Effect::Send(PeerMessage::Pong(number))],
+            PeerMessage::Pong(number) => self.pong(now, number),
+            PeerMessage::Bye { reason, text } => vec![Effect::Bye(reason, text)],
+            PeerMessage::Hello(_) => return Err(protocol("a second hello")),
+            PeerMessage::Evicted { .. } | PeerMessage::Position { .. } => Vec::new(),
         })
     }
 
@@ -404,7 +392,7 @@ impl Session {
         deadline: Duration,
     ) -> Result<Vec<Effect>, Offence> {
         let reject = |reason| {
-            Ok(vec![Effect::Send(Message::Reject {
+            Ok(vec![Effect::Send(PeerMessage::Reject {
                 file,
                 chunk,
                 reason,

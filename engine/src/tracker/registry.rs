@@ -15,7 +15,7 @@ use answers::{candidate, deltas, peer_entry};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::search_words;
 use crate::media::{FileEntry, MediaKind};
-use crate::protocol::{CatalogueDelta, FileReport, MAX_ENTRIES, Message, Publish, Report};
+use crate::protocol::{CatalogueDelta, FileReport, MAX_ENTRIES, Publish, Report, TrackerMessage};
 use crate::tracker::planner::{ASSUMED_UPLINK, Asker, Planner};
 use crate::tracker::{ClientSnapshot, TrackerSnapshot};
 
@@ -31,7 +31,7 @@ const MAX_QUESTIONS: usize = 64;
 const MUCH: u64 = 2;
 
 /// A message for a client.
-pub type Outgoing = (PeerId, Message);
+pub type Outgoing = (PeerId, TrackerMessage);
 
 /// What is known of a client when it registers.
 #[derive(Debug, Clone)]
@@ -287,7 +287,7 @@ impl Registry {
     }
 
     /// Asks for the catalogue and its changes; returns the first answer.
-    pub fn subscribe(&mut self, peer: PeerId, kind: Option<MediaKind>) -> Vec<Message> {
+    pub fn subscribe(&mut self, peer: PeerId, kind: Option<MediaKind>) -> Vec<TrackerMessage> {
         if let Some(client) = self.clients.get_mut(&peer) {
             client.subscription = Some(kind);
         }
@@ -300,7 +300,7 @@ impl Registry {
         }
         let last = pages.len() - 1;
         let page = |(index, changed)| {
-            Message::CatalogueDelta(CatalogueDelta {
+            TrackerMessage::CatalogueDelta(CatalogueDelta {
                 reset: index == 0,
                 changed,
                 removed: Vec::new(),
@@ -391,11 +391,11 @@ impl Registry {
             if entry.port.is_none() {
                 let client = &self.clients[&asker];
                 let peer = peer_entry(asker, &client.info, found.address);
-                outgoing.push((named.peer, Message::Introduce { file, peer }));
+                outgoing.push((named.peer, TrackerMessage::Introduce { file, peer }));
             }
             peers.push(entry);
         }
-        outgoing.push((asker, Message::PeerList { file, peers }));
+        outgoing.push((asker, TrackerMessage::PeerList { file, peers }));
         outgoing
     }
 
@@ -427,7 +427,7 @@ impl Registry {
                 outgoing.extend(deltas.map(|delta| (*peer, delta)));
             }
             let asked = client.questions.keys().filter(|file| dirty.contains(file));
-            outgoing.extend(asked.map(|file| (*peer, Message::PeersChanged(*file))));
+            outgoing.extend(asked.map(|file| (*peer, TrackerMessage::PeersChanged(*file))));
         }
         outgoing
     }
@@ -439,7 +439,7 @@ impl Registry {
             client.is_some_and(|client| client.questions.contains_key(file))
         };
         let outdated = outdated.into_iter().filter(asks);
-        let told = outdated.map(|(peer, file)| (peer, Message::PeersChanged(file)));
+        let told = outdated.map(|(peer, file)| (peer, TrackerMessage::PeersChanged(file)));
         told.collect()
     }
 

@@ -1,14 +1,17 @@
 //! What overtakes what on a connection.
 
 use engine::ids::{ChunkIndex, FileId};
+use engine::protocol::PeerMessage;
 use engine::units::ByteRate;
 
 use super::*;
 
 const FILE: FileId = FileId([1; 32]);
 
+type PeerLink = Link<PeerMessage, PeerMessage>;
+
 /// Both ends of a connection, the first of which may send so many bytes a second.
-async fn pair(rate: u64) -> (Link, Link) {
+async fn pair(rate: u64) -> (PeerLink, PeerLink) {
     let listener = listen("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
     let limits = LinkLimits::new(ByteRate(Some(rate)), ByteRate(None));
@@ -18,8 +21,8 @@ async fn pair(rate: u64) -> (Link, Link) {
     (one.expect("listens"), other)
 }
 
-fn request(chunk: u32) -> Message {
-    Message::Request {
+fn request(chunk: u32) -> PeerMessage {
+    PeerMessage::Request {
         file: FILE,
         chunk: ChunkIndex(chunk),
         deadline: Duration::from_secs(1),
@@ -32,7 +35,7 @@ async fn what_we_ask_for_overtakes_what_we_give() {
     let (one, mut other) = pair(18).await;
     for chunk in 0..8 {
         let slot = one.writer.reserve_payload().await.expect("room");
-        slot.send(Message::Chunk {
+        slot.send(PeerMessage::Chunk {
             file: FILE,
             chunk: ChunkIndex(chunk),
             proof: Bytes::new(),

@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 use engine::ids::FileId;
-use engine::protocol::Message;
+use engine::protocol::PeerMessage;
 
 use crate::swarm::connection::{Connection, HoldingsChanged, SetChoking, TellPosition};
 use crate::swarm::uploader::UploadEvent;
@@ -67,16 +67,16 @@ impl Handler<HoldingsChanged> for Connection {
         let (file, message) = match changed {
             HoldingsChanged::More(file, geometry, chunks) => (
                 file,
-                Message::Have {
+                PeerMessage::Have {
                     file,
                     geometry,
                     chunks,
                 },
             ),
-            HoldingsChanged::Less(file, chunks) => (file, Message::Evicted { file, chunks }),
+            HoldingsChanged::Less(file, chunks) => (file, PeerMessage::Evicted { file, chunks }),
         };
         if self.session.is_interested(file) {
-            if let Message::Have { geometry, .. } = &message {
+            if let PeerMessage::Have { geometry, .. } = &message {
                 self.told.insert(file, *geometry);
             }
             self.send(ctx, message);
@@ -112,13 +112,8 @@ impl Connection {
     /// Says where we are in a file, if we are anywhere.
     pub(super) fn tell_place(&mut self, ctx: &mut Context<Self>, file: FileId) {
         if let Some(place) = self.places.get(&file).cloned() {
-            let message = Message::Position {
-                file,
-                window: place.window,
-                uplink: place.uplink,
-                playhead: place.playhead,
-            };
-            self.send_soon(ctx, message);
+            let position = place;
+            self.send_soon(ctx, PeerMessage::Position { file, position });
         }
     }
 }

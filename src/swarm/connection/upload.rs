@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId};
-use engine::protocol::{MAX_PAYLOAD, Message, RejectReason};
+use engine::protocol::{MAX_PAYLOAD, PeerMessage, RejectReason};
 use engine::store::StoreError;
 use engine::swarm::Upload;
 
@@ -42,7 +42,7 @@ impl Connection {
                 (Some(slot), Ok(Ok(held))) if wanted => {
                     let bytes = held.payload.len() as u64;
                     actor.session.note_sent(Instant::now(), file, bytes);
-                    let told = slot.send(Message::Chunk {
+                    let told = slot.send(PeerMessage::Chunk {
                         file,
                         chunk,
                         proof: held.proof,
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     fn refuse(&mut self, ctx: &mut Context<Self>, upload: Upload, reason: RejectReason) {
-        let message = Message::Reject {
+        let message = PeerMessage::Reject {
             file: upload.file,
             chunk: upload.chunk,
             reason,
@@ -87,7 +87,7 @@ impl Handler<UploadTurn> for Connection {
             UploadTurn::Serve(upload) => self.serve(ctx, upload),
             UploadTurn::QueueDelay(backlog) => {
                 if self.session.is_wanted() {
-                    self.send_soon(ctx, Message::QueueDelay(backlog));
+                    self.send_soon(ctx, PeerMessage::QueueDelay(backlog));
                 }
             }
             UploadTurn::Refuse(upload, reason) => {

@@ -1,5 +1,8 @@
-//! Round trips, and what happens to bytes that are not ours.
+//! Round trips, limits, and bytes from outside the protocol.
 
+mod golden;
+
+use std::fmt::Debug;
 use std::time::Duration;
 
 use engine::ids::{ChunkIndex, FileId, PeerId};
@@ -8,21 +11,21 @@ use engine::media::{
     Sidecar, SidecarRole, SubtitleTrack, Timeline, VideoTrack,
 };
 use engine::protocol::{
-    ByeReason, CatalogueDelta, Hello, MAX_ENTRIES, MAX_REMOVED, PathReason, PeerEntry, Publish,
-    RejectReason,
+    ByeReason, CatalogueDelta, ClientMessage, Hello, MAX_ENTRIES, MAX_REMOVED, Opening, PathReason,
+    PeerEntry, PeerMessage, Publish, RejectReason, TrackerMessage,
 };
 use proptest::prelude::*;
 
 use super::*;
 
-fn bytes_of(message: Message) -> BytesMut {
+fn bytes_of(message: impl Encode) -> BytesMut {
     let frame = Frame::new(message);
     let mut bytes = BytesMut::from(&frame.head[..]);
     bytes.extend_from_slice(&frame.payload);
     bytes
 }
 
-fn decode_all(mut bytes: BytesMut) -> Result<Vec<Message>, WireError> {
+fn decode_all<M: Decode>(mut bytes: BytesMut) -> Result<Vec<M>, WireError> {
     let mut codec = WireCodec::default();
     let mut messages = Vec::new();
     while let Some(message) = codec.decode(&mut bytes)? {
@@ -31,8 +34,13 @@ fn decode_all(mut bytes: BytesMut) -> Result<Vec<Message>, WireError> {
     Ok(messages)
 }
 
-fn chunk(len: usize) -> Message {
-    Message::Chunk {
+/// Decodes messages between peers.
+fn peer_messages(bytes: BytesMut) -> Result<Vec<PeerMessage>, WireError> {
+    decode_all(bytes)
+}
+
+fn chunk(len: usize) -> PeerMessage {
+    PeerMessage::Chunk {
         file: FileId([3; 32]),
         chunk: ChunkIndex(9),
         proof: Bytes::from(vec![5; 64]),
@@ -40,7 +48,7 @@ fn chunk(len: usize) -> Message {
     }
 }
 
-/// A file of which everything is known.
+/// A file with every field set.
 fn film() -> FileEntry {
     let sidecar = |role, id, pictures, language: &str| Sidecar {
         role,
@@ -105,7 +113,7 @@ fn film() -> FileEntry {
     }
 }
 
-/// A file whose every text is as long as can be, in characters of four bytes.
+/// A file whose every text exceeds its limit, in characters of four bytes.
 fn wordy_film() -> FileEntry {
     let long = || "𝄞".repeat(300);
     let audio = AudioTrack {
@@ -171,8 +179,8 @@ fn wordy_film() -> FileEntry {
 }
 
 #[test]
-fn as_many_files_as_are_allowed_fit_a_message_however_wordy() {
-    let message = Message::CatalogueDelta(CatalogueDelta {
+fn largest_catalogue_delta_fits_a_frame() {
+    let message = TrackerMessage::CatalogueDelta(CatalogueDelta {
         changed: vec![wordy_film(); MAX_ENTRIES],
         removed: vec![FileId([1; 32]); MAX_REMOVED],
         ..CatalogueDelta::default()
@@ -180,7 +188,7 @@ fn as_many_files_as_are_allowed_fit_a_message_however_wordy() {
     let bytes = bytes_of(message);
     let length = bytes.len();
     let decoded = decode_all(bytes).unwrap_or_else(|error| panic!("{length} bytes: {error}"));
-    let [Message::CatalogueDelta(delta)] = &decoded[..] else {
+    let [TrackerMessage::CatalogueDelta(delta)] = &decoded[..] else {
         panic!("one delta: {decoded:?}");
     };
     assert_eq!(delta.changed.len(), MAX_ENTRIES);
@@ -192,35 +200,54 @@ fn as_many_files_as_are_allowed_fit_a_message_however_wordy() {
     assert_eq!(info.subtitles.len(), 16);
 }
 
-fn samples() -> Vec<Message> {
+fn hello() -> Hello {
+    Hello {
+        version: 1,
+        peer: PeerId([2; 16]),
+        name: "den".into(),
+        agent: "swarmplay/0".into(),
+        listen_port: Some(7701),
+    }
+}
+
+fn peer_samples() -> Vec<PeerMessage> {
     let file = FileId([1; 32]);
     let geometry = Geometry::new(1 << 20, ChunkSize::MIN);
     vec![
-        Message::Hello(Hello {
-            version: 1,
-            peer: PeerId([2; 16]),
-            name: "den".into(),
-            agent: "swarmplay/0".into(),
-            listen_port: Some(7701),
-        }),
-        Message::Have {
+        PeerMessage::Hello(hello()),
+        PeerMessage::Have {
             file,
             geometry,
             chunks: (0..5).chain(9..10).collect(),
         },
-        Message::Interested { file, want: true },
-        Message::Reject {
+        PeerMessage::Interested { file, want: true },
+        PeerMessage::Reject {
             file,
             chunk: ChunkIndex(1),
             reason: RejectReason::Busy(Duration::from_millis(40)),
         },
         chunk(100),
-        Message::Bye {
+        PeerMessage::Bye {
             reason: ByeReason::Corrupt,
             text: "chunk 3".into(),
         },
-        Message::PeerList {
-            file,
+    ]
+}
+
+fn client_samples() -> Vec<ClientMessage> {
+    vec![
+        ClientMessage::Publish(Publish {
+            added: vec![film()],
+            ..Publish::default()
+        }),
+        ClientMessage::Heartbeat(77),
+    ]
+}
+
+fn tracker_samples() -> Vec<TrackerMessage> {
+    vec![
+        TrackerMessage::PeerList {
+            file: FileId([1; 32]),
             peers: vec![PeerEntry {
                 peer: PeerId([4; 16]),
                 name: "attic".into(),
@@ -230,50 +257,40 @@ fn samples() -> Vec<Message> {
                 reasons: vec![PathReason::HasAll, PathReason::Near],
             }],
         },
-        Message::Publish(Publish {
-            added: vec![film()],
-            ..Publish::default()
-        }),
-        Message::Heartbeat(77),
+        TrackerMessage::QueryResult {
+            number: 1,
+            total: 1,
+            entries: vec![film()],
+        },
+        TrackerMessage::Heartbeat(77),
     ]
 }
 
-#[test]
-fn every_sample_survives_the_wire_however_it_is_cut() {
+/// Decodes messages from one stream, whole and byte by byte.
+fn survives<M: Encode + Decode + Clone + PartialEq + Debug>(samples: Vec<M>) {
     let mut stream = BytesMut::new();
-    samples()
-        .into_iter()
-        .for_each(|m| stream.extend(bytes_of(m)));
-    assert_eq!(decode_all(stream.clone()).expect("decodes"), samples());
-    let mut codec = WireCodec::default();
+    let encoded = samples.iter().cloned().map(bytes_of);
+    encoded.for_each(|bytes| stream.extend(bytes));
+    assert_eq!(decode_all::<M>(stream.clone()).expect("decodes"), samples);
+    let mut codec = WireCodec::<M>::default();
     let mut buffer = BytesMut::new();
     let mut messages = Vec::new();
     for byte in stream {
         buffer.put_u8(byte);
         messages.extend(codec.decode(&mut buffer).expect("decodes"));
     }
-    assert_eq!(messages, samples());
+    assert_eq!(messages, samples);
 }
 
-/// The first bytes of a Request, fixed: a change here breaks older peers.
 #[test]
-fn golden_bytes_of_a_request() {
-    let request = Message::Request {
-        file: FileId([0xaa; 32]),
-        chunk: ChunkIndex(300),
-        deadline: Duration::from_millis(1500),
-    };
-    let mut golden = vec![0, 0, 0, 43, 42, 0x3a, 40, 0x0a, 32];
-    golden.extend([0xaa; 32]);
-    golden.extend([0x10, 0xac, 0x02, 0x18, 0xdc, 0x0b]);
-    assert_eq!(bytes_of(request.clone()), golden);
-    let decoded = decode_all(BytesMut::from(&golden[..])).expect("decodes");
-    assert_eq!(decoded, [request]);
+fn samples_survive_the_wire_however_they_are_cut() {
+    survives(peer_samples());
+    survives(client_samples());
+    survives(tracker_samples());
 }
 
-/// Where the payload of a chunk begins, fixed.
 #[test]
-fn golden_bytes_of_a_chunk() {
+fn chunk_payload_begins_behind_its_envelope() {
     let bytes = bytes_of(chunk(3));
     let envelope_len = usize::from(bytes[4]);
     assert_eq!(bytes[..4], (1 + envelope_len as u32 + 3).to_be_bytes());
@@ -282,16 +299,36 @@ fn golden_bytes_of_a_chunk() {
 }
 
 #[test]
-fn a_kind_of_a_later_version_is_ignored() {
-    let later = [0, 0, 0, 4, 3, 0xfa, 0x07, 0];
-    let messages = decode_all(BytesMut::from(&later[..])).expect("decodes");
-    assert_eq!(messages, [Message::Unknown]);
+fn opening_keeps_what_follows_it_in_the_buffer() {
+    let mut buffer = bytes_of(PeerMessage::Hello(hello()));
+    buffer.extend(bytes_of(PeerMessage::Ping(1)));
+    let mut codec = WireCodec::<Opening>::default();
+    let opening = codec.decode(&mut buffer).expect("decodes");
+    assert_eq!(opening, Some(Opening::Hello(hello())));
+    let next = codec.cast::<PeerMessage>().decode(&mut buffer);
+    assert_eq!(next.expect("decodes"), Some(PeerMessage::Ping(1)));
 }
 
 #[test]
-fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
+fn opening_with_another_message_is_refused() {
+    let ping = decode_all::<Opening>(bytes_of(PeerMessage::Ping(1)));
+    assert!(matches!(ping, Err(WireError::Violation(_))), "{ping:?}");
+}
+
+#[test]
+fn unknown_kinds_are_skipped() {
+    let later = [0, 0, 0, 4, 3, 0xfa, 0x07, 0];
+    let mut stream = BytesMut::from(&later[..]);
+    stream.extend(bytes_of(ClientMessage::Leave));
+    stream.extend(bytes_of(PeerMessage::Ping(1)));
+    let messages = peer_messages(stream).expect("decodes");
+    assert_eq!(messages, [PeerMessage::Ping(1)]);
+}
+
+#[test]
+fn oversized_length_is_refused_before_allocation() {
     let mut buffer = BytesMut::from(&u32::MAX.to_be_bytes()[..]);
-    let error = WireCodec::default()
+    let error = WireCodec::<PeerMessage>::default()
         .decode(&mut buffer)
         .expect_err("too long");
     assert!(matches!(error, WireError::Violation(_)), "{error}");
@@ -299,32 +336,57 @@ fn a_length_above_the_limit_is_refused_before_memory_is_taken() {
 }
 
 #[test]
-fn payloads_and_envelopes_beyond_their_place_are_refused() {
-    assert!(decode_all(bytes_of(chunk(MAX_PAYLOAD))).is_ok());
-    assert!(decode_all(bytes_of(chunk(MAX_PAYLOAD + 1))).is_err());
-    let mut ping_with_payload = bytes_of(Message::Ping(1));
+fn misplaced_payloads_and_envelopes_are_refused() {
+    assert!(peer_messages(bytes_of(chunk(MAX_PAYLOAD))).is_ok());
+    assert!(peer_messages(bytes_of(chunk(MAX_PAYLOAD + 1))).is_err());
+    let mut ping_with_payload = bytes_of(PeerMessage::Ping(1));
     ping_with_payload[3] += 2;
     ping_with_payload.extend([0, 0]);
-    assert!(decode_all(ping_with_payload).is_err());
+    assert!(peer_messages(ping_with_payload).is_err());
     for broken in [
         &[0, 0, 0, 0][..],
         &[0, 0, 0, 1, 9],
         &[0, 0, 0, 5, 255, 255, 255, 255, 1],
     ] {
-        assert!(decode_all(BytesMut::from(broken)).is_err(), "{broken:?}");
+        let decoded = peer_messages(BytesMut::from(broken));
+        assert!(decoded.is_err(), "{broken:?}");
     }
 }
 
 #[test]
-fn impossible_fields_are_refused() {
+fn chunks_beyond_the_file_are_refused() {
     let file = FileId([1; 32]);
     let geometry = Geometry::new(ChunkSize::MIN.bytes().into(), ChunkSize::MIN);
-    let beyond = Message::Have {
+    let beyond = PeerMessage::Have {
         file,
         geometry,
         chunks: (0..2).collect(),
     };
-    assert!(decode_all(bytes_of(beyond)).is_err());
+    assert!(peer_messages(bytes_of(beyond)).is_err());
+}
+
+/// Replaces one byte. The result is refused, incomplete, or messages that mean the
+/// same after another round trip.
+fn damage<M: Encode + Decode + Clone + PartialEq + Debug>(
+    sample: M,
+    at: prop::sample::Index,
+    value: u8,
+) {
+    let mut bytes = bytes_of(sample);
+    let at = at.index(bytes.len());
+    bytes[at] = value;
+    match decode_all::<M>(bytes) {
+        Ok(messages) => {
+            for message in messages {
+                let again = decode_all(bytes_of(message.clone()));
+                assert_eq!(again.expect("decodes again"), [message]);
+            }
+        }
+        Err(error) => {
+            let refused = matches!(error, WireError::Violation(_) | WireError::Malformed(_));
+            assert!(refused, "{error}");
+        }
+    }
 }
 
 proptest! {
@@ -333,19 +395,20 @@ proptest! {
         let mut framed = BytesMut::new();
         framed.put_u32(bytes.len() as u32);
         framed.put_slice(&bytes);
-        let _ = decode_all(framed);
-        let _ = decode_all(BytesMut::from(&bytes[..]));
+        let _ = decode_all::<PeerMessage>(framed.clone());
+        let _ = decode_all::<ClientMessage>(framed.clone());
+        let _ = decode_all::<TrackerMessage>(framed);
+        let _ = decode_all::<Opening>(BytesMut::from(&bytes[..]));
     }
 
     #[test]
-    fn a_damaged_message_is_refused_or_still_a_message(
+    fn damaged_message_is_refused_or_still_a_message(
         which in any::<prop::sample::Index>(),
         at in any::<prop::sample::Index>(),
         value in any::<u8>(),
     ) {
-        let mut bytes = bytes_of(samples().swap_remove(which.index(samples().len())));
-        let at = at.index(bytes.len());
-        bytes[at] = value;
-        let _ = decode_all(bytes);
+        damage(which.get(&peer_samples()).clone(), at, value);
+        damage(which.get(&client_samples()).clone(), at, value);
+        damage(which.get(&tracker_samples()).clone(), at, value);
     }
 }

@@ -1,10 +1,8 @@
-//! Files of the catalogue.
-
-mod sidecar;
+//! Entries of the catalogue, with their sidecars.
 
 use engine::media::{
-    AudioTrack, Chapter, ColourMatrix, FileEntry, Geometry, MediaInfo, MediaKind, SubtitleTrack,
-    VideoTrack,
+    AudioTrack, Chapter, ColourMatrix, FileEntry, Geometry, MAX_PICTURES, MAX_SIDECAR,
+    MAX_SIDECARS, MediaInfo, MediaKind, Sidecar, SidecarRole, SubtitleTrack, VideoTrack,
 };
 
 use crate::wire::WireError;
@@ -99,7 +97,7 @@ pub(super) fn to_proto(entry: &FileEntry) -> proto::FileEntry {
         timeline: timeline::to_proto(&info.timeline),
         chapters: chapters_to_proto(&info.chapters),
         gain_cdb: info.gain_cdb,
-        sidecars: sidecar::to_proto(&info.sidecars),
+        sidecars: sidecars_to_proto(&info.sidecars),
         track_number: info.track_number,
         disc_number: info.disc_number,
         album_artist: text(info.album_artist.clone(), MAX_TEXT),
@@ -213,8 +211,68 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireErro
             album_artist: tag(&entry.album_artist),
             chapters: chapters.collect(),
             gain_cdb: entry.gain_cdb.map(|gain| gain.clamp(-MAX_GAIN, MAX_GAIN)),
-            sidecars: sidecar::from_proto(&entry.sidecars, kind)?,
+            sidecars: sidecars_from_proto(&entry.sidecars, kind)?,
         },
         sources: entry.sources,
     })
+}
+
+/// Sidecars beyond the limit are left out.
+fn sidecars_to_proto(sidecars: &[Sidecar]) -> Vec<proto::Sidecar> {
+    let sidecars = sidecars.iter().take(MAX_SIDECARS);
+    let sidecars = sidecars.map(|sidecar| proto::Sidecar {
+        role: role_to_proto(sidecar.role).into(),
+        id: id_bytes(sidecar.id),
+        size: sidecar.size,
+        pictures: sidecar.pictures,
+        language: text(sidecar.language.clone(), MAX_CODE),
+    });
+    sidecars.collect()
+}
+
+fn role_to_proto(role: SidecarRole) -> proto::SidecarRole {
+    match role {
+        SidecarRole::Poster => proto::SidecarRole::Poster,
+        SidecarRole::Storyboard => proto::SidecarRole::Storyboard,
+        SidecarRole::Waveform => proto::SidecarRole::Waveform,
+        SidecarRole::Subtitles => proto::SidecarRole::Subtitles,
+    }
+}
+
+/// `None` for a role of a later version.
+fn role_from_proto(role: proto::SidecarRole) -> Option<SidecarRole> {
+    match role {
+        proto::SidecarRole::Unspecified => None,
+        proto::SidecarRole::Poster => Some(SidecarRole::Poster),
+        proto::SidecarRole::Storyboard => Some(SidecarRole::Storyboard),
+        proto::SidecarRole::Waveform => Some(SidecarRole::Waveform),
+        proto::SidecarRole::Subtitles => Some(SidecarRole::Subtitles),
+    }
+}
+
+/// Roles of a later version are left out, and so are sidecars beyond a limit.
+fn sidecars_from_proto(
+    sidecars: &[proto::Sidecar],
+    kind: MediaKind,
+) -> Result<Vec<Sidecar>, WireError> {
+    let mut known = Vec::new();
+    // A sidecar has none of its own.
+    if kind == MediaKind::Sidecar {
+        return Ok(known);
+    }
+    for sidecar in sidecars {
+        let Some(role) = role_from_proto(sidecar.role()) else {
+            continue;
+        };
+        if known.len() < MAX_SIDECARS && (1..=MAX_SIDECAR).contains(&sidecar.size) {
+            known.push(Sidecar {
+                role,
+                id: file_id(&sidecar.id)?,
+                size: sidecar.size,
+                pictures: sidecar.pictures.min(MAX_PICTURES),
+                language: text(sidecar.language.clone(), MAX_CODE),
+            });
+        }
+    }
+    Ok(known)
 }

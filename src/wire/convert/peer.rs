@@ -1,34 +1,65 @@
 //! Messages between peers.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::ids::ChunkIndex;
+use engine::ids::{ChunkIndex, FileId};
 use engine::media::Geometry;
-use engine::protocol::{ByeReason, Hello, MAX_RANGES, Message, QueueDelay, RejectReason};
-
-use crate::wire::WireError;
-use crate::wire::convert::proto;
-use crate::wire::convert::proto::envelope::Kind;
-use crate::wire::convert::{
-    MAX_NAME, MAX_TEXT, chunk_ranges, chunk_set, file_id, id_bytes, peer_bytes, peer_id,
+use engine::protocol::{
+    ByeReason, Hello, MAX_RANGES, PeerMessage, PeerPosition, QueueDelay, RejectReason,
 };
+use prost::Message as _;
 
-/// Converts what peers say; gives the message back if it is not theirs.
-pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Message> {
-    Ok(match message {
-        Message::Hello(hello) => Kind::Hello(proto::Hello {
-            version: hello.version,
-            peer_id: peer_bytes(hello.peer),
-            name: hello.name,
-            agent: hello.agent,
-            listen_port: hello.listen_port.map_or(0, u32::from),
-        }),
-        Message::Interested { file, want } => Kind::Interested(proto::Interested {
+use crate::wire::convert::proto;
+use crate::wire::convert::proto::peer_envelope::Kind;
+use crate::wire::convert::{
+    MAX_NAME, MAX_TEXT, chunk_ranges, chunk_set, file_id, id_bytes, millis, peer_bytes, peer_id,
+    port, text, without_payload,
+};
+use crate::wire::{Decode, Encode, WireError};
+
+impl Encode for PeerMessage {
+    fn encode(self) -> (Vec<u8>, Bytes) {
+        let payload = if let Self::Chunk { payload, .. } = &self {
+            payload.clone()
+        } else {
+            Bytes::new()
+        };
+        let kind = Some(to_proto(self));
+        let envelope = proto::PeerEnvelope { kind };
+        (envelope.encode_length_delimited_to_vec(), payload)
+    }
+}
+
+impl Decode for PeerMessage {
+    fn decode(envelope: Bytes, payload: Bytes) -> Result<Option<Self>, WireError> {
+        let Some(kind) = proto::PeerEnvelope::decode(envelope)?.kind else {
+            return Ok(None);
+        };
+        if !matches!(kind, Kind::Chunk(_)) {
+            without_payload(&payload)?;
+        }
+        from_proto(kind, payload).map(Some)
+    }
+
+    fn payload_len(&self) -> usize {
+        if let Self::Chunk { payload, .. } = self {
+            payload.len()
+        } else {
+            0
+        }
+    }
+}
+
+fn to_proto(message: PeerMessage) -> Kind {
+    match message {
+        PeerMessage::Hello(hello) => Kind::Hello(hello_to_proto(hello)),
+        PeerMessage::Interested { file, want } => Kind::Interested(proto::Interested {
             file: id_bytes(file),
             want,
         }),
-        Message::Have {
+        PeerMessage::Have {
             file,
             geometry,
             chunks,
@@ -38,32 +69,17 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             chunk_size: geometry.chunk_size().bytes(),
             ranges: chunk_ranges(&chunks, MAX_RANGES),
         }),
-        Message::Evicted { file, chunks } => Kind::Evicted(proto::Evicted {
+        PeerMessage::Evicted { file, chunks } => Kind::Evicted(proto::Evicted {
             file: id_bytes(file),
             ranges: chunk_ranges(&chunks, MAX_RANGES),
         }),
-        Message::Position {
-            file,
-            window,
-            uplink,
-            playhead,
-        } => Kind::Position(proto::Position {
-            file: id_bytes(file),
-            window: Some(proto::ChunkRange {
-                start: window.start,
-                end: window.end,
-            }),
-            uplink,
-            playhead_ms: playhead.as_millis() as u64,
-        }),
-        Message::QueueDelay(backlog) => Kind::Backlog(proto::Backlog {
-            millis: millis(backlog.all),
-            pressing_millis: millis(backlog.pressing),
-            uplink: backlog.uplink,
-        }),
-        Message::Choke => Kind::Choke(proto::Choke {}),
-        Message::Unchoke => Kind::Unchoke(proto::Unchoke {}),
-        Message::Request {
+        PeerMessage::Position { file, position } => {
+            Kind::Position(position_to_proto(file, position))
+        }
+        PeerMessage::QueueDelay(delay) => Kind::Backlog(delay_to_proto(delay)),
+        PeerMessage::Choke => Kind::Choke(proto::Choke {}),
+        PeerMessage::Unchoke => Kind::Unchoke(proto::Unchoke {}),
+        PeerMessage::Request {
             file,
             chunk,
             deadline,
@@ -72,132 +88,161 @@ pub(super) fn to_proto(message: Message, payload: &mut Bytes) -> Result<Kind, Me
             chunk: chunk.0,
             deadline_ms: millis(deadline),
         }),
-        Message::Recall { file, chunk } => Kind::Recall(proto::Recall {
+        PeerMessage::Recall { file, chunk } => Kind::Recall(proto::Recall {
             file: id_bytes(file),
             chunk: chunk.0,
         }),
-        Message::Cancel { file, chunk } => Kind::Cancel(proto::Cancel {
+        PeerMessage::Cancel { file, chunk } => Kind::Cancel(proto::Cancel {
             file: id_bytes(file),
             chunk: chunk.0,
         }),
-        Message::Chunk {
+        PeerMessage::Chunk {
             file,
             chunk,
             proof,
-            payload: bytes,
-        } => {
-            *payload = bytes;
-            Kind::Chunk(proto::Chunk {
-                file: id_bytes(file),
-                chunk: chunk.0,
-                proof,
-            })
-        }
-        Message::Reject {
+            payload: _,
+        } => Kind::Chunk(proto::Chunk {
+            file: id_bytes(file),
+            chunk: chunk.0,
+            proof,
+        }),
+        PeerMessage::Reject {
             file,
             chunk,
             reason,
-        } => Kind::Reject(reject_to_proto(id_bytes(file), chunk, reason)),
-        Message::Ping(number) => Kind::Ping(proto::Ping { number }),
-        Message::Pong(number) => Kind::Pong(proto::Pong { number }),
-        Message::Bye { reason, text } => Kind::Bye(proto::Bye {
+        } => Kind::Reject(reject_to_proto(file, chunk, reason)),
+        PeerMessage::Ping(number) => Kind::Ping(proto::Ping { number }),
+        PeerMessage::Pong(number) => Kind::Pong(proto::Pong { number }),
+        PeerMessage::Bye { reason, text } => Kind::Bye(proto::Bye {
             reason: bye_to_proto(reason).into(),
             text,
         }),
-        other => return Err(other),
-    })
+    }
 }
 
-/// Converts what peers say; gives the kind back if it is not theirs.
-pub(super) fn from_proto(kind: Kind, payload: Bytes) -> Result<Result<Message, Kind>, WireError> {
-    Ok(Ok(match kind {
-        Kind::Hello(hello) => Message::Hello(Hello {
-            version: hello.version,
-            peer: peer_id(&hello.peer_id)?,
-            name: crate::wire::convert::text(hello.name, MAX_NAME),
-            agent: crate::wire::convert::text(hello.agent, MAX_NAME),
-            listen_port: crate::wire::convert::port(hello.listen_port)?,
-        }),
-        Kind::Interested(interested) => Message::Interested {
+fn from_proto(kind: Kind, payload: Bytes) -> Result<PeerMessage, WireError> {
+    Ok(match kind {
+        Kind::Hello(hello) => PeerMessage::Hello(hello_from_proto(hello)?),
+        Kind::Interested(interested) => PeerMessage::Interested {
             file: file_id(&interested.file)?,
             want: interested.want,
         },
         Kind::Have(have) => have_from_proto(&have)?,
-        Kind::Evicted(evicted) => Message::Evicted {
+        Kind::Evicted(evicted) => PeerMessage::Evicted {
             file: file_id(&evicted.file)?,
             chunks: chunk_set(&evicted.ranges, MAX_RANGES)?,
         },
-        Kind::Position(position) => {
-            let window = position.window.unwrap_or_default();
-            Message::Position {
-                file: file_id(&position.file)?,
-                window: window.start..window.end,
-                uplink: position.uplink,
-                playhead: Duration::from_millis(position.playhead_ms),
-            }
-        }
-        Kind::Backlog(backlog) => Message::QueueDelay(QueueDelay {
-            all: Duration::from_millis(backlog.millis.into()),
-            pressing: Duration::from_millis(backlog.pressing_millis.into()),
-            uplink: backlog.uplink,
-        }),
-        Kind::Choke(_) => Message::Choke,
-        Kind::Unchoke(_) => Message::Unchoke,
-        Kind::Request(request) => Message::Request {
+        Kind::Position(position) => PeerMessage::Position {
+            file: file_id(&position.file)?,
+            position: position_from_proto(position),
+        },
+        Kind::Backlog(backlog) => PeerMessage::QueueDelay(delay_from_proto(backlog)),
+        Kind::Choke(proto::Choke {}) => PeerMessage::Choke,
+        Kind::Unchoke(proto::Unchoke {}) => PeerMessage::Unchoke,
+        Kind::Request(request) => PeerMessage::Request {
             file: file_id(&request.file)?,
             chunk: ChunkIndex(request.chunk),
             deadline: Duration::from_millis(request.deadline_ms.into()),
         },
-        Kind::Recall(recall) => Message::Recall {
+        Kind::Recall(recall) => PeerMessage::Recall {
             file: file_id(&recall.file)?,
             chunk: ChunkIndex(recall.chunk),
         },
-        Kind::Cancel(cancel) => Message::Cancel {
+        Kind::Cancel(cancel) => PeerMessage::Cancel {
             file: file_id(&cancel.file)?,
             chunk: ChunkIndex(cancel.chunk),
         },
-        Kind::Chunk(chunk) => Message::Chunk {
+        Kind::Chunk(chunk) => PeerMessage::Chunk {
             file: file_id(&chunk.file)?,
             chunk: ChunkIndex(chunk.chunk),
             proof: chunk.proof,
             payload,
         },
-        Kind::Reject(reject) => Message::Reject {
+        Kind::Reject(reject) => PeerMessage::Reject {
             file: file_id(&reject.file)?,
             chunk: ChunkIndex(reject.chunk),
             reason: reject_from_proto(&reject),
         },
-        Kind::Ping(ping) => Message::Ping(ping.number),
-        Kind::Pong(pong) => Message::Pong(pong.number),
-        Kind::Bye(bye) => Message::Bye {
+        Kind::Ping(ping) => PeerMessage::Ping(ping.number),
+        Kind::Pong(pong) => PeerMessage::Pong(pong.number),
+        Kind::Bye(bye) => PeerMessage::Bye {
             reason: bye_from_proto(bye.reason()),
-            text: crate::wire::convert::text(bye.text, MAX_TEXT),
+            text: text(bye.text, MAX_TEXT),
         },
-        other => return Ok(Err(other)),
-    }))
+    })
 }
 
-/// A duration as protobuf carries it; the longest stands for all longer ones.
-pub(super) fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+fn hello_to_proto(hello: Hello) -> proto::Hello {
+    proto::Hello {
+        version: hello.version,
+        peer_id: peer_bytes(hello.peer),
+        name: hello.name,
+        agent: hello.agent,
+        listen_port: hello.listen_port.map_or(0, u32::from),
+    }
 }
 
-/// Size, chunk size and ranges of a Have must fit together.
-fn have_from_proto(have: &proto::Have) -> Result<Message, WireError> {
+pub(super) fn hello_from_proto(hello: proto::Hello) -> Result<Hello, WireError> {
+    Ok(Hello {
+        version: hello.version,
+        peer: peer_id(&hello.peer_id)?,
+        name: text(hello.name, MAX_NAME),
+        agent: text(hello.agent, MAX_NAME),
+        listen_port: port(hello.listen_port)?,
+    })
+}
+
+/// Checks that size, chunk size and ranges fit together.
+fn have_from_proto(have: &proto::Have) -> Result<PeerMessage, WireError> {
     let geometry = Geometry::checked(have.file_size, have.chunk_size)
         .ok_or(WireError::Violation("a file of impossible size"))?;
     let beyond = |range: &proto::ChunkRange| range.end > geometry.chunk_count();
     if have.ranges.iter().any(beyond) {
         return Err(WireError::Violation("a chunk beyond the end of the file"));
     }
-    Ok(Message::Have {
+    Ok(PeerMessage::Have {
         file: file_id(&have.file)?,
         geometry,
         chunks: chunk_set(&have.ranges, MAX_RANGES)?,
     })
 }
 
-fn reject_to_proto(file: Bytes, chunk: ChunkIndex, reason: RejectReason) -> proto::Reject {
+fn position_to_proto(file: FileId, position: PeerPosition) -> proto::Position {
+    let Range { start, end } = position.window;
+    proto::Position {
+        file: id_bytes(file),
+        window: Some(proto::ChunkRange { start, end }),
+        uplink: position.uplink,
+        playhead_ms: position.playhead.as_millis() as u64,
+    }
+}
+
+fn position_from_proto(position: proto::Position) -> PeerPosition {
+    let window = position.window.unwrap_or_default();
+    PeerPosition {
+        window: window.start..window.end,
+        uplink: position.uplink,
+        playhead: Duration::from_millis(position.playhead_ms),
+    }
+}
+
+fn delay_to_proto(delay: QueueDelay) -> proto::Backlog {
+    proto::Backlog {
+        millis: millis(delay.all),
+        pressing_millis: millis(delay.pressing),
+        uplink: delay.uplink,
+    }
+}
+
+fn delay_from_proto(backlog: proto::Backlog) -> QueueDelay {
+    QueueDelay {
+        all: Duration::from_millis(backlog.millis.into()),
+        pressing: Duration::from_millis(backlog.pressing_millis.into()),
+        uplink: backlog.uplink,
+    }
+}
+
+fn reject_to_proto(file: FileId, chunk: ChunkIndex, reason: RejectReason) -> proto::Reject {
     let (reason, busy_ms) = match reason {
         RejectReason::NotHeld => (proto::RejectReason::NotHeld, 0),
         RejectReason::Busy(wait) => (proto::RejectReason::Busy, millis(wait)),
@@ -206,14 +251,14 @@ fn reject_to_proto(file: Bytes, chunk: ChunkIndex, reason: RejectReason) -> prot
         RejectReason::Recalled => (proto::RejectReason::Recalled, 0),
     };
     proto::Reject {
-        file,
+        file: id_bytes(file),
         chunk: chunk.0,
         reason: reason.into(),
         busy_ms,
     }
 }
 
-/// A reason of a later version counts as "not held": ask somebody else.
+/// A reason of a later version counts as "not held": ask another peer.
 fn reject_from_proto(reject: &proto::Reject) -> RejectReason {
     match reject.reason() {
         proto::RejectReason::Busy => {

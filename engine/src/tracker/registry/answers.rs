@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::ids::{FileId, PeerId};
 use crate::media::{FileEntry, MediaKind};
-use crate::protocol::{CatalogueDelta, MAX_ENTRIES, MAX_REMOVED, Message, PeerEntry};
+use crate::protocol::{CatalogueDelta, MAX_ENTRIES, MAX_REMOVED, PeerEntry, TrackerMessage};
 use crate::tracker::planner::{Candidate, Held};
 use crate::tracker::registry::{Client, ClientInfo};
 
@@ -45,14 +45,14 @@ pub(super) fn deltas<'a>(
     changed: &'a [FileEntry],
     removed: &'a [FileId],
     clients: u32,
-) -> impl Iterator<Item = Message> + use<'a> {
+) -> impl Iterator<Item = TrackerMessage> + use<'a> {
     let of_kind = move |entry: &&FileEntry| entry.info.kind.is_listed(kind);
     let changed: Vec<FileEntry> = changed.iter().filter(of_kind).cloned().collect();
     let messages = changed.len().div_ceil(MAX_ENTRIES);
     let messages = messages.max(removed.len().div_ceil(MAX_REMOVED)).max(1);
     (0..messages).map(move |index| {
         let page = |len: usize, size: usize| (index * size).min(len)..((index + 1) * size).min(len);
-        Message::CatalogueDelta(CatalogueDelta {
+        TrackerMessage::CatalogueDelta(CatalogueDelta {
             reset: false,
             changed: changed[page(changed.len(), MAX_ENTRIES)].to_vec(),
             removed: removed[page(removed.len(), MAX_REMOVED)].to_vec(),

@@ -67,7 +67,7 @@ fn peers_named(outgoing: &[Outgoing], asker: PeerId) -> Vec<u8> {
         .iter()
         .filter(|(to, _)| *to == asker)
         .flat_map(|(_, message)| match message {
-            Message::PeerList { peers, .. } => peers.iter().map(|p| p.peer.0[0]).collect(),
+            TrackerMessage::PeerList { peers, .. } => peers.iter().map(|p| p.peer.0[0]).collect(),
             _ => Vec::new(),
         })
         .collect()
@@ -100,14 +100,14 @@ fn subscribers_hear_of_their_kind_and_of_removals() {
     ];
     registry.publish(peer(1), publish(both));
     let outgoing = registry.flush();
-    let [(to, Message::CatalogueDelta(delta))] = &outgoing[..] else {
+    let [(to, TrackerMessage::CatalogueDelta(delta))] = &outgoing[..] else {
         panic!("one delta: {outgoing:?}");
     };
     assert_eq!((*to, delta.changed.len()), (peer(2), 1));
     assert!(registry.flush().is_empty(), "nothing new");
     registry.remove(peer(1));
     let outgoing = registry.flush();
-    let [(_, Message::CatalogueDelta(delta))] = &outgoing[..] else {
+    let [(_, TrackerMessage::CatalogueDelta(delta))] = &outgoing[..] else {
         panic!("one delta: {outgoing:?}");
     };
     assert!(delta.removed.contains(&FileId([1; 32])));
@@ -180,7 +180,7 @@ fn who_asked_hears_when_the_answer_changes() {
     assert!(
         registry
             .flush()
-            .contains(&(peer(2), Message::PeersChanged(file)))
+            .contains(&(peer(2), TrackerMessage::PeersChanged(file)))
     );
 }
 
@@ -201,9 +201,9 @@ fn a_sidecar_is_found_by_who_asks_for_it_and_listed_nowhere() {
     assert_eq!(peers_named(&found, peer(2)), [1]);
     registry.remove(peer(1));
     let told = registry.flush();
-    assert!(told.contains(&(peer(2), Message::PeersChanged(file))));
+    assert!(told.contains(&(peer(2), TrackerMessage::PeersChanged(file))));
     let removed = told.iter().any(|(_, message)| {
-        matches!(message, Message::CatalogueDelta(delta) if !delta.removed.is_empty())
+        matches!(message, TrackerMessage::CatalogueDelta(delta) if !delta.removed.is_empty())
     });
     assert!(!removed, "{told:?}");
 }
@@ -224,7 +224,7 @@ fn whom_a_peer_serves_asks_again_when_its_uplink_becomes_another() {
     for viewer in 2..=40 {
         let found = registry.find_peers(peer(viewer), file, ChunkIndex(0), 20, &mut rng);
         if peers_named(&found, peer(viewer)).contains(&5) {
-            customers.push((peer(viewer), Message::PeersChanged(file)));
+            customers.push((peer(viewer), TrackerMessage::PeersChanged(file)));
         }
     }
     assert!(customers.len() > 2, "{}", customers.len());
@@ -245,7 +245,7 @@ fn a_peer_that_cannot_be_dialled_is_told_to_dial() {
     let outgoing = registry.find_peers(peer(1), FileId([7; 32]), ChunkIndex(0), 10, &mut rng);
     let introduced = outgoing.iter().any(|(to, message)| {
         *to == peer(2)
-            && matches!(message, Message::Introduce { peer: entry, .. } if entry.peer == peer(1))
+            && matches!(message, TrackerMessage::Introduce { peer: entry, .. } if entry.peer == peer(1))
     });
     assert!(introduced, "{outgoing:?}");
 }
@@ -259,7 +259,7 @@ fn a_client_on_the_trackers_own_host_is_reached_through_the_trackers_name() {
     registry.publish(peer(2), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
     let mut rng = StdRng::seed_from_u64(1);
     let outgoing = registry.find_peers(peer(1), FileId([7; 32]), ChunkIndex(0), 10, &mut rng);
-    let Some((_, Message::PeerList { peers, .. })) = outgoing.last() else {
+    let Some((_, TrackerMessage::PeerList { peers, .. })) = outgoing.last() else {
         panic!("a list: {outgoing:?}");
     };
     assert_eq!((peers[0].host, peers[0].port), (None, Some(7000)));

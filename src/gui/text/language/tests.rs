@@ -5,7 +5,7 @@ use std::path::Path;
 
 use actix::MailboxError;
 use bytes::BytesMut;
-use engine::protocol::{PROTOCOL_VERSION, PathReason};
+use engine::protocol::{PROTOCOL_VERSION, PathReason, TrackerMessage};
 use engine::scheduler::StallCause;
 use engine::store::StoreError;
 use rspolib::POEntry;
@@ -128,7 +128,7 @@ fn why_something_is_not_stored_is_known() {
 
 /// What is wrong with bytes that came from the tracker.
 fn wrong(bytes: &[u8]) -> WireError {
-    let decoded = WireCodec::default().decode(&mut BytesMut::from(bytes));
+    let decoded = WireCodec::<TrackerMessage>::default().decode(&mut BytesMut::from(bytes));
     decoded.expect_err("it is wrong")
 }
 
