@@ -113,7 +113,7 @@ fn codec(data: &Bytes) {
         }
     });
     let ours = measure("frame, copy and decode", bytes, || {
-        let mut codec = WireCodec::default();
+        let mut codec = WireCodec::<PeerMessage>::default();
         let mut stream = BytesMut::new();
         for (index, start) in (0..data.len()).step_by(CHUNK as usize).enumerate() {
             let end = (start + CHUNK as usize).min(data.len());

@@ -378,7 +378,7 @@ fn damage<M: Encode + Decode + Clone + PartialEq + Debug>(
     match decode_all::<M>(bytes) {
         Ok(messages) => {
             for message in messages {
-                let again = decode_all(bytes_of(message.clone()));
+                let again = decode_all::<M>(bytes_of(message.clone()));
                 assert_eq!(again.expect("decodes again"), [message]);
             }
         }

@@ -284,7 +284,7 @@ fn tracker_messages_keep_their_bytes() {
     if let TrackerMessage::PeerList { peers, .. } = &mut list {
         peers[0].reasons.truncate(8);
     }
-    let decoded = decode_all(bytes(PEER_LIST)).expect("decodes");
+    let decoded = decode_all::<TrackerMessage>(bytes(PEER_LIST)).expect("decodes");
     assert_eq!(decoded, [list]);
     check(PEERS_CHANGED, TrackerMessage::PeersChanged(file));
     check(
