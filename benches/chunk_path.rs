@@ -1,9 +1,9 @@
-//! The way of a chunk, measured: hash, codec, store, and one-to-one transfer over
-//! loopback, in MB/s and CPU seconds for a gigabyte.
+//! Throughput of each stage of a chunk: hash, codec, store, and one-to-one transfer
+//! over loopback, in MB/s and CPU seconds per gigabyte.
 //!
-//! Run it with `cargo bench --no-default-features`. Each figure stands beside one
-//! of the bare means it is built on, measured in the same run, so that their ratio
-//! can be compared between machines. `BENCH_MIB` sets the size (default 512).
+//! Run it with `cargo bench --no-default-features`. Each figure stands beside a
+//! plain baseline measured in the same run, so that their ratio can be compared
+//! between machines. `BENCH_MIB` sets the size (default 512).
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -68,7 +68,7 @@ fn compare(name: &str, ours: &Figure, bare: &Figure) {
     );
 }
 
-/// Bytes that do not compress and are quickly made.
+/// Incompressible bytes from a cheap generator.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let words = std::iter::repeat_with(|| {

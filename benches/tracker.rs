@@ -1,10 +1,9 @@
-//! The tracker under load: plans for a whole crowd at once, announces a second of
-//! its processor, memory of an idle client, and a crowd that registers again after
-//! a restart.
+//! The tracker under load: plans for a flash crowd, announces per CPU second, memory
+//! of an idle client, and mass registration after a restart.
 //!
 //! Run it with `cargo bench --no-default-features --bench tracker`. Each figure
-//! stands beside a bare means measured in the same run: plans beside drawing as
-//! many peers at random, announces beside coding the same messages.
+//! stands beside a baseline measured in the same run: plans beside a random choice of
+//! as many peers, announces beside encoding the same messages.
 //! `BENCH_CLIENTS` sets the number of connections (default 10000, for which both
 //! processes need as many file descriptors and some more).
 
@@ -33,19 +32,19 @@ const FILE: FileId = FileId([7; 32]);
 /// Chunks of 64 KiB of a film of 90 minutes at 4 Mbit/s.
 const CHUNKS: u32 = 41_200;
 
-/// Viewers of one film that all ask at once.
+/// Viewers of one video that all ask at once.
 const CROWD: u32 = 1000;
 
 /// Peers asked for, as clients do.
 const COUNT: u32 = 32;
 
-/// Announces of one connection that are on their way at once.
+/// Announces in flight on one connection.
 const IN_FLIGHT: usize = 4;
 
-/// How long a tracker may take to come up, or to answer.
+/// Time limit for the tracker to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long announces are counted.
+/// Duration of the announce measurement.
 const LOAD: Duration = Duration::from_secs(5);
 
 type Failure = Box<dyn std::error::Error>;
@@ -68,8 +67,8 @@ fn film() -> FileEntry {
     }
 }
 
-/// A viewer with 8 s of film ahead of its place, as after some minutes, that knows its
-/// neighbours' round trips.
+/// The report of a viewer with 8 s of buffer that has measured its neighbours'
+/// round trips.
 fn report(number: u32, position: u32) -> Report {
     Report {
         upload_rate: 400_000,
@@ -117,7 +116,7 @@ fn publish() -> Publish {
     }
 }
 
-/// Where a viewer is: all pressed play within half a minute.
+/// Position of a viewer; all pressed play within half a minute.
 fn place(number: u32) -> u32 {
     2000 + number % 230
 }
@@ -197,7 +196,7 @@ impl Drop for Program {
     }
 }
 
-/// Registers a client, trying again for a while when the tracker is not up.
+/// Registers a client; retries while the tracker starts.
 async fn join(address: &str, number: u32) -> Result<LinkToTracker, Failure> {
     let until = Instant::now() + PATIENCE;
     loop {
@@ -232,7 +231,7 @@ async fn join_once(address: &str, number: u32) -> Result<LinkToTracker, Failure>
     }
 }
 
-/// All clients, a few hundred at a time.
+/// Registers all clients, a few hundred at a time.
 async fn join_all_clients(address: &str, count: u32) -> Result<Vec<LinkToTracker>, Failure> {
     let mut links = Vec::new();
     for first in (1..=count).step_by(256) {
@@ -244,7 +243,7 @@ async fn join_all_clients(address: &str, count: u32) -> Result<Vec<LinkToTracker
     Ok(links)
 }
 
-/// A viewer says where it is, and has a first plan when this is done.
+/// Reports a viewer's position and waits for its first plan.
 async fn watch(link: &mut LinkToTracker, number: u32) -> Result<(), Failure> {
     let report = report(number, place(number));
     link.writer.send(ClientMessage::Report(report))?;
@@ -264,7 +263,7 @@ fn ask(position: u32) -> ClientMessage {
     }
 }
 
-/// Asks for peers over and over until a time, and counts the answers to all of it.
+/// Announces until a deadline and returns the number of answers.
 async fn announce(link: &mut LinkToTracker, number: u32, until: Instant) -> Result<u64, Failure> {
     let mut rng = StdRng::seed_from_u64(number.into());
     let mut next = || ask(place(number) + rng.random_range(0..20));
@@ -316,7 +315,7 @@ async fn load(clients: u32) -> Result<(), Failure> {
 
     let first = join(&program.address, 0).await?;
     first.writer.send(ClientMessage::Publish(publish()))?;
-    // All stay connected; the viewers of the film ask.
+    // All clients stay connected; only the viewers announce.
     let mut clients: Vec<(LinkToTracker, u32)> = links.into_iter().zip(1..).collect();
     for (link, number) in clients.iter_mut().take(CROWD as usize) {
         watch(link, *number).await?;
@@ -338,7 +337,7 @@ async fn load(clients: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Coding alone of what an announce takes, a second.
+/// Announces per second that encoding and decoding alone would allow.
 fn coding() -> Result<f64, Failure> {
     let mut registry = crowd();
     let mut rng = StdRng::seed_from_u64(1);

@@ -1,4 +1,4 @@
-//! The program as a shell sees it.
+//! The command line: exit codes, output, and survival of `kill -9`.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-/// A running program that is killed when the test is over, however it ends.
+/// A running program; killed at the end of the test, also when it fails.
 struct Program {
     child: Child,
     ready: serde_json::Value,
@@ -45,7 +45,7 @@ impl Drop for Program {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_swarmplay"));
     command.args(arguments).env_remove("RUST_LOG");
-    // Whose own file would change what is tested.
+    // The user's own configuration would change the test.
     command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.stdin(Stdio::null()).stderr(Stdio::null());
     command
@@ -86,7 +86,7 @@ fn id_prints_what_b3sum_prints() {
 }
 
 #[test]
-fn a_bad_configuration_ends_with_code_2_and_names_file_line_and_key() {
+fn bad_configuration_exits_2_with_file_line_and_key() {
     let file = tempfile::NamedTempFile::new().expect("file");
     std::fs::write(file.path(), "[client]\ntrakcer = \"a:1\"\n").expect("write");
     let path = file.path().display().to_string();
@@ -105,7 +105,7 @@ fn a_bad_configuration_ends_with_code_2_and_names_file_line_and_key() {
 }
 
 #[test]
-fn an_environment_variable_that_cannot_be_is_named() {
+fn bad_environment_variable_is_named() {
     let mut peer = command(&["peer"]);
     peer.env("SWARMPLAY_LIMITS__MAX_PEERS", "0")
         .stderr(Stdio::piped());
@@ -116,7 +116,7 @@ fn an_environment_variable_that_cannot_be_is_named() {
 }
 
 #[test]
-fn the_default_files_check_out() {
+fn default_files_pass_config_check() {
     for program in ["tracker", "client"] {
         let printed = output(&["config", "default", program]);
         let file = tempfile::NamedTempFile::new().expect("file");
@@ -127,7 +127,7 @@ fn the_default_files_check_out() {
 }
 
 #[test]
-fn ls_lists_and_get_fetches_the_same_file() {
+fn get_fetches_what_ls_lists() {
     let dir = tempfile::tempdir().expect("folder");
     let folder = dir.path().join("media");
     let path = common::noise(&folder, "noise.wav", 5, 31);
@@ -160,7 +160,7 @@ fn ls_lists_and_get_fetches_the_same_file() {
 }
 
 #[test]
-fn without_a_tracker_ls_says_so() {
+fn ls_reports_a_missing_tracker() {
     let refused = output(&["ls", &set("client.tracker", "127.0.0.1:1")]);
     assert_eq!(refused.status.code(), Some(1));
     let said = text(&refused.stderr);
@@ -171,7 +171,7 @@ fn without_a_tracker_ls_says_so() {
 }
 
 #[test]
-fn after_kill_9_nothing_finished_is_fetched_again_and_nothing_bad_is_kept() {
+fn finished_chunks_survive_kill_9_and_damaged_ones_do_not() {
     let dir = tempfile::tempdir().expect("folder");
     let folder = dir.path().join("media");
     let path = common::noise(&folder, "noise.wav", 60, 32);
@@ -224,7 +224,7 @@ fn after_kill_9_nothing_finished_is_fetched_again_and_nothing_bad_is_kept() {
     assert!(downloaded <= most, "{downloaded} fetched, {kept} were here");
 }
 
-/// Waits until `look` holds.
+/// Polls until `look` returns true.
 fn wait_for(mut look: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + common::PATIENCE;
     while !look() {
@@ -233,7 +233,7 @@ fn wait_for(mut look: impl FnMut() -> bool) {
     }
 }
 
-/// One HTTP GET: head and body.
+/// Sends an HTTP GET and returns head and body.
 fn http(url: &str, path: &str) -> (String, Vec<u8>) {
     let mut answer = http_until_closed(url, path);
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
@@ -259,14 +259,14 @@ fn http_until_closed(url: &str, path: &str) -> Vec<u8> {
 
 #[cfg(not(feature = "gui"))]
 #[test]
-fn a_build_without_a_window_says_so() {
+fn headless_build_refuses_client_mode() {
     let refused = output(&["client"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("no window"));
 }
 
 #[test]
-fn a_peer_killed_in_mid_transfer_is_missed_by_nobody() {
+fn transfer_completes_after_a_peer_is_killed() {
     let dir = tempfile::tempdir().expect("folder");
     let folder = dir.path().join("media");
     let path = common::noise(&folder, "noise.wav", 60, 33);

@@ -1,4 +1,4 @@
-//! The commented files in `config/` are the defaults, and miss no key.
+//! The commented files in `config/` equal the built-in defaults and list every key.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn path(name: &str) -> std::path::PathBuf {
         .join(name)
 }
 
-/// All `section.key`s of a file, and those without a comment above.
+/// All `section.key`s of a file, and those without a comment above them.
 fn keys(name: &str) -> (Vec<String>, Vec<String>) {
     let text = std::fs::read_to_string(path(name)).expect("file");
     let (mut section, mut keys, mut bare) = (String::new(), Vec::new(), Vec::new());
@@ -32,7 +32,7 @@ fn keys(name: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn the_default_files_equal_the_built_in_defaults() {
+fn default_files_equal_built_in_defaults() {
     for name in ["tracker.toml", "client.toml"] {
         let loaded = load(Some(&path(name)), &[]).expect("valid");
         assert_eq!(loaded, Config::default(), "{name}");
@@ -40,7 +40,7 @@ fn the_default_files_equal_the_built_in_defaults() {
 }
 
 #[test]
-fn every_key_stands_in_a_default_file_with_a_comment() {
+fn every_key_is_listed_with_a_comment() {
     let (tracker, bare_tracker) = keys("tracker.toml");
     let (client, bare_client) = keys("client.toml");
     assert!(
@@ -70,7 +70,7 @@ fn every_key_stands_in_a_default_file_with_a_comment() {
 }
 
 #[test]
-fn each_mode_has_a_directory_of_its_own_unless_one_is_named() {
+fn modes_have_separate_default_data_directories() {
     let mut config = Config::default();
     let (films, music) = (config.data_dir("video"), config.data_dir("audio"));
     assert_eq!(films.parent(), music.parent());

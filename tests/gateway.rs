@@ -1,4 +1,4 @@
-//! The gateway as players see it.
+//! The HTTP interface as players use it.
 
 mod common;
 
@@ -10,7 +10,7 @@ use swarmplay::scheduler::read_sidecar;
 use swarmplay::store::StoreState;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// One HTTP exchange; head and body.
+/// Sends one HTTP request and returns head and body.
 async fn ask(address: std::net::SocketAddr, request: &str) -> (String, Vec<u8>) {
     let mut socket = tokio::net::TcpStream::connect(address)
         .await
@@ -28,7 +28,7 @@ async fn ask(address: std::net::SocketAddr, request: &str) -> (String, Vec<u8>) 
 }
 
 #[test]
-fn players_read_any_part_of_a_file_that_is_elsewhere() {
+fn range_requests_stream_a_remote_file() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let path = noise(&at("server"), "noise.wav", 20, 21);
@@ -90,7 +90,7 @@ fn players_read_any_part_of_a_file_that_is_elsewhere() {
 }
 
 #[test]
-fn a_file_larger_than_the_quota_still_plays_and_the_quota_holds() {
+fn file_larger_than_the_quota_plays_within_it() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let path = noise(&at("server"), "noise.wav", 180, 22);
@@ -120,7 +120,7 @@ fn a_file_larger_than_the_quota_still_plays_and_the_quota_holds() {
     });
 }
 
-/// Runs ffmpeg over a stream to its end; what it complains about.
+/// Decodes a stream to its end with ffmpeg and returns its warnings.
 async fn decode(url: String, from: &'static str) -> String {
     let decoded = actix_rt::task::spawn_blocking(move || {
         std::process::Command::new("ffmpeg")
@@ -139,7 +139,7 @@ async fn decode(url: String, from: &'static str) -> String {
 }
 
 #[test]
-fn ffmpeg_plays_every_sample_from_it_from_the_start_and_from_the_middle() {
+fn ffmpeg_decodes_every_sample_from_start_and_middle() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let media = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
@@ -157,7 +157,7 @@ fn ffmpeg_plays_every_sample_from_it_from_the_start_and_from_the_middle() {
         assert_eq!(catalogue.entries.len(), 8);
         for entry in catalogue.entries {
             let url = viewer.gateway.as_ref().expect("gateway").url(entry.id);
-            // The middle first: what lies before it is not here yet.
+            // The middle first, while the chunks before it are missing.
             assert_eq!(decode(url.clone(), "12").await, "", "{}", entry.name);
             assert_eq!(decode(url, "0").await, "", "{}", entry.name);
         }
@@ -167,7 +167,7 @@ fn ffmpeg_plays_every_sample_from_it_from_the_start_and_from_the_middle() {
 }
 
 #[test]
-fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
+fn sidecars_are_served_by_their_own_id() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let media = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("media");
@@ -256,7 +256,7 @@ fn what_travels_beside_a_film_is_fetched_by_its_own_id() {
 }
 
 #[test]
-fn sidecars_are_made_once_and_streams_of_them_do_not_stay_open() {
+fn sidecars_are_made_once_and_their_streams_close() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let media = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("media");

@@ -1,4 +1,4 @@
-//! Peers that lie, keep silent or break the protocol disturb nobody but
+//! Peers that send bad chunks, stay silent or break the protocol harm only
 //! themselves.
 
 mod common;
@@ -21,12 +21,12 @@ use swarmplay::wire::{Frame, WireCodec, WireError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::codec::Decoder;
 
-/// How a hostile peer answers requests.
+/// Behaviour of a hostile peer on a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Habit {
-    /// With bytes that do not verify.
+    /// Sends bytes that do not verify.
     Lies,
-    /// Not at all.
+    /// Never answers.
     Silent,
 }
 
@@ -40,9 +40,9 @@ fn hello(port: u16) -> Hello {
     }
 }
 
-/// Registers a peer that claims to have `entry`, and serves it in its way.
-/// Returns its link to the tracker, which keeps it online, and where it notes
-/// what it is told at the end.
+/// Registers a peer that claims to hold `entry` and serves it by `habit`.
+/// Returns its link to the tracker, which keeps it online, and a record of the
+/// reason its links were closed for.
 async fn hostile(
     server: &Node,
     entry: FileEntry,
@@ -83,7 +83,7 @@ async fn hostile(
     (link, goodbyes)
 }
 
-/// Serves one link until it is closed; says why, if told.
+/// Serves one link until it closes and returns the other side's reason.
 async fn serve(mut link: PeerLink, entry: &FileEntry, habit: Habit) -> Option<ByeReason> {
     let geometry = entry.geometry().expect("sane");
     loop {
@@ -115,7 +115,7 @@ async fn serve(mut link: PeerLink, entry: &FileEntry, habit: Habit) -> Option<By
     }
 }
 
-/// The entry that a server published.
+/// Waits for the entry that a server publishes.
 async fn published(node: &Node) -> FileEntry {
     eventually("the entry", || async {
         let catalogue = node.sources.announcer.send(CatalogueState).await;
@@ -125,7 +125,7 @@ async fn published(node: &Node) -> FileEntry {
 }
 
 #[test]
-fn a_liar_is_dropped_at_once_and_its_chunks_come_from_elsewhere() {
+fn corrupt_peer_is_banned_and_its_chunks_refetched() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 20, 11);
@@ -158,7 +158,7 @@ fn a_liar_is_dropped_at_once_and_its_chunks_come_from_elsewhere() {
 }
 
 #[test]
-fn a_peer_that_never_answers_loses_its_requests_to_others() {
+fn silent_peer_loses_its_requests() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 20, 12);
@@ -175,12 +175,12 @@ fn a_peer_that_never_answers_loses_its_requests_to_others() {
     });
 }
 
-/// Sends raw bytes to a node and returns what it answers until it hangs up.
+/// Sends raw bytes to a node and returns its answer until it closes the link.
 async fn answer_to(node: &Node, bytes: &[u8]) -> Vec<u8> {
     let mut socket = tokio::net::TcpStream::connect(node.listen)
         .await
         .expect("dials");
-    // The node may hang up before it has read all.
+    // The node may close the link before it has read everything.
     let _ = socket.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer).await;
@@ -188,7 +188,7 @@ async fn answer_to(node: &Node, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn nonsense_closes_its_own_link_and_nothing_else() {
+fn malformed_bytes_close_only_their_own_link() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 5, 13);
@@ -219,7 +219,7 @@ fn nonsense_closes_its_own_link_and_nothing_else() {
     });
 }
 
-/// Says hello to a node as a peer.
+/// Opens a link to a node as a peer.
 async fn say_hello(node: &Node) -> PeerLink {
     let limits = LinkLimits::default();
     let mut link: PeerLink = Link::dial(&node.listen.to_string(), common::PATIENCE, &limits)
@@ -234,7 +234,7 @@ async fn say_hello(node: &Node) -> PeerLink {
 }
 
 #[test]
-fn a_breach_of_the_protocol_is_answered_with_its_reason() {
+fn protocol_violation_is_answered_with_its_reason() {
     let dir = tempfile::tempdir().expect("folder");
     run(async {
         let server = tracker(&dir.path().join("dt"), &[]).await;
@@ -257,7 +257,7 @@ fn a_breach_of_the_protocol_is_answered_with_its_reason() {
 }
 
 #[test]
-fn another_version_is_told_so() {
+fn other_protocol_version_is_rejected_with_a_reason() {
     let dir = tempfile::tempdir().expect("folder");
     run(async {
         let server = tracker(&dir.path().join("dt"), &[]).await;
@@ -283,7 +283,7 @@ fn another_version_is_told_so() {
 }
 
 #[test]
-fn what_a_stream_holds_in_memory_is_bounded_by_its_window_though_a_peer_never_answers() {
+fn stream_memory_is_bounded_by_outstanding_requests() {
     const REQUESTS: u32 = 8;
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
@@ -321,7 +321,7 @@ fn what_a_stream_holds_in_memory_is_bounded_by_its_window_though_a_peer_never_an
 }
 
 #[test]
-fn a_peer_that_never_reads_takes_little_memory_and_keeps_nobody_waiting() {
+fn peer_that_never_reads_is_closed_within_bounded_memory() {
     const ASKED: u32 = 250;
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
@@ -352,7 +352,7 @@ fn a_peer_that_never_reads_takes_little_memory_and_keeps_nobody_waiting() {
             let to_deaf = state.peers.iter().find(|peer| peer.name == "hostile");
             to_deaf.map(|peer| peer.uploaded)
         };
-        // All its buffers are full: nothing has moved for a while.
+        // All buffers are full once the counters stand still.
         let last = std::cell::Cell::new((0, std::time::Instant::now()));
         eventually("a peer that takes nothing", || async {
             let now = handed().await?;

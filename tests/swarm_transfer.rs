@@ -1,5 +1,5 @@
-//! Whole nodes on loopback: register, list, stream from several peers, and what
-//! happens when one of them dies, lies or goes silent.
+//! Complete nodes on loopback: registration, listing, streaming from several
+//! peers, and recovery when one of them dies or goes silent.
 
 mod common;
 
@@ -21,7 +21,7 @@ use swarmplay::swarm::SwarmState;
 use swarmplay::tracker::TrackerState;
 use swarmplay::tracker_client::CatalogueState;
 
-/// Names of the peers that supplied part of a stream.
+/// Names of the peers that supplied chunks of a stream.
 async fn suppliers(stream: &swarmplay::scheduler::OpenedStream) -> BTreeSet<String> {
     let state = stream.scheduler.send(StreamState).await.expect("scheduler");
     state
@@ -38,7 +38,7 @@ fn copy(path: &Path, folder: &Path) {
 }
 
 #[test]
-fn a_file_streams_from_three_peers_at_once_and_is_the_same() {
+fn file_streams_from_three_peers_unchanged() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let path = noise(&at("server"), "noise.wav", 60, 1);
@@ -60,7 +60,7 @@ fn a_file_streams_from_three_peers_at_once_and_is_the_same() {
             "hardly any duplicates"
         );
 
-        // What was downloaded is shared on: the viewer is now a fourth source.
+        // A complete download is shared: the viewer is now a fourth source.
         open(&a, "noise.wav", 4).await;
         for node in [viewer, a, b, server] {
             node.stop().await;
@@ -69,7 +69,7 @@ fn a_file_streams_from_three_peers_at_once_and_is_the_same() {
 }
 
 #[test]
-fn a_peer_that_dies_in_mid_transfer_is_replaced() {
+fn dead_peer_is_replaced_during_transfer() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let path = noise(&at("server"), "noise.wav", 60, 2);
@@ -94,8 +94,8 @@ fn a_peer_that_dies_in_mid_transfer_is_replaced() {
     });
 }
 
-/// Damages a shared file on disk without changing size or time, behind its
-/// owner's back; what it then serves does not verify.
+/// Damages a shared file on disk without changing its size or time, so that its
+/// chunks no longer verify.
 fn corrupt(path: &Path) {
     use std::os::unix::fs::FileExt;
     let before = std::fs::metadata(path)
@@ -114,7 +114,7 @@ fn corrupt(path: &Path) {
 }
 
 #[test]
-fn a_sharer_never_serves_what_no_longer_verifies() {
+fn seed_serves_no_chunk_that_fails_verification() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let path = noise(&at("server"), "noise.wav", 30, 3);
@@ -134,7 +134,7 @@ fn a_sharer_never_serves_what_no_longer_verifies() {
 }
 
 #[test]
-fn playing_goes_on_without_the_tracker_and_everybody_registers_again() {
+fn streaming_survives_a_tracker_restart() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("a"), "noise.wav", 60, 4);
@@ -178,7 +178,7 @@ fn playing_goes_on_without_the_tracker_and_everybody_registers_again() {
 }
 
 #[test]
-fn a_seek_fetches_there_and_not_what_lies_between() {
+fn seek_skips_the_chunks_in_between() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 300, 5);
@@ -205,7 +205,7 @@ fn a_seek_fetches_there_and_not_what_lies_between() {
 }
 
 #[test]
-fn what_was_fetched_survives_a_restart_and_is_not_fetched_again() {
+fn cached_chunks_survive_a_restart() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 30, 6);
@@ -235,13 +235,13 @@ fn what_was_fetched_survives_a_restart_and_is_not_fetched_again() {
 }
 
 #[test]
-fn a_silent_death_is_noticed_by_the_tracker() {
+fn tracker_expires_a_silent_client() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     run(async {
         let server = tracker(&at("dt"), &[]).await;
         let registry = server.tracker.clone().expect("a server has a tracker");
-        // A client that registers and then says nothing more, its link open.
+        // A client that registers and then stays silent on an open link.
         let settings = swarmplay::tracker_client::TrackerClientSettings {
             tracker: server.listen.to_string(),
             hello: engine::protocol::Hello {
@@ -276,7 +276,7 @@ fn a_silent_death_is_noticed_by_the_tracker() {
 }
 
 #[test]
-fn a_file_that_vanishes_is_withdrawn_and_a_new_one_appears() {
+fn deleted_file_is_withdrawn_and_new_one_published() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let first = noise(&at("a"), "first.wav", 1, 7);
@@ -301,7 +301,7 @@ fn a_file_that_vanishes_is_withdrawn_and_a_new_one_appears() {
 }
 
 #[test]
-fn a_new_peer_hears_at_once_where_we_are() {
+fn new_peer_receives_our_position_at_once() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 10, 21);
@@ -330,7 +330,7 @@ fn a_new_peer_hears_at_once_where_we_are() {
         loop {
             match link.reader.next().await.expect("a message") {
                 PeerMessage::Position { position, .. } => place = Some(position.window),
-                // What it holds comes with it, not a second later.
+                // The first message already carries the position.
                 PeerMessage::Have { .. } => break,
                 _ => {}
             }
@@ -342,13 +342,13 @@ fn a_new_peer_hears_at_once_where_we_are() {
 }
 
 #[test]
-fn a_limit_that_is_lifted_no_longer_holds_back_what_runs() {
+fn lifted_limit_applies_to_running_transfers() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("source"), "noise.wav", 8, 77);
     run(async {
         let server = tracker(&at("dt"), &[]).await;
-        // Six minutes for all of it.
+        // The whole file would take six minutes.
         let source = client(&at("ds"), &server, "source", &[&at("source")], slow(4000)).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let stream = open(&viewer, "noise.wav", 1).await;
@@ -367,7 +367,7 @@ fn a_limit_that_is_lifted_no_longer_holds_back_what_runs() {
 }
 
 #[test]
-fn what_was_fetched_can_be_removed_unless_it_is_read() {
+fn cached_file_is_removable_unless_it_is_read() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 4, 78);
@@ -396,7 +396,7 @@ fn what_was_fetched_can_be_removed_unless_it_is_read() {
             cached.is_empty().then_some(())
         })
         .await;
-        // It can be had again.
+        // It can be downloaded again.
         let again = open(&viewer, "noise.wav", 1).await;
         assert_eq!(fetch_whole(&viewer, &again).await, file);
         let cached = store.send(CachedFiles).await.expect("store");
@@ -407,7 +407,7 @@ fn what_was_fetched_can_be_removed_unless_it_is_read() {
 }
 
 #[test]
-fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
+fn prefetch_runs_despite_an_abandoned_stream() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "left.wav", 4, 79);
@@ -415,7 +415,7 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
-        // Opened, and nobody reads it: nothing of it is here.
+        // Opened without a reader, so no chunk is cached.
         open(&viewer, "left.wav", 1).await;
         let find = swarmplay::tracker_client::FindEntry("next.wav".into());
         let next = viewer.sources.announcer.send(find).await;
@@ -441,7 +441,7 @@ fn what_comes_next_is_fetched_though_something_else_was_left_half_way() {
 }
 
 #[test]
-fn of_what_comes_next_that_is_fetched_which_it_goes_on_with() {
+fn prefetch_starts_at_the_resume_position() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "next.wav", 60, 83);

@@ -1,5 +1,5 @@
-//! What integration tests share: temporary data directories, nodes on loopback,
-//! media made by ffmpeg, and waiting for a condition.
+//! Shared by the integration tests: temporary data directories, nodes on
+//! loopback, generated media, and waiting for a condition.
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use swarmplay::config::Config;
 use swarmplay::scheduler::{AwaitChunk, DownloadAll, OpenReader, OpenStream, OpenedStream};
 use swarmplay::store::ReadChunk;
 
-/// Longest wait for a condition; far more than any machine needs.
+/// Time limit of a wait; far more than any machine needs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often a condition is looked at.
+/// Interval between two checks of a condition.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A configuration on loopback with its own data directory.
@@ -36,7 +36,7 @@ pub fn run(test: impl Future<Output = ()>) {
     actix_rt::System::new().block_on(test);
 }
 
-/// Waits until `look` finds something.
+/// Polls until `look` returns a value.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut look: impl FnMut() -> F,
@@ -100,7 +100,7 @@ pub fn slow(bytes_per_second: u64) -> impl FnOnce(&mut Config) {
     move |config| config.limits.upload = ByteRate(Some(bytes_per_second))
 }
 
-/// Waits until a node has looked at all its files.
+/// Waits until a node has hashed all its files.
 pub async fn settled(node: &Node) {
     eventually("a settled library", || async {
         let state = node
@@ -133,7 +133,7 @@ pub async fn open(node: &Node, name: &str, sources: u32) -> OpenedStream {
     .await
 }
 
-/// Fetches all of a file; what it reads hashes to the file's id.
+/// Downloads a whole file and checks that it hashes to its id.
 pub async fn fetch_whole(node: &Node, stream: &OpenedStream) -> FileId {
     stream
         .scheduler

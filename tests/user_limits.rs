@@ -1,5 +1,5 @@
-//! What a person says of their own machine holds: how much it gives away a day, what
-//! comes to it and stays on it; and who shares what can be asked.
+//! Limits and commands of a user: daily upload quota, pinned files, downloads,
+//! removed folders, and the list of a file's seeds.
 
 mod common;
 
@@ -21,12 +21,12 @@ async fn uploads(node: &Node) -> (u64, bool) {
 }
 
 #[test]
-fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
+fn daily_upload_quota_holds_across_a_restart() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("source"), "noise.wav", 16, 81);
     let terms = |config: &mut Config| {
-        // So slow that there is time to notice.
+        // Slow enough to stop in the middle of the transfer.
         config.limits.upload = ByteRate(Some(100_000));
         config.limits.upload_per_day = TransferCap(Some(200_000));
     };
@@ -70,7 +70,7 @@ fn no_more_is_uploaded_a_day_than_may_be_though_the_program_starts_again() {
 }
 
 #[test]
-fn what_is_pinned_stays_when_room_is_short() {
+fn pinned_file_survives_eviction() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "noise.wav", 4, 82);
@@ -90,7 +90,7 @@ fn what_is_pinned_stays_when_room_is_short() {
 
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         let store = &viewer.sources.store;
-        // Room for one and a half, though the other was played last.
+        // Room for one and a half files; the other one was played last.
         let room = stream.entry.size * 3 / 2;
         store.send(SetQuota(room)).await.expect("store");
         let cached = store.send(CachedFiles).await.expect("store");
@@ -109,7 +109,7 @@ fn what_is_pinned_stays_when_room_is_short() {
 }
 
 #[test]
-fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
+fn find_seeds_names_seeds_without_dialling_them() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("source"), "noise.wav", 2, 83);
@@ -142,7 +142,7 @@ fn who_shares_a_file_is_told_and_nobody_is_dialled_for_it() {
 }
 
 #[test]
-fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
+fn download_completes_without_a_reader() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "wanted.wav", 4, 81);
@@ -156,7 +156,7 @@ fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
         })
         .await;
         let streams = &viewer.sources.streams;
-        // Given up and asked for again.
+        // Cancelled and requested again.
         for wanted in [true, false, true] {
             streams.do_send(Download { file, wanted });
         }
@@ -172,7 +172,7 @@ fn what_is_asked_for_is_downloaded_whole_though_nobody_plays_it() {
 }
 
 #[test]
-fn a_folder_that_is_taken_out_is_read_no_further() {
+fn removed_folder_is_no_longer_read() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let (stuck, free) = (at("stuck"), at("free"));
@@ -180,7 +180,7 @@ fn a_folder_that_is_taken_out_is_read_no_further() {
         noise(&stuck, name, 1, seed);
     }
     noise(&free, "second.wav", 1, 87);
-    // Never ends with what lies in one of the folders.
+    // A stand-in for ffprobe that never returns for files of one folder.
     let script = at("ffprobe-that-waits");
     let text = format!(
         "#!/bin/sh\ncase \"$*\" in *'{}'*) exec sleep 1000;; esac\nexec ffprobe \"$@\"\n",
@@ -217,11 +217,11 @@ fn a_folder_that_is_taken_out_is_read_no_further() {
 }
 
 #[test]
-fn new_files_are_shared_though_pictures_of_others_are_being_made() {
+fn new_files_are_shared_while_sidecars_are_made() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("source"), "first.wav", 1, 84);
-    // Makes nothing before it may.
+    // A stand-in for ffmpeg that waits for a go-ahead.
     let script = at("ffmpeg-that-waits");
     let gate = at("gate");
     let text = format!(
