@@ -16,40 +16,21 @@ const MAX_QUESTIONS: usize = 2;
 /// Characters of a test's name.
 const MAX_TEST_NAME: usize = 60;
 
-#[derive(Default)]
-struct Docs {
-    openings: Vec<String>,
-}
-
-impl<'ast> Visit<'ast> for Docs {
-    fn visit_attributes(&mut self, attributes: &'ast [syn::Attribute]) {
-        let text = |attribute: &syn::Attribute| match &attribute.meta {
-            syn::Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-                syn::Expr::Lit(syn::ExprLit {
-                    lit: syn::Lit::Str(text),
-                    ..
-                }) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        };
-        self.openings.extend(attributes.iter().find_map(text));
-        visit::visit_attributes(self, attributes);
-    }
-}
-
 /// Openings of all doc comments, with the path of their file.
 fn openings(sources: &[Source]) -> Vec<String> {
-    let of = |source: &Source| {
-        let mut docs = Docs::default();
-        docs.visit_file(&source.file);
-        let path = source.path.display().to_string();
-        let lines = docs.openings.into_iter();
-        lines
-            .map(|line| format!("{path}: {}", line.trim()))
-            .collect::<Vec<_>>()
-    };
-    sources.iter().flat_map(of).collect()
+    let mut openings = Vec::new();
+    for source in sources {
+        let mut before = "";
+        for line in source.text.lines().map(str::trim_start) {
+            let mark = line.get(..3).filter(|mark| ["///", "//!"].contains(mark));
+            if let Some(mark) = mark.filter(|mark| !before.starts_with(mark)) {
+                let text = line[mark.len()..].trim();
+                openings.push(format!("{}: {text}", source.path.display()));
+            }
+            before = line;
+        }
+    }
+    openings
 }
 
 fn questions(openings: &[String]) -> Vec<String> {
