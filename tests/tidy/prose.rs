@@ -94,7 +94,7 @@ fn test_names_are_short() {
 fn broken_samples_are_found() {
     let sample = [Source::new(
         "src/a.rs",
-        "/// Whether it is.\nstruct A { /// What it is.\n b: u8 }",
+        "/// Whether it is.\nstruct A {\n/// What it is.\nb: u8 }",
     )];
     assert_eq!(questions(&openings(&sample)).len(), 2);
     let named = [Source::new(
