@@ -138,6 +138,13 @@ fn colours_stand_in_the_theme() {
         .flat_map(|(path, text)| colours(&path.display().to_string(), text))
         .collect();
     expect_none(&found);
+    let constructors = ["Color::from_", "Rgb8Pixel::new(0x", "Rgb8Pixel { r: 0x"];
+    for source in sources(&["src/gui"]) {
+        let found = constructors
+            .iter()
+            .find(|word| source.text.contains(**word));
+        assert!(found.is_none(), "{}: {found:?}", source.path.display());
+    }
 }
 
 #[test]
