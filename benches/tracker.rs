@@ -73,7 +73,8 @@ fn report(number: u32, position: u32) -> Report {
     Report {
         upload_rate: 400_000,
         download_rate: 500_000,
-        uplink: 500_000,
+        uplink: Some(500_000),
+        accepts_requests: true,
         files: vec![FileReport {
             file: FILE,
             chunk_size: 64 << 10,

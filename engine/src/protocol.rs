@@ -13,7 +13,7 @@ mod tracker;
 
 use std::time::Duration;
 
-pub use self::peer::{Hello, PeerMessage, PeerPosition, QueueDelay};
+pub use self::peer::{Hello, PeerMessage, PeerPosition, QueueDelay, SourceShare};
 pub use self::reasons::{ByeReason, KickReason, PathReason, RejectReason};
 pub use self::tracker::{
     CatalogueDelta, ClientMessage, FileReport, PeerEntry, Publish, Register, Report,
@@ -48,10 +48,6 @@ pub const MAX_REMOVED: usize = 1000;
 /// Time to the deadline below which a chunk is critical, for the requester and
 /// for the sender.
 pub const CRITICAL_WINDOW: Duration = Duration::from_millis(900);
-
-/// Uplink announced while none is measured. It counts as the highest of the
-/// measured ones: a peer that is never asked is never measured.
-pub const UNKNOWN_UPLINK: u64 = 1;
 
 /// First message of a link, which says who dialled.
 #[derive(Debug, Clone, PartialEq, Eq)]

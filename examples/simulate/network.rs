@@ -307,10 +307,10 @@ impl Network {
                 origin: number == 0,
                 held: match node.have.len() == chunks {
                     true => Held::All,
-                    false => Held::PrefetchRange(&node.have),
+                    false => Held::Part(&node.have),
                 },
                 rtt: None,
-                uplink: node.uploads.uplink().unwrap_or(0),
+                uplink: node.uploads.uplink(),
                 busy: node.busy,
             })
         };
@@ -344,10 +344,10 @@ impl Network {
         node.busy = (sent as f64 / PLACE_INTERVAL.as_secs_f64()) as u64;
         node.reported_bytes = node.sent_bytes;
         if node.have.len() == u64::from(self.geometry.chunk_count()) {
-            self.planner.left(FILE, node.id);
+            self.planner.remove(FILE, node.id);
         } else if let Some(core) = &node.core {
             let start = core.window(now).start;
-            self.planner.moved(FILE, node.id, ChunkIndex(start));
+            self.planner.set_position(FILE, node.id, ChunkIndex(start));
         }
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::protocol::{PeerPosition, UNKNOWN_UPLINK};
+use engine::protocol::{PeerPosition, SourceShare};
 use engine::protocol::{QueueDelay, RejectReason};
 use engine::scheduler::ReaderId;
 use engine::scheduler::{ChunkScheduler, Effect};
@@ -147,17 +147,17 @@ impl Node {
 
     /// What the others are told of our place.
     pub fn place(&mut self, now: Instant) -> PeerPosition {
-        let uplink = match self.reserved {
-            true => 0,
-            false => self.uploads.share(now).unwrap_or(UNKNOWN_UPLINK),
+        let share = match self.reserved {
+            true => SourceShare::None,
+            false => self.uploads.share(now),
         };
         let Some(core) = &mut self.core else {
             return PeerPosition::default();
         };
-        core.set_uplink(uplink);
+        core.set_share(share);
         PeerPosition {
             window: core.window(now),
-            uplink,
+            share,
             playhead: core.playhead(now),
         }
     }

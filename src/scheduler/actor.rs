@@ -397,7 +397,7 @@ impl Handler<SwarmEvent> for Scheduler {
             SwarmEventKind::QueueDelay(backlog) => {
                 self.core.note(now, peer, |peer| peer.set_backlog(backlog));
             }
-            SwarmEventKind::OwnUplink(uplink) => self.core.set_uplink(uplink),
+            SwarmEventKind::OwnShare(share) => self.core.set_share(share),
             SwarmEventKind::Reserve(reserve) => {
                 self.core.set_reserve(now, peer, reserve);
             }

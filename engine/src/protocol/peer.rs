@@ -34,8 +34,33 @@ pub struct QueueDelay {
     ///
     /// [`UploadTuning::pressing`]: crate::swarm::UploadTuning::pressing
     pub pressing: Duration,
-    /// Uplink capacity in bytes a second; 0 while unknown.
-    pub uplink: u64,
+    /// Uplink capacity in bytes a second; `None` while unknown.
+    pub uplink: Option<u64>,
+}
+
+/// Share of the new chunks that a viewer fetches from sources and passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceShare {
+    /// It fetches nothing from sources that viewers fetch for it.
+    #[default]
+    None,
+    /// Its uplink is not measured yet. It counts as the highest weight of the
+    /// others: a viewer that is never asked is never measured.
+    Unknown,
+    /// In proportion to this weight: its uplink in bytes a second, more while it
+    /// idles.
+    Weight(u64),
+}
+
+impl SourceShare {
+    /// Weight in the assignment of chunks; `unknown` stands for an unmeasured one.
+    pub fn weight(self, unknown: u64) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Unknown => unknown,
+            Self::Weight(weight) => weight,
+        }
+    }
 }
 
 /// Position of a peer in a file.
@@ -43,9 +68,8 @@ pub struct QueueDelay {
 pub struct PeerPosition {
     /// Chunks it fetches at present: from its reader to the end of its window.
     pub window: Range<u32>,
-    /// Weight of its assignment of new chunks: uplink in bytes a second, more
-    /// while it idles; 0 if it does not fetch from sources.
-    pub uplink: u64,
+    /// Share of the new chunks that it fetches.
+    pub share: SourceShare,
     /// Media time that plays at present.
     pub playhead: Duration,
 }

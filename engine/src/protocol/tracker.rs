@@ -101,18 +101,34 @@ pub struct FileReport {
 }
 
 /// Measurements of a client.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// Bytes a second to peers.
     pub upload_rate: u64,
     /// Bytes a second from peers.
     pub download_rate: u64,
-    /// Uplink capacity in bytes a second; 0 if unknown.
-    pub uplink: u64,
+    /// Uplink capacity in bytes a second; `None` if unknown.
+    pub uplink: Option<u64>,
+    /// False if the client serves nobody: plans must not count on its uplink.
+    pub accepts_requests: bool,
     /// Files being fetched.
     pub files: Vec<FileReport>,
     /// Round-trip times to peers.
     pub rtts: Vec<(PeerId, Duration)>,
+}
+
+impl Default for Report {
+    /// Nothing measured yet.
+    fn default() -> Self {
+        Self {
+            upload_rate: 0,
+            download_rate: 0,
+            uplink: None,
+            accepts_requests: true,
+            files: Vec::new(),
+            rtts: Vec::new(),
+        }
+    }
 }
 
 /// A message from a client to the tracker. `proto/tracker.proto` specifies each.

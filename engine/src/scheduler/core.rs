@@ -36,7 +36,7 @@ pub use tuning::{Picker, Tuning};
 
 use crate::ids::{ChunkIndex, PeerId};
 use crate::media::Geometry;
-use crate::protocol::RejectReason;
+use crate::protocol::{RejectReason, SourceShare};
 use crate::scheduler::demand::Demand;
 use crate::scheduler::peer_estimate::{MAX_BUSY, Peer};
 use crate::scheduler::peer_table::PeerTable;
@@ -77,8 +77,8 @@ struct Flight {
 #[derive(Debug)]
 pub struct ChunkScheduler {
     me: PeerId,
-    /// Bytes a second we can send, as told to the others.
-    uplink: u64,
+    /// Own share of the new chunks, as announced to the other viewers.
+    share: SourceShare,
     tuning: Tuning,
     geometry: Geometry,
     windows: Demand,
@@ -117,7 +117,7 @@ impl ChunkScheduler {
         taken.extend(have.range(..chunk_count).map(|chunk| chunk as usize));
         Self {
             me,
-            uplink: 0,
+            share: SourceShare::None,
             tuning,
             geometry,
             windows,
@@ -288,10 +288,9 @@ impl ChunkScheduler {
         self.fill(now);
     }
 
-    /// What we can send, in bytes a second, as the others are told; 0 while
-    /// others fetch from the sources for us.
-    pub fn set_uplink(&mut self, uplink: u64) {
-        self.uplink = uplink;
+    /// Sets the own share of the new chunks, as announced to the other viewers.
+    pub fn set_share(&mut self, share: SourceShare) {
+        self.share = share;
     }
 
     /// Chunks fetched at present, for the first reader.

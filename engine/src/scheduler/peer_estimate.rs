@@ -268,16 +268,15 @@ impl Peer {
     /// Time until a chunk asked for now, and needed in `due`, would be here. What is
     /// needed very soon only waits for what is, too.
     pub fn eta(&self, now: Instant, chunk_bytes: u32, due: Duration) -> Duration {
-        let uplink = self.backlog.uplink as f64;
-        let pressing = due < CRITICAL_WINDOW && uplink > 0.0;
-        let (rate, ahead, told) = match (pressing, self.supplied) {
-            (true, _) => (
-                uplink,
+        let uplink = self.backlog.uplink.filter(|_| due < CRITICAL_WINDOW);
+        let (rate, ahead, told) = match (uplink, self.supplied) {
+            (Some(uplink), _) => (
+                uplink as f64,
                 self.asked_since,
                 self.backlog.pressing + self.silence(now),
             ),
-            (false, 0) => (ASSUMED_RATE, self.outstanding, self.backlog.all),
-            (false, _) => (
+            (None, 0) => (ASSUMED_RATE, self.outstanding, self.backlog.all),
+            (None, _) => (
                 self.rate.rate(now).max(1000.0),
                 self.outstanding,
                 self.backlog.all,
@@ -285,9 +284,9 @@ impl Peer {
         };
         let sent = f64::from(ahead + 1) * f64::from(chunk_bytes) / rate;
         let sent = Duration::from_secs_f64(sent.min(3600.0));
-        match pressing {
-            true => self.rtt + told + sent,
-            false => self.rtt + sent.max(told),
+        match uplink {
+            Some(_) => self.rtt + told + sent,
+            None => self.rtt + sent.max(told),
         }
     }
 
@@ -358,7 +357,7 @@ mod tests {
         peer.set_backlog(QueueDelay {
             all: Duration::from_secs(2),
             pressing: Duration::from_millis(100),
-            uplink: u64::from(CHUNK) * 10,
+            uplink: Some(u64::from(CHUNK) * 10),
         });
         let eta = |peer: &Peer, due| peer.eta(now, CHUNK, due).as_millis();
         assert_eq!(eta(&peer, CRITICAL_WINDOW * 2), 2000);

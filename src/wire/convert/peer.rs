@@ -7,7 +7,7 @@ use bytes::Bytes;
 use engine::ids::{ChunkIndex, FileId};
 use engine::media::Geometry;
 use engine::protocol::{
-    ByeReason, Hello, MAX_RANGES, PeerMessage, PeerPosition, QueueDelay, RejectReason,
+    ByeReason, Hello, MAX_RANGES, PeerMessage, PeerPosition, QueueDelay, RejectReason, SourceShare,
 };
 use prost::Message as _;
 
@@ -212,7 +212,7 @@ fn position_to_proto(file: FileId, position: PeerPosition) -> proto::Position {
     proto::Position {
         file: id_bytes(file),
         window: Some(proto::ChunkRange { start, end }),
-        uplink: position.uplink,
+        uplink: share_to_proto(position.share),
         playhead_ms: position.playhead.as_millis() as u64,
     }
 }
@@ -221,8 +221,25 @@ fn position_from_proto(position: proto::Position) -> PeerPosition {
     let window = position.window.unwrap_or_default();
     PeerPosition {
         window: window.start..window.end,
-        uplink: position.uplink,
+        share: share_from_proto(position.uplink),
         playhead: Duration::from_millis(position.playhead_ms),
+    }
+}
+
+/// Version 2 has one number for all three: 0 for none, 1 for unknown.
+fn share_to_proto(share: SourceShare) -> u64 {
+    match share {
+        SourceShare::None => 0,
+        SourceShare::Unknown => 1,
+        SourceShare::Weight(weight) => weight.max(2),
+    }
+}
+
+fn share_from_proto(uplink: u64) -> SourceShare {
+    match uplink {
+        0 => SourceShare::None,
+        1 => SourceShare::Unknown,
+        weight => SourceShare::Weight(weight),
     }
 }
 
@@ -230,7 +247,7 @@ fn delay_to_proto(delay: QueueDelay) -> proto::Backlog {
     proto::Backlog {
         millis: millis(delay.all),
         pressing_millis: millis(delay.pressing),
-        uplink: delay.uplink,
+        uplink: delay.uplink.unwrap_or(0),
     }
 }
 
@@ -238,7 +255,7 @@ fn delay_from_proto(backlog: proto::Backlog) -> QueueDelay {
     QueueDelay {
         all: Duration::from_millis(backlog.millis.into()),
         pressing: Duration::from_millis(backlog.pressing_millis.into()),
-        uplink: backlog.uplink,
+        uplink: Some(backlog.uplink).filter(|uplink| *uplink != 0),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Timelines, as differences: most varints then have one to four bytes.
+//! Timelines as differences: most varints then have one to four bytes.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use engine::media::{MAX_INDEX_RANGES, MAX_POINTS};
 use crate::wire::WireError;
 use crate::wire::convert::proto;
 
-/// A constant bitrate needs no words.
+/// `None` for a constant bitrate, which is implied.
 pub(super) fn to_proto(timeline: &Timeline) -> Option<proto::Timeline> {
     let points = || timeline.points().iter();
     let ranges = timeline.index_ranges().iter();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeline_survives_the_way_over_the_wire() {
+    fn timeline_survives_the_wire() {
         let points = vec![(5000, 0).into(), (70_000, 900).into(), (70_001, 900).into()];
         let index = vec![0..48, 1_000_000..1_500_000];
         let timeline = Timeline::checked(points, index, 1 << 30, MINUTE).expect("possible");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_bitrate_needs_no_words() {
+    fn constant_bitrate_is_left_out() {
         let constant = Timeline::constant(1 << 30, MINUTE);
         assert_eq!(to_proto(&constant), None);
         assert_eq!(to_proto(&Timeline::default()), None);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impossible_timeline_is_refused() {
+    fn impossible_timeline_is_refused() {
         let refused = |bytes: &[u64], times_ms: &[u64], index: &[u64]| {
             let said = proto::Timeline {
                 bytes: bytes.to_vec(),

@@ -30,6 +30,8 @@ const MAX_FILES: usize = 32;
 const MAX_RTTS: usize = 64;
 /// Ranges of one file in a report: the tracker needs the outline only.
 const MAX_REPORT_RANGES: usize = 1024;
+/// Uplink in the report of a client that serves nobody.
+const NOT_SERVING: u64 = 1;
 /// Reasons of one peer entry.
 const MAX_REASONS: usize = 8;
 
@@ -347,9 +349,18 @@ fn report_to_proto(report: &Report) -> proto::Report {
     proto::Report {
         upload_rate: report.upload_rate,
         download_rate: report.download_rate,
-        uplink: report.uplink,
+        uplink: uplink_to_proto(report),
         files: files.collect(),
         rtts: rtts.collect(),
+    }
+}
+
+/// Version 2 has one number for both fields: 0 while the uplink is unknown.
+fn uplink_to_proto(report: &Report) -> u64 {
+    match report.uplink {
+        _ if !report.accepts_requests => NOT_SERVING,
+        Some(uplink) => uplink.max(NOT_SERVING + 1),
+        None => 0,
     }
 }
 
@@ -373,7 +384,8 @@ fn report_from_proto(report: &proto::Report) -> Result<Report, WireError> {
     Ok(Report {
         upload_rate: report.upload_rate,
         download_rate: report.download_rate,
-        uplink: report.uplink,
+        uplink: Some(report.uplink).filter(|uplink| *uplink > NOT_SERVING),
+        accepts_requests: report.uplink != NOT_SERVING,
         files: files.collect::<Result<_, WireError>>()?,
         rtts: rtts.collect::<Result<_, WireError>>()?,
     })

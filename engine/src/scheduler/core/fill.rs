@@ -9,7 +9,6 @@ use rand::seq::SliceRandom;
 
 use crate::ids::{ChunkIndex, PeerId};
 use crate::protocol::CRITICAL_WINDOW;
-use crate::protocol::UNKNOWN_UPLINK;
 use crate::scheduler::core::ChunkScheduler;
 use crate::scheduler::core::dispersal::score;
 use crate::scheduler::core::tuning::Picker;
@@ -321,16 +320,13 @@ impl ChunkScheduler {
     fn is_ours(&self, chunk: ChunkIndex) -> bool {
         let viewers = self.peers.viewers();
         let others = viewers.filter(|(_, peer)| peer.place.window.contains(&chunk.0));
-        let uplinks = others.clone().map(|(_, peer)| peer.place.uplink);
-        let highest = uplinks.max().unwrap_or(0).max(self.uplink);
-        let known = |uplink: u64| match uplink {
-            UNKNOWN_UPLINK => highest,
-            uplink => uplink,
-        };
+        // An unmeasured viewer counts as the strongest; 1 if nobody is measured.
+        let weights = others.clone().map(|(_, peer)| peer.place.share.weight(1));
+        let highest = weights.max().unwrap_or(0).max(self.share.weight(1));
         let best = others
-            .map(|(id, peer)| score(chunk, id, known(peer.place.uplink)))
+            .map(|(id, peer)| score(chunk, id, peer.place.share.weight(highest)))
             .fold(0.0, f64::max);
-        score(chunk, self.me, known(self.uplink)) >= best
+        score(chunk, self.me, self.share.weight(highest)) >= best
     }
 
     /// The first missing chunk from whoever has most credits left.

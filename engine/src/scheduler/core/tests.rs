@@ -6,7 +6,7 @@ use super::*;
 use std::sync::Arc;
 
 use crate::media::{ChunkSize, Timeline};
-use crate::protocol::PeerPosition;
+use crate::protocol::{PeerPosition, SourceShare};
 
 mod container;
 mod silence;
@@ -64,10 +64,10 @@ impl Film {
         self.core.peer_has(self.now, id(number), &has);
     }
 
-    fn place(&mut self, number: u8, window: Range<u32>, uplink: u64) {
+    fn place(&mut self, number: u8, window: Range<u32>, share: SourceShare) {
         let place = PeerPosition {
             window,
-            uplink,
+            share,
             playhead: Duration::ZERO,
         };
         let now = self.now;

@@ -2,7 +2,7 @@
 //! direction. A change here breaks older programs.
 
 use engine::protocol::{
-    FileReport, KickReason, PeerPosition, QueueDelay, Register, Report, Welcome,
+    FileReport, KickReason, PeerPosition, QueueDelay, Register, Report, SourceShare, Welcome,
 };
 
 use super::*;
@@ -124,7 +124,7 @@ fn peer_messages_keep_their_bytes() {
             file,
             position: PeerPosition {
                 window: 7..900,
-                uplink: 1,
+                share: SourceShare::Unknown,
                 playhead: Duration::from_millis(61_500),
             },
         },
@@ -135,7 +135,7 @@ fn peer_messages_keep_their_bytes() {
             file,
             position: PeerPosition {
                 window: 7..900,
-                uplink: 1_250_000,
+                share: SourceShare::Weight(1_250_000),
                 playhead: Duration::from_millis(61_500),
             },
         },
@@ -146,7 +146,7 @@ fn peer_messages_keep_their_bytes() {
             file,
             position: PeerPosition {
                 window: 7..900,
-                uplink: 0,
+                share: SourceShare::None,
                 playhead: Duration::from_millis(61_500),
             },
         },
@@ -156,7 +156,7 @@ fn peer_messages_keep_their_bytes() {
         PeerMessage::QueueDelay(QueueDelay {
             all: Duration::from_millis(800),
             pressing: Duration::from_millis(250),
-            uplink: 1_250_000,
+            uplink: Some(1_250_000),
         }),
     );
     check(
@@ -164,7 +164,7 @@ fn peer_messages_keep_their_bytes() {
         PeerMessage::QueueDelay(QueueDelay {
             all: Duration::from_millis(800),
             pressing: Duration::from_millis(250),
-            uplink: 0,
+            uplink: None,
         }),
     );
     check(RECALL, PeerMessage::Recall { file, chunk });
@@ -216,7 +216,8 @@ fn client_messages_keep_their_bytes() {
         ClientMessage::Report(Report {
             upload_rate: 1000,
             download_rate: 2000,
-            uplink: 1_250_000,
+            uplink: Some(1_250_000),
+            accepts_requests: true,
             files: vec![FileReport {
                 file,
                 chunk_size: 16 << 10,
@@ -230,7 +231,7 @@ fn client_messages_keep_their_bytes() {
     check(
         REPORT_UNPLANNABLE,
         ClientMessage::Report(Report {
-            uplink: 1,
+            accepts_requests: false,
             ..Report::default()
         }),
     );

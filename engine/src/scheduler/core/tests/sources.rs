@@ -1,16 +1,16 @@
 //! What is asked of sources, and what is left to viewers.
 
 use super::*;
-use crate::protocol::QueueDelay;
+use crate::protocol::{QueueDelay, SourceShare};
 
 /// What viewer `me` of two asks the source for, both at the beginning.
 fn share(me: u8, other: u8) -> Vec<u32> {
     let mut film = Film::new();
     film.core.me = id(me);
-    film.core.set_uplink(1000);
+    film.core.set_share(SourceShare::Weight(1000));
     film.full_peer(1, true);
     film.peer(other, false, RoaringBitmap::new());
-    film.place(other, 0..1000, 1000);
+    film.place(other, 0..1000, SourceShare::Weight(1000));
     film.play_at(0);
     let mut asked = Vec::new();
     for _ in 0..150 {
@@ -116,7 +116,7 @@ fn is_recalled_for_a_source(reserve: bool) -> bool {
     let slow = QueueDelay {
         all: Duration::from_secs(30),
         pressing: Duration::from_secs(30),
-        uplink: 10_000,
+        uplink: Some(10_000),
     };
     film.core
         .note(film.now, id(2), |peer| peer.set_backlog(slow));
@@ -164,11 +164,11 @@ fn a_source_in_reserve_is_not_asked_for_what_a_viewer_has() {
 #[test]
 fn a_share_is_fetched_in_time_for_the_first_who_needs_it() {
     let mut film = Film::new();
-    film.core.set_uplink(1000);
+    film.core.set_share(SourceShare::Weight(1000));
     film.full_peer(1, true);
     film.peer(2, false, RoaringBitmap::new());
     // The other is four seconds ahead of us and fetches nothing itself.
-    film.place(2, 0..1000, 0);
+    film.place(2, 0..1000, SourceShare::None);
     film.core.with_peer(film.now, id(2), |peer| {
         let mut place = peer.place.clone();
         place.playhead = Duration::from_secs(4);
@@ -193,13 +193,13 @@ fn a_viewer_that_jumped_gets_its_part_first_from_whose_share_it_is() {
     let mut film = Film::new();
     film.full_peer(1, true);
     film.peer(2, false, RoaringBitmap::new());
-    film.core.set_uplink(1000);
+    film.core.set_share(SourceShare::Weight(1000));
     film.play_at(0);
     film.wait(1000 * MS);
     // It jumped far ahead and fetches nothing from the source itself.
     let place = PeerPosition {
         window: 200..900,
-        uplink: 0,
+        share: SourceShare::None,
         playhead: Duration::from_secs(20),
     };
     let now = film.now;
@@ -225,7 +225,7 @@ fn a_source_is_told_to_send_what_nobody_has_before_what_is_merely_late() {
     let alone = told(&film);
     assert_eq!(alone, 3400, "there is nobody to pass it on to");
     film.peer(2, false, RoaringBitmap::new());
-    film.place(2, 0..1000, 0);
+    film.place(2, 0..1000, SourceShare::None);
     assert_eq!(told(&film), 3000 - 1200, "time to pass it on");
     film.peer(3, false, RoaringBitmap::from_iter([30]));
     assert_eq!(told(&film), 3000);
