@@ -1,31 +1,33 @@
 //! Tracker decisions: registered clients, shared files, and peer selection.
 
+mod client;
 mod planner;
 mod registry;
 
 use std::net::SocketAddr;
 
+pub use self::client::ClientInfo;
 pub use self::planner::{Asker, Candidate, Held, Planner};
-pub use self::registry::{ClientInfo, Outgoing, Registry};
+pub use self::registry::{Outgoing, Registry};
 
-/// One client.
+/// State of one client.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ClientSnapshot {
-    /// Name to show.
+    /// Display name.
     pub name: String,
-    /// Where it can be dialled.
+    /// Address to dial.
     pub address: SocketAddr,
-    /// Whether it is the server's library.
+    /// True for the origin.
     pub origin: bool,
-    /// Files it shares.
+    /// Listed files it shares.
     pub files: usize,
 }
 
-/// Answer to [`TrackerState`].
+/// State of the tracker.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct TrackerSnapshot {
     /// Clients online, observers not counted.
     pub clients: Vec<ClientSnapshot>,
-    /// Files that somebody shares.
+    /// Files shared by at least one client.
     pub files: usize,
 }

@@ -1,23 +1,23 @@
-//! Which peers to name to a viewer, and why: the paths that chunks take.
+//! Selection of suppliers for each viewer: the paths that chunks take.
 //!
 //! Each viewer gets a bounded set of suppliers ([`SUPPLIERS`]). Candidates are the
-//! viewers at or just ahead of its place in the film, who hold what it needs next
-//! or will soon; of those, some are drawn at random, each weighted by
+//! viewers at or just ahead of its position, who hold the chunks it needs next
+//! or will soon. Some of them are drawn at random, each weighted by
 //!
-//! * its uplink, less what is promised to others (never the best alone: that
-//!   makes hot spots, and is worse than chance);
-//! * whether it holds what is needed next;
+//! * its uplink, less the capacity promised to others (never the best alone: that
+//!   makes hot spots and is worse than chance);
+//! * the share it holds of the chunks needed next;
 //! * nearness: a short measured round trip, or the same network.
 //!
-//! Suppliers that still serve are kept, so that a plan moves only with reason.
+//! Suppliers that still serve are kept, so that a plan changes only with reason.
 //!
-//! ActorHandles, who hold all, are insurance: only the [`FETCHERS`] viewers at the
-//! front of the film fetch what nobody has yet, each its share, and pass it on;
-//! to the others the sources are named in reserve. Fetchers are named to each
-//! other, so that they agree on the shares.
+//! Sources hold the whole file and are the insurance: only the [`FETCHERS`]
+//! viewers at the front fetch new chunks from them, each its assignment, and pass
+//! them on; the other viewers get the sources as a reserve. Fetchers are named to
+//! each other, so that they agree on the assignment.
 //!
-//! A plan looks at [`NEARBY`] viewers and [`SOURCES_SEEN`] sources whatever the
-//! size of the swarm, and plans are made one viewer at a time, when it asks. No
+//! A plan considers [`NEARBY`] viewers and [`SOURCES_CONSIDERED`] sources whatever
+//! the size of the swarm, and plans are made one viewer at a time, when it asks. No
 //! clock, no randomness of its own.
 
 use std::collections::{BTreeSet, HashMap};
@@ -31,90 +31,90 @@ use roaring::RoaringBitmap;
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::protocol::PathReason;
 
-/// Suppliers of a viewer, sources not counted: enough that a random mesh carries
-/// what a full one would (the logarithm of a thousand viewers, and a margin).
+/// Suppliers of a viewer, sources not counted: enough that a random mesh delivers
+/// as much as a full one (the logarithm of a thousand viewers, and a margin).
 pub const SUPPLIERS: usize = 10;
 
 /// Viewers that fetch from one source.
 const FETCHERS: usize = 10;
 
-/// ActorHandles named to a viewer, besides the server.
+/// Sources named to a viewer, besides the origin.
 const SOURCES: usize = 8;
 
-/// ActorHandles looked at for one plan.
-const SOURCES_SEEN: usize = 32;
+/// Sources considered for one plan.
+const SOURCES_CONSIDERED: usize = 32;
 
-/// ActorHandles for each of which there are fetchers.
+/// Most sources that have fetchers.
 const SOURCES_FETCHED: usize = 4;
 
-/// Viewers looked at for one plan.
+/// Viewers considered for one plan.
 const NEARBY: usize = 64;
 
 /// Chunks from the asker's position that count as "needed next".
 const NEEDED_NEXT: u32 = 64;
 
-/// A round trip up to this counts as near.
+/// Longest round trip that counts as near.
 const NEAR: Duration = Duration::from_millis(20);
 
-/// How much better another supplier must be to be drawn in place of one: to move
-/// costs a connection, and what it has learned.
-const MOVING: f64 = 20.0;
+/// Factor by which another supplier must be better to replace one: a change costs a
+/// connection and its estimates.
+const KEEP_FACTOR: f64 = 20.0;
 
 /// Uplink assumed where none is measured, in bytes a second.
 pub const ASSUMED_UPLINK: u64 = 500_000;
 
-/// What a candidate holds of the file.
+/// Chunks of the file that a candidate holds.
 #[derive(Debug, Clone, Copy)]
 pub enum Held<'a> {
     /// All of it.
     All,
-    /// These chunks; maybe none yet, of a fellow viewer.
-    PrefetchRange(&'a RoaringBitmap),
+    /// These chunks; possibly none yet, for a fellow viewer.
+    Part(&'a RoaringBitmap),
 }
 
 /// A peer that may be named.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Who.
+    /// Peer id.
     pub peer: PeerId,
-    /// Where.
+    /// Address.
     pub ip: IpAddr,
-    /// Whether it is the server's library.
+    /// True for the origin.
     pub origin: bool,
-    /// What it holds.
+    /// Chunks it holds.
     pub held: Held<'a>,
-    /// Round trip between it and the asker, if either measured one.
+    /// Round trip to the asker, if either measured one.
     pub rtt: Option<Duration>,
-    /// Bytes a second its uplink carries; 0 if unknown.
-    pub uplink: u64,
-    /// Bytes a second of its uplink that are in use, as it last reported.
+    /// Uplink in bytes a second that it serves with; `None` if unknown.
+    pub uplink: Option<u64>,
+    /// Uplink in use in bytes a second, as last reported.
     pub busy: u64,
 }
 
-/// Who asks.
+/// A viewer that asks for peers.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker {
-    /// Who.
+    /// Peer id.
     pub peer: PeerId,
-    /// Where.
+    /// Address.
     pub ip: IpAddr,
     /// First chunk needed.
     pub position: ChunkIndex,
-    /// Bytes a second that the file plays at.
+    /// Bitrate of the file in bytes a second.
     pub byte_rate: u64,
 }
 
-/// A peer to name, and why.
+/// A peer to name, with reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Supplier {
-    /// Who.
+    /// Peer id.
     pub peer: PeerId,
     /// Weightiest first.
     pub reasons: Vec<PathReason>,
 }
 
 impl Supplier {
-    /// Whether it is named only for what would come too late otherwise.
+    /// True if it is only for chunks that would be late otherwise.
     pub fn is_reserve(&self) -> bool {
         self.reasons.contains(&PathReason::Reserve)
     }
@@ -126,7 +126,7 @@ pub struct Planner {
     swarms: HashMap<FileId, SwarmPlan>,
 }
 
-/// Who watches one file, by position, and from whom.
+/// Viewers of one file, by position, and their suppliers.
 #[derive(Debug, Default)]
 struct SwarmPlan {
     by_position: BTreeSet<(ChunkIndex, PeerId)>,
@@ -142,8 +142,8 @@ struct Viewer {
 }
 
 impl Planner {
-    /// A viewer is at a place in a file.
-    pub fn moved(&mut self, file: FileId, peer: PeerId, position: ChunkIndex) {
+    /// Sets the position of a viewer in a file.
+    pub fn set_position(&mut self, file: FileId, peer: PeerId, position: ChunkIndex) {
         let swarm = self.swarms.entry(file).or_default();
         let viewer = swarm.viewers.entry(peer).or_default();
         swarm.by_position.remove(&(viewer.position, peer));
@@ -151,8 +151,8 @@ impl Planner {
         swarm.by_position.insert((position, peer));
     }
 
-    /// A viewer no longer watches a file.
-    pub fn left(&mut self, file: FileId, peer: PeerId) {
+    /// Removes a viewer from a file.
+    pub fn remove(&mut self, file: FileId, peer: PeerId) {
         let Some(swarm) = self.swarms.get_mut(&file) else {
             return;
         };
@@ -165,9 +165,9 @@ impl Planner {
         }
     }
 
-    /// A peer's uplink is no longer what plans were made with: nobody is held to it
-    /// any more. Returns the viewers it was named to, if there are others to choose.
-    pub fn shifted(&mut self, file: FileId, peer: PeerId) -> Vec<PeerId> {
+    /// Removes a peer from all plans, because its uplink changed. Returns the viewers
+    /// that it was named to, if there are other peers to choose from.
+    pub fn invalidate(&mut self, file: FileId, peer: PeerId) -> Vec<PeerId> {
         let Some(swarm) = self.swarms.get_mut(&file) else {
             return Vec::new();
         };
@@ -187,8 +187,8 @@ impl Planner {
         customers
     }
 
-    /// Plans for one viewer. `look` tells what is known of a peer, `None` if it is
-    /// of no use any more; `sources` hold all of the file, the server first.
+    /// Plans for one viewer. `look` returns a peer as a candidate, `None` if it can no
+    /// longer be named; `sources` hold the whole file, the origin first.
     pub fn plan<'a>(
         &mut self,
         file: FileId,
@@ -197,15 +197,15 @@ impl Planner {
         look: impl Fn(PeerId) -> Option<Candidate<'a>>,
         rng: &mut impl Rng,
     ) -> Vec<Supplier> {
-        self.moved(file, asker.peer, asker.position);
+        self.set_position(file, asker.peer, asker.position);
         let swarm = self.swarms.entry(file).or_default();
         let fetchers = swarm.fetchers(sources.len());
         let fetches = fetchers.contains(&asker.peer);
         let mut named = swarm.suppliers(asker, &fetchers, fetches, &look, rng);
         let open = fetches || named.is_empty();
-        let (server, others) = sources.split_at(sources.len().min(1));
-        let others = others.choose_multiple(rng, SOURCES_SEEN);
-        let seen: Vec<&PeerId> = server.iter().chain(others).collect();
+        let (origin, others) = sources.split_at(sources.len().min(1));
+        let others = others.choose_multiple(rng, SOURCES_CONSIDERED);
+        let seen: Vec<&PeerId> = origin.iter().chain(others).collect();
         let mut held: Vec<(f64, Candidate<'a>)> = seen
             .into_iter()
             .filter(|peer| **peer != asker.peer)
@@ -218,7 +218,7 @@ impl Planner {
             others += usize::from(!source.origin);
             source.origin || others <= SOURCES
         });
-        // The server last: it is everybody's insurance.
+        // The origin last: it is the insurance of all viewers.
         held.sort_by_key(|(_, source)| source.origin);
         for (_, source) in held {
             let mut reasons = reasons(&source, asker, None);
@@ -246,7 +246,7 @@ impl SwarmPlan {
         front.map(|(_, peer)| *peer).collect()
     }
 
-    /// Viewers at the asker's place and ahead of it, nearest first.
+    /// Viewers at the asker's position and ahead of it, nearest first.
     fn nearby(&self, asker: Asker) -> Vec<PeerId> {
         let here = asker.position;
         let ahead = self.by_position.range((here, PeerId([0; 16]))..);
@@ -256,7 +256,7 @@ impl SwarmPlan {
         others.filter(|peer| *peer != asker.peer).collect()
     }
 
-    /// Draws the viewers that supply another, and enters them.
+    /// Draws the viewers that supply another, and records them.
     fn suppliers<'a>(
         &mut self,
         asker: Asker,
@@ -283,7 +283,7 @@ impl SwarmPlan {
                 let candidate = look(peer)?;
                 let mut weight = weight(&candidate, asker, viewer.customers);
                 if before.contains(&peer) {
-                    weight *= MOVING;
+                    weight *= KEEP_FACTOR;
                 }
                 let key = draw(weight, rng);
                 Some((together(&peer), key, viewer.position, candidate))
@@ -321,12 +321,9 @@ fn draw(weight: f64, rng: &mut impl Rng) -> f64 {
     uniform.ln() / weight.max(f64::MIN_POSITIVE)
 }
 
-/// How well a candidate serves, all in all.
+/// Weight of a candidate in the draw.
 fn weight(candidate: &Candidate<'_>, asker: Asker, customers: u32) -> f64 {
-    let uplink = match candidate.uplink {
-        0 => ASSUMED_UPLINK,
-        uplink => uplink,
-    } as f64;
+    let uplink = candidate.uplink.unwrap_or(ASSUMED_UPLINK) as f64;
     let promised = f64::from(customers) * asker.byte_rate as f64 / SUPPLIERS as f64;
     let taken = promised.max(candidate.busy as f64);
     let residual = (uplink - taken).max(uplink * 0.05);
@@ -344,11 +341,11 @@ fn weight(candidate: &Candidate<'_>, asker: Asker, customers: u32) -> f64 {
     residual * useful * near
 }
 
-/// Share of what the asker needs next that a candidate holds.
+/// Share of the chunks needed next that a candidate holds.
 fn needed_share(candidate: &Candidate<'_>, asker: Asker) -> f64 {
     match candidate.held {
         Held::All => 1.0,
-        Held::PrefetchRange(chunks) => {
+        Held::Part(chunks) => {
             let from = asker.position.0;
             let held = chunks.range_cardinality(from..from.saturating_add(NEEDED_NEXT));
             held as f64 / f64::from(NEEDED_NEXT)
@@ -364,10 +361,10 @@ fn reasons(
     let mut reasons = Vec::new();
     match candidate.held {
         Held::All => reasons.push(PathReason::HasAll),
-        Held::PrefetchRange(_) if needed_share(candidate, asker) >= 0.5 => {
+        Held::Part(_) if needed_share(candidate, asker) >= 0.5 => {
             reasons.push(PathReason::HasRange);
         }
-        Held::PrefetchRange(_) => reasons.push(PathReason::HasPart),
+        Held::Part(_) => reasons.push(PathReason::HasPart),
     }
     if candidate.origin {
         reasons.push(PathReason::Origin);
@@ -382,7 +379,8 @@ fn reasons(
     if candidate.rtt.is_some_and(|rtt| rtt <= NEAR) {
         reasons.push(PathReason::Near);
     }
-    if candidate.uplink >= asker.byte_rate {
+    let enough = |uplink: u64| uplink >= asker.byte_rate;
+    if candidate.uplink.is_some_and(enough) {
         reasons.push(PathReason::FreeUplink);
     }
     if same_network(candidate.ip, asker.ip) {
@@ -391,8 +389,7 @@ fn reasons(
     reasons
 }
 
-/// Whether two addresses share a /24 (IPv4) or a /48 (IPv6), or are both this
-/// machine.
+/// True if two addresses share a /24 (IPv4) or a /48 (IPv6), or are both loopback.
 pub fn same_network(a: IpAddr, b: IpAddr) -> bool {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => a.octets()[..3] == b.octets()[..3],

@@ -1,82 +1,52 @@
-//! Clients, their file lists and what they hold: the tracker's memory.
+//! Clients, their file lists and holdings.
 //!
 //! No socket, no clock, no randomness of its own. Changes are collected and
-//! handed out by [`Registry::flush`], so that a thousand files published at once
+//! returned by [`Registry::flush`], so that a thousand files published at once
 //! are one push to each subscriber and not a thousand.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use roaring::RoaringBitmap;
 
-use answers::{candidate, deltas, peer_entry};
-
+use crate::catalogue::{Search, by_title};
 use crate::ids::{ChunkIndex, FileId, PeerId};
-use crate::media::search_words;
 use crate::media::{FileEntry, MediaKind};
-use crate::protocol::{CatalogueDelta, FileReport, MAX_ENTRIES, Publish, Report, TrackerMessage};
-use crate::tracker::planner::{ASSUMED_UPLINK, Asker, Planner};
-use crate::tracker::{ClientSnapshot, TrackerSnapshot};
+use crate::protocol::{
+    CatalogueDelta, FileReport, MAX_ENTRIES, MAX_REMOVED, Publish, Report, TrackerMessage,
+};
+use crate::tracker::TrackerSnapshot;
+use crate::tracker::client::{Client, ClientInfo};
+use crate::tracker::planner::{Asker, Planner};
 
-/// Files one client may share; bounds what a client can make us hold.
-/// A film has up to four sidecars beside it.
+/// Files one client may share, its sidecars included (a film has up to four);
+/// bounds the memory that one client can make the tracker use.
 const MAX_FILES_PER_CLIENT: usize = 400_000;
 
 /// Files one client may wait for peers of.
 const MAX_QUESTIONS: usize = 64;
 
-/// By how many times an uplink changes before plans that count on it are made anew:
-/// measured ones of a steady line stay well within it.
-const MUCH: u64 = 2;
-
 /// A message for a client.
 pub type Outgoing = (PeerId, TrackerMessage);
 
-/// What is known of a client when it registers.
-#[derive(Debug, Clone)]
-pub struct ClientInfo {
-    /// Name to show.
-    pub name: String,
-    /// Observed address with the port it listens on (0 if it does not).
-    pub address: SocketAddr,
-    /// Whether it is the server's library.
-    pub origin: bool,
-    /// Only asks, shares nothing.
-    pub observer: bool,
-    /// Number of its link, to tell it from a replaced one.
-    pub link: u64,
-}
-
-#[derive(Debug)]
-struct Client {
-    info: ClientInfo,
-    heard: Instant,
-    shared: BTreeSet<FileId>,
-    report: Report,
-    /// Bytes a second its uplink carried when others were last told to ask anew.
-    planned_uplink: u64,
-    questions: HashMap<FileId, ChunkIndex>,
-    subscription: Option<Option<MediaKind>>,
-}
-
-/// A file that somebody shares.
+/// A shared file.
 #[derive(Debug, Default)]
 struct SharedFile {
-    /// As each sharer describes it; the one that came first counts.
+    /// Description by each seed; the first one counts.
     entries: Vec<(PeerId, FileEntry)>,
     /// Viewers that have fetched all of it.
     complete: BTreeSet<PeerId>,
 }
 
 impl SharedFile {
-    /// Whether the catalogue shows it.
+    /// True if the catalogue shows it.
     fn is_listed(&self) -> bool {
         let first = self.entries.first();
         first.is_some_and(|(_, entry)| entry.info.kind.is_listed(None))
     }
 
-    /// The entry to show: the first sharer's description, all sharers counted.
+    /// Entry of the catalogue: the first description, with all seeds counted.
     fn entry(&self) -> Option<FileEntry> {
         let mut entry = self.entries.first()?.1.clone();
         let alike = self
@@ -88,15 +58,15 @@ impl SharedFile {
     }
 }
 
-/// The tracker's memory.
+/// All clients and shared files.
 #[derive(Debug, Default)]
 pub struct Registry {
     clients: BTreeMap<PeerId, Client>,
     files: HashMap<FileId, SharedFile>,
     planner: Planner,
-    /// Files of which the answer to who has them changed.
+    /// Files whose peers changed.
     dirty: HashSet<FileId>,
-    /// Files of which what the catalogue says changed.
+    /// Files whose catalogue entry changed.
     relisted: HashSet<FileId>,
     /// Viewers whose suppliers are no longer the best.
     outdated: BTreeSet<(PeerId, FileId)>,
@@ -115,30 +85,21 @@ impl Registry {
         self.clients.len()
     }
 
-    /// A client came online. Returns the number of the link it replaces.
+    /// Adds a client. Returns the number of the link it replaces.
     pub fn register(&mut self, now: Instant, peer: PeerId, info: ClientInfo) -> Option<u64> {
         let replaced = self.clients.get(&peer).map(|client| client.info.link);
         self.remove(peer);
-        let client = Client {
-            info,
-            heard: now,
-            shared: BTreeSet::new(),
-            report: Report::default(),
-            planned_uplink: ASSUMED_UPLINK,
-            questions: HashMap::new(),
-            subscription: None,
-        };
-        self.clients.insert(peer, client);
+        self.clients.insert(peer, Client::new(now, info));
         replaced
     }
 
-    /// A client is gone, and all that it shared.
+    /// Removes a client and the files it shared.
     pub fn remove(&mut self, peer: PeerId) {
         let Some(client) = self.clients.remove(&peer) else {
             return;
         };
         for file in client.questions.keys() {
-            self.planner.left(*file, peer);
+            self.planner.remove(*file, peer);
         }
         for held in client.report.files {
             self.gone_from(peer, held.file);
@@ -154,7 +115,7 @@ impl Registry {
         self.clients.get(&peer).map(|client| client.info.link)
     }
 
-    /// A client showed that it lives.
+    /// Records a sign of life.
     pub fn heard(&mut self, now: Instant, peer: PeerId) {
         if let Some(client) = self.clients.get_mut(&peer) {
             client.heard = now;
@@ -168,9 +129,9 @@ impl Registry {
         silent.map(|(peer, _)| *peer).collect()
     }
 
-    /// A client holds nothing of a file any more.
+    /// Removes a client from a file of which it holds nothing any more.
     fn gone_from(&mut self, peer: PeerId, file: FileId) {
-        self.planner.left(file, peer);
+        self.planner.remove(file, peer);
         if let Some(shared) = self.files.get_mut(&file) {
             shared.complete.remove(&peer);
         }
@@ -189,7 +150,7 @@ impl Registry {
         self.dirty.insert(file);
     }
 
-    /// A change of a client's file list. What exceeds the limit is ignored.
+    /// Changes a client's file list. Files beyond the limit are ignored.
     pub fn publish(&mut self, peer: PeerId, publish: Publish) {
         let Some(client) = self.clients.get_mut(&peer) else {
             return;
@@ -220,7 +181,7 @@ impl Registry {
         }
     }
 
-    /// What a client measured and holds.
+    /// Takes in a client's measurements and holdings.
     pub fn report(&mut self, peer: PeerId, report: Report) {
         let Some(client) = self.clients.get_mut(&peer) else {
             return;
@@ -239,30 +200,27 @@ impl Registry {
                 self.gone_from(peer, old.file);
             }
         }
-        self.place(peer);
+        self.update_positions(peer);
         self.compare_uplink(peer);
     }
 
-    /// Whom a client serves is to ask again if its uplink became another.
+    /// Makes the viewers that a client serves ask again if its uplink changed.
     fn compare_uplink(&mut self, peer: PeerId) {
         let Some(client) = self.clients.get_mut(&peer) else {
             return;
         };
-        let (before, now) = (client.planned_uplink, client.report.uplink);
-        let alike = now < before.saturating_mul(MUCH) && before < now.saturating_mul(MUCH);
-        if now == 0 || alike {
+        if !client.uplink_changed() {
             return;
         }
-        client.planned_uplink = now;
         for part in &client.report.files {
-            let customers = self.planner.shifted(part.file, peer).into_iter();
+            let customers = self.planner.invalidate(part.file, peer).into_iter();
             self.outdated
                 .extend(customers.map(|customer| (customer, part.file)));
         }
     }
 
-    /// Enters where a client is in the files it holds parts of.
-    fn place(&mut self, peer: PeerId) {
+    /// Passes a client's positions on to the planner.
+    fn update_positions(&mut self, peer: PeerId) {
         let Some(client) = self.clients.get(&peer) else {
             return;
         };
@@ -273,7 +231,7 @@ impl Registry {
                 Some(u64::from(geometry.chunk_count()))
             });
             if chunks == Some(part.have.len()) {
-                self.planner.left(part.file, peer);
+                self.planner.remove(part.file, peer);
                 shared.into_iter().for_each(|shared| {
                     shared.complete.insert(peer);
                 });
@@ -281,12 +239,12 @@ impl Registry {
                 shared.into_iter().for_each(|shared| {
                     shared.complete.remove(&peer);
                 });
-                self.planner.moved(part.file, peer, part.position);
+                self.planner.set_position(part.file, peer, part.position);
             }
         }
     }
 
-    /// Asks for the catalogue and its changes; returns the first answer.
+    /// Subscribes a client to the catalogue and its changes; returns the first answer.
     pub fn subscribe(&mut self, peer: PeerId, kind: Option<MediaKind>) -> Vec<TrackerMessage> {
         if let Some(client) = self.clients.get_mut(&peer) {
             client.subscription = Some(kind);
@@ -317,22 +275,22 @@ impl Registry {
         let mut entries: Vec<FileEntry> = entries
             .filter(|entry| entry.info.kind.is_listed(kind))
             .collect();
-        entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
+        entries.sort_by_cached_key(by_title);
         entries
     }
 
     /// A page of the files whose name or tags hold all words of `search`.
     pub fn query(&self, kind: Option<MediaKind>, search: &str, page: u32) -> (u32, Vec<FileEntry>) {
-        let words = search_words(search);
+        let search = Search::new(search);
         let mut found = self.entries(kind);
-        found.retain(|entry| entry.matches(&words));
+        found.retain(|entry| search.matches(entry));
         let total = found.len() as u32;
         let first = (page as usize).saturating_mul(MAX_ENTRIES);
         let entries = found.into_iter().skip(first).take(MAX_ENTRIES).collect();
         (total, entries)
     }
 
-    /// Who has a file, for an asker that needs it from `position` on. Also
+    /// Peers that have a file, for an asker that needs it from `position` on. Also
     /// introduces the asker to peers that can only dial themselves.
     pub fn find_peers(
         &mut self,
@@ -348,50 +306,42 @@ impl Registry {
         if count == 0 {
             client.questions.remove(&file);
             if client.report.files.iter().all(|report| report.file != file) {
-                self.planner.left(file, asker);
+                self.planner.remove(file, asker);
             }
             return Vec::new();
         }
         if client.questions.len() < MAX_QUESTIONS || client.questions.contains_key(&file) {
             client.questions.insert(file, position);
         }
-        let client = &self.clients[&asker];
-        let address = client.info.address;
+        let sources = self.sources(file);
         let shared = self.files.get(&file);
         let byte_rate = shared.and_then(|shared| Some(shared.entries.first()?.1.byte_rate()));
+        let client = &self.clients[&asker];
+        let address = client.info.address;
         let who = Asker {
             peer: asker,
             ip: address.ip(),
             position,
             byte_rate: byte_rate.unwrap_or(0),
         };
-        let sources: Vec<PeerId> = shared.map_or(Vec::new(), |shared| {
-            let sharers = shared.entries.iter().map(|(peer, _)| *peer);
-            let mut sharers: Vec<PeerId> = sharers.collect();
-            let is_server = |peer: &PeerId| self.clients.get(peer).is_some_and(|c| c.info.origin);
-            sharers.sort_by_key(|peer| !is_server(peer));
-            sharers.extend(&shared.complete);
-            sharers
-        });
-        let nothing = roaring::RoaringBitmap::new();
+        let nothing = RoaringBitmap::new();
         let clients = &self.clients;
-        let reachable = |other: &Client| other.info.address.port() != 0 || address.port() != 0;
         let look = |peer: PeerId| {
-            let other = clients.get(&peer).filter(|other| reachable(other))?;
-            Some(candidate(other, peer, client, asker, file, &nothing))
+            let other = clients.get(&peer).filter(|other| other.can_reach(client))?;
+            Some(other.candidate(peer, file, (asker, client), &nothing))
         };
         let mut named = self.planner.plan(file, who, &sources, look, rng);
         named.truncate(count as usize);
         let mut outgoing = Vec::new();
         let mut peers = Vec::new();
-        for named in named {
-            let found = &self.clients[&named.peer].info;
-            let mut entry = peer_entry(named.peer, found, address);
-            entry.reasons = named.reasons;
+        for supplier in named {
+            let found = &self.clients[&supplier.peer];
+            let mut entry = found.peer_entry(supplier.peer, address);
+            entry.reasons = supplier.reasons;
             if entry.port.is_none() {
-                let client = &self.clients[&asker];
-                let peer = peer_entry(asker, &client.info, found.address);
-                outgoing.push((named.peer, TrackerMessage::Introduce { file, peer }));
+                let peer = self.clients[&asker].peer_entry(asker, found.info.address);
+                let introduce = TrackerMessage::Introduce { file, peer };
+                outgoing.push((supplier.peer, introduce));
             }
             peers.push(entry);
         }
@@ -399,8 +349,20 @@ impl Registry {
         outgoing
     }
 
-    /// Hands out what changed since the last flush: to subscribers the
-    /// catalogue's changes, to those who asked for peers that the answer differs.
+    /// Peers that hold all of a file, the origin first.
+    fn sources(&self, file: FileId) -> Vec<PeerId> {
+        let Some(shared) = self.files.get(&file) else {
+            return Vec::new();
+        };
+        let mut sources: Vec<PeerId> = shared.entries.iter().map(|(peer, _)| *peer).collect();
+        let is_origin = |peer: &PeerId| self.clients.get(peer).is_some_and(|c| c.info.origin);
+        sources.sort_by_key(|peer| !is_origin(peer));
+        sources.extend(&shared.complete);
+        sources
+    }
+
+    /// Returns the changes since the last flush: for subscribers those of the
+    /// catalogue, for clients with an open question that its answer changed.
     pub fn flush(&mut self) -> Vec<Outgoing> {
         let clients = self.client_count();
         let outdated = std::mem::take(&mut self.outdated);
@@ -432,7 +394,7 @@ impl Registry {
         outgoing
     }
 
-    /// Tells viewers that still ask for a file's peers that the answer differs.
+    /// Notifies viewers that still ask for a file's peers.
     fn outdated_answers(&self, outdated: BTreeSet<(PeerId, FileId)>) -> Vec<Outgoing> {
         let asks = |(peer, file): &(PeerId, FileId)| {
             let client = self.clients.get(peer);
@@ -443,24 +405,40 @@ impl Registry {
         told.collect()
     }
 
-    /// The state, for people and tests.
+    /// State for people and tests.
     pub fn snapshot(&self) -> TrackerSnapshot {
         let counted = self.clients.values().filter(|c| !c.info.observer);
         let listed = |file: &FileId| self.files.get(file).is_some_and(SharedFile::is_listed);
         TrackerSnapshot {
-            clients: counted
-                .map(|client| ClientSnapshot {
-                    name: client.info.name.clone(),
-                    address: client.info.address,
-                    origin: client.info.origin,
-                    files: client.shared.iter().filter(|file| listed(file)).count(),
-                })
-                .collect(),
+            clients: counted.map(|client| client.snapshot(listed)).collect(),
             files: self.files.keys().filter(|file| listed(file)).count(),
         }
     }
 }
 
-mod answers;
+/// A change of the catalogue in messages of allowed length; at least one, since
+/// the number of clients may be the news.
+fn deltas<'a>(
+    kind: Option<MediaKind>,
+    changed: &'a [FileEntry],
+    removed: &'a [FileId],
+    clients: u32,
+) -> impl Iterator<Item = TrackerMessage> + use<'a> {
+    let of_kind = move |entry: &&FileEntry| entry.info.kind.is_listed(kind);
+    let changed: Vec<FileEntry> = changed.iter().filter(of_kind).cloned().collect();
+    let messages = changed.len().div_ceil(MAX_ENTRIES);
+    let messages = messages.max(removed.len().div_ceil(MAX_REMOVED)).max(1);
+    (0..messages).map(move |index| {
+        let page = |len: usize, size: usize| (index * size).min(len)..((index + 1) * size).min(len);
+        TrackerMessage::CatalogueDelta(CatalogueDelta {
+            reset: false,
+            changed: changed[page(changed.len(), MAX_ENTRIES)].to_vec(),
+            removed: removed[page(removed.len(), MAX_REMOVED)].to_vec(),
+            clients,
+            more: false,
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests;

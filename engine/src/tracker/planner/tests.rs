@@ -40,7 +40,7 @@ impl World {
     fn viewer(&mut self, number: u32, position: u32) {
         let peer = id(number);
         self.held.insert(peer, (0..position + 10).collect());
-        self.planner.moved(FILE, peer, ChunkIndex(position));
+        self.planner.set_position(FILE, peer, ChunkIndex(position));
     }
 
     fn plan(&mut self, number: u32, position: u32) -> Vec<Supplier> {
@@ -60,10 +60,10 @@ impl World {
                 origin: source,
                 held: match source {
                     true => Held::All,
-                    false => Held::PrefetchRange(held.get(&peer)?),
+                    false => Held::Part(held.get(&peer)?),
                 },
                 rtt: None,
-                uplink: uplinks.get(&peer).copied().unwrap_or(0),
+                uplink: uplinks.get(&peer).copied(),
                 busy: busy.get(&peer).copied().unwrap_or(0),
             })
         };
@@ -72,7 +72,7 @@ impl World {
 }
 
 #[test]
-fn in_a_small_group_everybody_is_named_and_the_source_is_open() {
+fn small_group_names_everybody_and_opens_the_source() {
     let mut world = World::new();
     (1..=6).for_each(|viewer| world.viewer(viewer, viewer));
     let named = world.plan(3, 3);
@@ -83,7 +83,7 @@ fn in_a_small_group_everybody_is_named_and_the_source_is_open() {
 }
 
 #[test]
-fn in_a_crowd_the_front_fetches_and_the_others_hang_on_those_ahead() {
+fn crowd_front_fetches_and_others_follow_those_ahead() {
     let mut world = World::new();
     (1..=300).for_each(|viewer| world.viewer(viewer, viewer * 10));
     let middle = world.plan(100, 1000);
@@ -98,7 +98,7 @@ fn in_a_crowd_the_front_fetches_and_the_others_hang_on_those_ahead() {
 }
 
 #[test]
-fn a_plan_moves_only_with_reason_and_load_spreads() {
+fn replanning_keeps_suppliers_and_spreads_load() {
     let mut world = World::new();
     (1..=100).for_each(|viewer| world.viewer(viewer, 50));
     let mut kept = 0;
@@ -117,7 +117,7 @@ fn a_plan_moves_only_with_reason_and_load_spreads() {
 }
 
 #[test]
-fn a_strong_uplink_serves_more() {
+fn strong_uplink_serves_more() {
     let mut world = World::new();
     (1..=60).for_each(|viewer| world.viewer(viewer, 50));
     for viewer in 1..=60 {
@@ -134,7 +134,7 @@ fn a_strong_uplink_serves_more() {
 }
 
 #[test]
-fn an_uplink_in_use_serves_less() {
+fn busy_uplink_serves_less() {
     let mut world = World::new();
     (1..=60).for_each(|viewer| world.viewer(viewer, 50));
     for viewer in 1..=60 {
@@ -151,7 +151,7 @@ fn an_uplink_in_use_serves_less() {
 }
 
 #[test]
-fn nobody_is_held_to_an_uplink_that_became_another() {
+fn invalidated_peer_is_removed_from_all_plans() {
     let mut world = World::new();
     (1..=100).for_each(|viewer| world.viewer(viewer, 50));
     (1..=100).for_each(|viewer| drop(world.plan(viewer, 50)));
@@ -159,19 +159,19 @@ fn nobody_is_held_to_an_uplink_that_became_another() {
         let swarm = &world.planner.swarms[&FILE];
         swarm.viewers[viewer].suppliers.contains(&id(7))
     };
-    let customers = world.planner.shifted(FILE, id(7));
+    let customers = world.planner.invalidate(FILE, id(7));
     assert!(customers.len() > 3, "it served some: {}", customers.len());
     assert!(customers.iter().all(|viewer| !has(&world, viewer)));
     assert_eq!(world.planner.swarms[&FILE].viewers[&id(7)].customers, 0);
-    assert!(world.planner.shifted(FILE, id(7)).is_empty());
+    assert!(world.planner.invalidate(FILE, id(7)).is_empty());
 }
 
 #[test]
-fn who_leaves_is_forgotten() {
+fn removed_viewers_are_forgotten() {
     let mut world = World::new();
     (1..=20).for_each(|viewer| world.viewer(viewer, 5));
     (1..=20).for_each(|viewer| drop(world.plan(viewer, 5)));
-    (1..=20).for_each(|viewer| world.planner.left(FILE, id(viewer)));
+    (1..=20).for_each(|viewer| world.planner.remove(FILE, id(viewer)));
     assert!(world.planner.swarms.is_empty());
 }
 

@@ -1,4 +1,6 @@
-//! The tracker's promises, without a socket.
+//! The registry without a socket.
+
+use std::net::SocketAddr;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -74,7 +76,7 @@ fn peers_named(outgoing: &[Outgoing], asker: PeerId) -> Vec<u8> {
 }
 
 #[test]
-fn one_file_under_two_names_is_one_entry_with_two_sources() {
+fn file_with_two_names_is_one_entry_with_two_sources() {
     let (mut registry, _) = registry(2);
     registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
     registry.publish(peer(2), publish(vec![entry(7, "b.mp4", MediaKind::Video)]));
@@ -91,7 +93,7 @@ fn one_file_under_two_names_is_one_entry_with_two_sources() {
 }
 
 #[test]
-fn subscribers_hear_of_their_kind_and_of_removals() {
+fn subscribers_receive_their_kind_and_removals() {
     let (mut registry, _) = registry(2);
     registry.subscribe(peer(2), Some(MediaKind::Audio));
     let both = vec![
@@ -115,7 +117,7 @@ fn subscribers_hear_of_their_kind_and_of_removals() {
 }
 
 #[test]
-fn the_silent_are_found_and_the_heard_are_not() {
+fn silent_clients_are_found() {
     let (mut registry, now) = registry(2);
     let timeout = Duration::from_secs(30);
     let later = now + timeout + Duration::from_secs(1);
@@ -124,7 +126,7 @@ fn the_silent_are_found_and_the_heard_are_not() {
 }
 
 #[test]
-fn a_second_link_replaces_the_first_and_starts_with_an_empty_list() {
+fn second_link_replaces_the_first_with_an_empty_list() {
     let (mut registry, now) = registry(1);
     registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
     let mut again = info(1, 7000);
@@ -135,7 +137,7 @@ fn a_second_link_replaces_the_first_and_starts_with_an_empty_list() {
 }
 
 #[test]
-fn search_needs_every_word_and_pages_are_bounded() {
+fn search_requires_every_word_and_pages_are_bounded() {
     let (mut registry, _) = registry(1);
     let files = (0..120)
         .map(|id| entry(id, &format!("song {id}.mp3"), MediaKind::Audio))
@@ -150,7 +152,7 @@ fn search_needs_every_word_and_pages_are_bounded() {
 }
 
 #[test]
-fn sharers_holders_and_fellow_viewers_are_named_and_the_asker_is_not() {
+fn seeds_holders_and_viewers_are_named_without_the_asker() {
     let (mut registry, _) = registry(4);
     let file = FileId([7; 32]);
     let mut rng = StdRng::seed_from_u64(1);
@@ -165,13 +167,13 @@ fn sharers_holders_and_fellow_viewers_are_named_and_the_asker_is_not() {
     registry.find_peers(peer(3), file, ChunkIndex(0), 10, &mut rng);
     let outgoing = registry.find_peers(peer(4), file, ChunkIndex(0), 10, &mut rng);
     let mut named = peers_named(&outgoing, peer(4));
-    assert_eq!(named.pop(), Some(1), "who has all is insurance");
+    assert_eq!(named.pop(), Some(1), "the seed last");
     named.sort_unstable();
     assert_eq!(named, [2, 3]);
 }
 
 #[test]
-fn who_asked_hears_when_the_answer_changes() {
+fn asker_is_notified_when_the_answer_changes() {
     let (mut registry, _) = registry(2);
     let file = FileId([7; 32]);
     let mut rng = StdRng::seed_from_u64(1);
@@ -185,7 +187,7 @@ fn who_asked_hears_when_the_answer_changes() {
 }
 
 #[test]
-fn a_sidecar_is_found_by_who_asks_for_it_and_listed_nowhere() {
+fn sidecar_is_found_by_id_and_listed_nowhere() {
     let (mut registry, _) = registry(3);
     registry.subscribe(peer(2), None);
     registry.subscribe(peer(3), Some(MediaKind::Video));
@@ -209,13 +211,13 @@ fn a_sidecar_is_found_by_who_asks_for_it_and_listed_nowhere() {
 }
 
 #[test]
-fn whom_a_peer_serves_asks_again_when_its_uplink_becomes_another() {
+fn customers_ask_again_when_an_uplink_changes() {
     let (mut registry, _) = registry(40);
     let file = FileId([7; 32]);
     let mut rng = StdRng::seed_from_u64(1);
     registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
     let report = |uplink: u64| Report {
-        uplink,
+        uplink: Some(uplink),
         files: vec![part(file)],
         ..Report::default()
     };
@@ -232,12 +234,34 @@ fn whom_a_peer_serves_asks_again_when_its_uplink_becomes_another() {
     registry.report(peer(5), report(400_000));
     assert!(registry.flush().is_empty(), "much the same");
     registry.report(peer(5), report(100_000));
-    assert_eq!(registry.flush(), customers, "whom it serves, nobody else");
+    assert_eq!(registry.flush(), customers, "its customers only");
     assert!(registry.flush().is_empty(), "once");
 }
 
 #[test]
-fn a_peer_that_cannot_be_dialled_is_told_to_dial() {
+fn client_that_stops_serving_is_replanned_once() {
+    let (mut registry, _) = registry(40);
+    let file = FileId([7; 32]);
+    let mut rng = StdRng::seed_from_u64(1);
+    registry.publish(peer(1), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
+    let report = |accepts_requests| Report {
+        accepts_requests,
+        files: vec![part(file)],
+        ..Report::default()
+    };
+    (2..=40).for_each(|viewer| registry.report(peer(viewer), report(true)));
+    for viewer in 2..=40 {
+        registry.find_peers(peer(viewer), file, ChunkIndex(0), 20, &mut rng);
+    }
+    registry.flush();
+    registry.report(peer(5), report(false));
+    assert!(!registry.flush().is_empty());
+    registry.report(peer(5), report(false));
+    assert!(registry.flush().is_empty(), "no change since");
+}
+
+#[test]
+fn undialable_peer_is_asked_to_dial() {
     let (mut registry, now) = registry(1);
     registry.register(now, peer(2), info(2, 0));
     registry.publish(peer(2), publish(vec![entry(7, "a.mp4", MediaKind::Video)]));
@@ -251,7 +275,7 @@ fn a_peer_that_cannot_be_dialled_is_told_to_dial() {
 }
 
 #[test]
-fn a_client_on_the_trackers_own_host_is_reached_through_the_trackers_name() {
+fn client_on_the_tracker_host_is_named_without_an_address() {
     let (mut registry, now) = registry(1);
     let mut local = info(2, 7000);
     local.address = SocketAddr::from(([127, 0, 0, 1], 7000));
