@@ -1,4 +1,6 @@
-//! The mirror of what everybody shares, with our own files over it.
+//! Catalogue: mirror of the files that all clients share, with the own files on top.
+
+mod order;
 
 use std::collections::HashMap;
 
@@ -6,7 +8,9 @@ use crate::ids::FileId;
 use crate::media::{FileEntry, MediaKind, Sidecar};
 use crate::protocol::{CatalogueDelta, Publish};
 
-/// What is shared, by others and by us.
+pub use self::order::{Search, Sort, by_title, filter_and_sort, folded};
+
+/// Shared files, of others and our own.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     others: HashMap<FileId, FileEntry>,
@@ -15,14 +19,14 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Grows with every change.
+    /// Version, which grows with every change.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// Takes in what the tracker says.
+    /// Applies a change from the tracker.
     pub fn apply(&mut self, delta: CatalogueDelta) {
-        // How many clients there are is no change of what there is.
+        // A new number of clients alone changes no entry.
         if delta.reset || !delta.changed.is_empty() || !delta.removed.is_empty() {
             self.version += 1;
         }
@@ -37,7 +41,7 @@ impl Catalogue {
         }
     }
 
-    /// Takes in a change of our own list.
+    /// Applies a change of the own list.
     pub fn apply_own(&mut self, publish: &Publish) {
         let listed = |entry: &FileEntry| entry.info.kind.is_listed(None);
         let gone = |id: &FileId| self.own.get(id).is_some_and(listed);
@@ -55,19 +59,19 @@ impl Catalogue {
         }
     }
 
-    /// Our own files.
+    /// Own files.
     pub fn own(&self) -> impl Iterator<Item = &FileEntry> {
         self.own.values()
     }
 
-    /// A file by id. The tracker's word on it wins: it knows how everybody else
-    /// cuts the file.
+    /// A file by id. The tracker's entry wins: it carries the chunk size that
+    /// everybody else uses.
     pub fn get(&self, id: FileId) -> Option<&FileEntry> {
         self.others.get(&id).or_else(|| self.own.get(&id))
     }
 
-    /// A file by id, exact name or title; of several, the first by id. A sidecar is
-    /// found by its id, too.
+    /// A file by id, exact name or title; of several, the first by id. Sidecars are
+    /// found by id only.
     pub fn find(&self, wanted: &str) -> Option<FileEntry> {
         if let Ok(id) = wanted.parse() {
             return self.get(id).cloned().or_else(|| self.sidecar(id));
@@ -77,7 +81,7 @@ impl Catalogue {
         listed.filter(named).min_by_key(|entry| entry.id).cloned()
     }
 
-    /// A sidecar that an entry names; the tracker lists none.
+    /// A sidecar named by an entry; the tracker lists none.
     fn sidecar(&self, id: FileId) -> Option<FileEntry> {
         let mut named = self.all().flat_map(|entry| &entry.info.sidecars);
         named.find(|sidecar| sidecar.id == id).map(Sidecar::entry)
@@ -95,7 +99,7 @@ impl Catalogue {
     pub fn entries(&self, kind: Option<MediaKind>) -> Vec<FileEntry> {
         let of_kind = |entry: &&FileEntry| entry.info.kind.is_listed(kind);
         let mut entries: Vec<FileEntry> = self.all().filter(of_kind).cloned().collect();
-        entries.sort_by_cached_key(|entry| (entry.display_title().to_lowercase(), entry.id));
+        entries.sort_by_cached_key(by_title);
         entries
     }
 }
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_files_stay_when_the_tracker_forgets_them() {
+    fn own_files_survive_a_reset_from_the_tracker() {
         let mut catalogue = Catalogue::default();
         catalogue.apply_own(&Publish {
             added: vec![entry(1, "mine.mp4")],

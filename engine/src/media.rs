@@ -15,7 +15,7 @@ mod timeline;
 pub use self::geometry::{ChunkSize, Geometry};
 pub use self::info::{
     AudioTrack, Chapter, ColourMatrix, FileEntry, MediaInfo, MediaKind, SubtitleTrack, VideoTrack,
-    clock, search_words,
+    clock,
 };
 pub use self::sidecar::{
     MAX_PICTURES, MAX_SIDECAR, MAX_SIDECARS, SIDECAR_CHUNK, STORYBOARD_COLUMNS, Sidecar,

@@ -233,11 +233,6 @@ impl MediaInfo {
     }
 }
 
-/// Words to search for, in lowercase.
-pub fn search_words(search: &str) -> Vec<String> {
-    search.split_whitespace().map(str::to_lowercase).collect()
-}
-
 /// A length as people write it: `1:02:03`.
 pub fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -286,14 +281,6 @@ impl FileEntry {
             "" => self.id.to_string(),
             name => name.to_owned(),
         }
-    }
-
-    /// Whether name or tags hold all `words`, which are in lowercase.
-    pub fn matches(&self, words: &[String]) -> bool {
-        let info = &self.info;
-        let texts = [&self.name, &info.title, &info.artist, &info.album];
-        let text = texts.map(|text| text.to_lowercase()).join("\n");
-        words.iter().all(|word| text.contains(word))
     }
 
     /// How the file is cut; `None` where the announced numbers are not allowed.

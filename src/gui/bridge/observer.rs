@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::catalogue::by_title;
 use engine::ids::FileId;
 use engine::media::{FileEntry, MediaKind};
 
@@ -107,9 +108,7 @@ impl SnapshotPoller {
 
 async fn gather(sources: &ActorHandles) -> Result<AppSnapshot, MailboxError> {
     let mut cached = ask(&sources.store, CachedFiles).await?;
-    cached.sort_by_cached_key(|cached| {
-        (cached.entry.display_title().to_lowercase(), cached.entry.id)
-    });
+    cached.sort_by_cached_key(|cached| by_title(&cached.entry));
     Ok(AppSnapshot {
         cached,
         catalogue: ask(&sources.announcer, CatalogueState).await?,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::catalogue::Search;
 use engine::ids::FileId;
-use engine::media::search_words;
 use engine::media::{FileEntry, SidecarRole};
 use slint::ComponentHandle;
 use tr::tr;
@@ -74,9 +74,9 @@ pub fn all<'a>(
     kind: Kind,
     search: &str,
 ) -> Vec<Group> {
-    let words = search_words(search);
+    let words = Search::new(search);
     let mut groups: BTreeMap<(bool, String, String), Vec<&FileEntry>> = BTreeMap::new();
-    for entry in entries.into_iter().filter(|entry| entry.matches(&words)) {
+    for entry in entries.into_iter().filter(|entry| words.matches(entry)) {
         let (name, of) = key(kind, entry);
         let (name, of) = (folded(name), folded(of));
         let songs = groups.entry((name.is_empty(), name, of)).or_default();

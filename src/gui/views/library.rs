@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use engine::catalogue::Search;
 use engine::ids::FileId;
-use engine::media::search_words;
 use engine::media::{FileEntry, MediaKind, SidecarRole};
 use engine::player::PlayProgress;
 use slint::{ComponentHandle, Model, ModelRc};
@@ -89,8 +89,8 @@ fn rebuild(app: &AppWindow, view: &mut View) {
     let mut shown = match &view.open {
         Some(group) => {
             let mut found = groups::within(entries, group);
-            let words = search_words(&view.search);
-            found.retain(|entry| entry.matches(&words));
+            let search = Search::new(&view.search);
+            found.retain(|entry| search.matches(entry));
             // An album has an order of its own unless another is asked for.
             match (view.sort, view.descending) {
                 (show::Sort::Title, false) => found,
