@@ -1,4 +1,9 @@
-//! Sockets: listening, dialling, framed links with bounded queues, rate limits.
+//! Sockets.
+//!
+//! * [`accept`], [`dial`]: both ends of a new link.
+//! * [`link`], [`writer`]: its incoming and outgoing half.
+//! * [`rate_limit`]: limits shared by all links.
+//! * [`send_queue`], [`socket_options`]: what the kernel does with a link.
 
 mod accept;
 mod dial;
@@ -6,14 +11,16 @@ mod link;
 mod rate_limit;
 mod send_queue;
 mod socket_options;
+mod writer;
 
 use actix::prelude::*;
 use engine::protocol::{ClientMessage, Hello, PeerMessage, Register, TrackerMessage};
 
 pub use self::accept::{LinkRoutes, accept};
 pub use self::dial::dial;
-pub use self::link::{Link, LinkReader, LinkWriter, PayloadSlot, listen};
+pub use self::link::{Link, LinkReader, listen};
 pub use self::rate_limit::LinkLimits;
+pub use self::writer::{LinkWriter, PayloadSlot};
 
 /// A link between two peers.
 pub type PeerLink = Link<PeerMessage, PeerMessage>;
@@ -24,22 +31,22 @@ pub type LinkToClient = Link<ClientMessage, TrackerMessage>;
 /// The link to the tracker, at a client.
 pub type LinkToTracker = Link<TrackerMessage, ClientMessage>;
 
-/// A peer dialled us and said hello.
+/// A peer has dialled and said hello.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct PeerArrived {
     /// Both halves of the connection.
     pub link: PeerLink,
-    /// What it said.
+    /// Its introduction.
     pub hello: Hello,
 }
 
-/// A client dialled us and registered.
+/// A client has dialled and registered.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ClientArrived {
     /// Both halves of the connection.
     pub link: LinkToClient,
-    /// What it said.
+    /// Its introduction.
     pub register: Register,
 }

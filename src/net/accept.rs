@@ -1,5 +1,5 @@
-//! The listening socket. One port serves both conversations: the first message
-//! of a link says whether a peer or a client of the tracker is there.
+//! The listening socket. Peers and clients of the tracker use the same port: the
+//! first message of a link tells them apart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,28 +14,27 @@ use crate::net::rate_limit::LinkLimits;
 use crate::net::{ClientArrived, PeerArrived};
 use crate::wire::WireError;
 
-/// Time to say the first message.
+/// Time limit for the first message.
 const FIRST_MESSAGE: Duration = Duration::from_secs(5);
 
-/// Links that have not said their first message yet; beyond it new ones wait in
-/// the kernel's queue.
+/// Links without their first message; beyond it new ones wait in the kernel's queue.
 const MAX_UNKNOWN: usize = 512;
 
-/// Pause after the system refused a connection (out of descriptors, mostly).
+/// Pause after a failed accept, mostly for lack of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where links go.
+/// Receivers of new links.
 #[derive(Clone)]
 pub struct LinkRoutes {
     /// Peers.
     pub peers: Recipient<PeerArrived>,
-    /// Clients of the tracker, if one lives here.
+    /// Clients of the tracker; `None` without a tracker.
     pub clients: Option<Recipient<ClientArrived>>,
     /// Limits of links between peers.
     pub limits: LinkLimits,
 }
 
-/// Accepts until the task is dropped.
+/// Accepts links until the task is dropped.
 pub async fn accept(listener: TcpListener, routes: LinkRoutes) {
     let unknown = Arc::new(Semaphore::new(MAX_UNKNOWN));
     loop {
@@ -47,13 +46,13 @@ pub async fn accept(listener: TcpListener, routes: LinkRoutes) {
                 let routes = routes.clone();
                 actix_rt::spawn(async move {
                     if let Err(error) = introduce(stream, &routes).await {
-                        tracing::debug!(%remote, %error, "a link came to nothing");
+                        tracing::debug!(%remote, %error, "link refused");
                     }
                     drop(permit);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                tracing::warn!(%error, "failed to accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -99,7 +98,11 @@ fn farewell(error: &WireError) -> Option<PeerMessage> {
         WireError::Violation(text) => (*text).to_owned(),
         WireError::Malformed(_) => "a malformed message".into(),
         WireError::Timeout => "no message in time".into(),
-        WireError::Io(_) | WireError::Closed | WireError::Refused(_) => return None,
+        WireError::Lookup(_)
+        | WireError::Io(_)
+        | WireError::Closed
+        | WireError::NoWelcome
+        | WireError::Refused(_) => return None,
     };
     let reason = ByeReason::Protocol;
     Some(PeerMessage::Bye { reason, text })

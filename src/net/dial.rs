@@ -11,10 +11,10 @@ use crate::net::link::Link;
 use crate::net::rate_limit::LinkLimits;
 use crate::wire::WireError;
 
-/// Time for a dial, and for the hello after it.
+/// Time limit for a dial, and for the hello after it.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Dials, says hello, and checks that the right peer answers.
+/// Dials a peer, exchanges hellos, and checks its identity.
 pub async fn dial(
     address: SocketAddr,
     peer: PeerId,
@@ -25,7 +25,7 @@ pub async fn dial(
     link.writer.send(PeerMessage::Hello(hello.clone()))?;
     match link.reader.next_within(HELLO_TIMEOUT).await? {
         PeerMessage::Hello(hello) if hello.version != PROTOCOL_VERSION => {
-            Err(WireError::Violation("another protocol version"))
+            Err(WireError::Violation("incompatible protocol version"))
         }
         PeerMessage::Hello(hello) if hello.peer != peer => {
             Err(WireError::Violation("unexpected peer id at this address"))

@@ -1,4 +1,4 @@
-//! How fast all links together may send and receive.
+//! Rate limits and uplink state shared by all links.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,8 +12,7 @@ use leaky_bucket::RateLimiter;
 pub struct LinkLimits {
     pub(super) upload: Arc<Limit>,
     pub(super) download: Arc<Limit>,
-    /// What the uplink carries, for the links to send accordingly.
-    pub(super) line: Arc<Line>,
+    pub(super) uplink: Arc<SharedUplink>,
 }
 
 /// A limit that may change while links use it.
@@ -21,7 +20,7 @@ pub struct LinkLimits {
 pub(super) struct Limit(RwLock<Option<Arc<RateLimiter>>>);
 
 impl Limit {
-    /// What to ask for leave to send or receive; `None` if there is no limit.
+    /// Token bucket to acquire from; `None` if there is no limit.
     pub fn get(&self) -> Option<Arc<RateLimiter>> {
         let limiter = self.0.read().unwrap_or_else(PoisonError::into_inner);
         limiter.clone()
@@ -33,13 +32,38 @@ impl Limit {
     }
 }
 
-/// What an uplink carries, as far as it is known.
+/// The uplink of this machine, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Uplink {
+    /// Rate in bytes a second at which one link may send; `None` for any.
+    pub pace: Option<u64>,
+    /// Capacity in bytes a second of all links together; `None` if unknown.
+    pub capacity: Option<u64>,
+}
+
+/// An [`Uplink`] that is updated while links use it; 0 stands for `None`.
 #[derive(Debug, Default)]
-pub(super) struct Line {
-    /// Bytes a second that one link may send at; 0 for any.
-    pub(super) pace: AtomicU64,
-    /// Bytes a second that all together carry; 0 if unknown.
-    pub(super) capacity: AtomicU64,
+pub(super) struct SharedUplink {
+    pace: AtomicU64,
+    capacity: AtomicU64,
+}
+
+impl SharedUplink {
+    pub fn get(&self) -> Uplink {
+        let load = |value: &AtomicU64| Some(value.load(Ordering::Relaxed)).filter(|v| *v != 0);
+        Uplink {
+            pace: load(&self.pace),
+            capacity: load(&self.capacity),
+        }
+    }
+
+    fn set(&self, uplink: Uplink) {
+        let store = |value: &AtomicU64, new: Option<u64>| {
+            value.store(new.unwrap_or(0), Ordering::Relaxed);
+        };
+        store(&self.pace, uplink.pace);
+        store(&self.capacity, uplink.capacity);
+    }
 }
 
 impl LinkLimits {
@@ -50,20 +74,17 @@ impl LinkLimits {
         limits
     }
 
-    /// Other limits, for links that are open, too.
+    /// Changes the limits, for open links too.
     pub fn set(&self, upload: ByteRate, download: ByteRate) {
         self.upload.set(upload);
         self.download.set(download);
     }
 
-    /// From now on no link sends faster than `pace`, so that no queue builds up in
-    /// front of a slow line; and the system holds back as much as suits an uplink
-    /// of `capacity`. Both in bytes a second.
-    pub fn set_line(&self, pace: Option<u64>, capacity: Option<u64>) {
-        self.line.pace.store(pace.unwrap_or(0), Ordering::Relaxed);
-        self.line
-            .capacity
-            .store(capacity.unwrap_or(0), Ordering::Relaxed);
+    /// Sets the uplink: no link sends faster than `pace`, so that no queue builds up
+    /// in front of a slow one, and the kernel holds back as much as suits `capacity`.
+    /// Both in bytes a second.
+    pub fn set_uplink(&self, pace: Option<u64>, capacity: Option<u64>) {
+        self.uplink.set(Uplink { pace, capacity });
     }
 }
 
@@ -84,15 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_changes_for_links_that_have_it_already() {
+    fn changed_limit_applies_to_open_links() {
         let limits = LinkLimits::new(ByteRate(None), ByteRate(Some(1000)));
-        let of_a_link = limits.clone();
-        assert!(of_a_link.upload.get().is_none() && of_a_link.download.get().is_some());
+        let link = limits.clone();
+        assert!(link.upload.get().is_none() && link.download.get().is_some());
         limits.set(ByteRate(Some(5000)), ByteRate(None));
-        let upload = of_a_link.upload.get().expect("limited now");
-        assert_eq!(
-            (upload.max(), of_a_link.download.get().is_none()),
-            (1000, true)
-        );
+        let upload = link.upload.get().expect("limited now");
+        assert_eq!((upload.max(), link.download.get().is_none()), (1000, true));
     }
 }

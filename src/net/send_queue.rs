@@ -1,83 +1,85 @@
-//! When a payload has left for the line, not only for the system's buffers.
+//! Detection of the moment at which a payload has left the kernel queue.
 //!
-//! The system holds back a chunk or so for each connection. Who serves many on one
-//! slow uplink would have handed out a chunk to each of them before the first is
-//! sent, half a second that no deadline can overtake and that each message waits
-//! for. So on a slow line a payload counts as written only when hardly anything is
-//! left of it.
+//! The kernel queues about a chunk for each connection. A seed that serves many peers
+//! over one slow uplink would otherwise have a chunk in flight to each of them before
+//! the first is sent: half a second that no deadline can overtake and that every
+//! message waits for. So on a slow uplink a payload counts as sent only once the
+//! kernel queue has almost drained.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// Time of the line that may be left when the next payload is asked for: it has to
-/// be read first, and the line should not idle meanwhile.
-const LEFT: Duration = Duration::from_millis(40);
+/// Sending time that may be left when the next payload is requested: it has to be read
+/// first, and the uplink should not idle meanwhile.
+const HEAD_START: Duration = Duration::from_millis(40);
 
-/// How much longer than it should take a payload may be on its way before it counts
-/// as written anyhow: its receiver is the limit, not the line.
+/// Factor of the expected sending time after which a payload counts as sent anyway: its
+/// receiver is the limit, not the uplink.
 const PATIENCE: f64 = 1.25;
 
-/// The shortest time after which it is looked again.
+/// Shortest time between two polls.
 const MIN_PAUSE: Duration = Duration::from_millis(5);
 
-/// Payloads that the system took and that are not yet on the line.
+/// Payloads that the kernel has taken but not sent yet.
 #[derive(Debug, Default)]
-pub(super) struct Draining {
+pub(super) struct SendQueueMonitor {
     waiting: Vec<oneshot::Sender<()>>,
-    /// When all of them count as written, whatever is left.
+    /// Time at which all of them count as sent, whatever is left.
     until: Option<Instant>,
-    look_at: Option<Instant>,
+    poll_at: Option<Instant>,
 }
 
-impl Draining {
-    /// The system took `bytes`, and `written` want to know when they are on the line,
-    /// which carries `line` bytes a second; 0 if it is fast or not known, then they
-    /// are told at once.
+impl SendQueueMonitor {
+    /// Adds `bytes` that the kernel has taken; `written` are notified once they are
+    /// sent over an uplink of `capacity` bytes a second. `None` if it is fast or
+    /// unknown: they are then notified at once.
     pub fn add(
         &mut self,
         now: Instant,
         written: &mut Vec<oneshot::Sender<()>>,
         bytes: usize,
-        line: u64,
+        capacity: Option<u64>,
     ) {
         if written.is_empty() {
             return;
         }
         self.waiting.append(written);
-        if line == 0 {
-            return self.tell();
-        }
-        let takes = Duration::from_secs_f64(bytes as f64 / line as f64);
+        let Some(capacity) = capacity else {
+            return self.notify();
+        };
+        let takes = Duration::from_secs_f64(bytes as f64 / capacity as f64);
         let until = self.until.unwrap_or(now).max(now) + takes.mul_f64(PATIENCE);
         self.until = Some(until);
-        self.look_at = Some(now);
+        self.poll_at = Some(now);
     }
 
-    /// When to look again, if something is on its way.
-    pub fn look_at(&self) -> Option<Instant> {
-        self.look_at
+    /// Time of the next poll, if there are payloads to send.
+    pub fn poll_at(&self) -> Option<Instant> {
+        self.poll_at
     }
 
-    /// The system holds `not_sent` bytes of it; `None` if it does not say.
-    pub fn look(&mut self, now: Instant, not_sent: Option<u64>, line: u64) {
-        let left = not_sent.unwrap_or(0) as f64 / line.max(1) as f64;
-        let more = Duration::from_secs_f64(left).saturating_sub(LEFT);
+    /// Takes in the number of unsent bytes, `None` where the kernel cannot tell, and the
+    /// capacity of the uplink.
+    pub fn poll(&mut self, now: Instant, unsent: Option<u64>, capacity: Option<u64>) {
+        let capacity = capacity.unwrap_or(1) as f64;
+        let left = unsent.unwrap_or(0) as f64 / capacity;
+        let more = Duration::from_secs_f64(left).saturating_sub(HEAD_START);
         let patient = self.until.filter(|until| now < *until);
         match patient {
             Some(until) if !more.is_zero() => {
-                self.look_at = Some((now + more.max(MIN_PAUSE)).min(until));
+                self.poll_at = Some((now + more.max(MIN_PAUSE)).min(until));
             }
-            _ => self.tell(),
+            _ => self.notify(),
         }
     }
 
-    fn tell(&mut self) {
+    fn notify(&mut self) {
         for written in self.waiting.drain(..) {
-            // Who no longer wants to know is gone.
+            // Ignores dropped receivers.
             let _ = written.send(());
         }
-        (self.until, self.look_at) = (None, None);
+        (self.until, self.poll_at) = (None, None);
     }
 }
 
@@ -87,59 +89,63 @@ mod tests {
 
     const CHUNK: usize = 64 << 10;
 
-    /// A line on which a chunk takes 128 ms.
-    const LINE: u64 = 512_000;
+    /// An uplink on which a chunk takes 128 ms.
+    const CAPACITY: u64 = 512_000;
 
-    fn told(receiver: &mut oneshot::Receiver<()>) -> bool {
+    fn notified(receiver: &mut oneshot::Receiver<()>) -> bool {
         receiver.try_recv().is_ok()
     }
 
     #[test]
-    fn on_a_slow_line_a_chunk_counts_when_hardly_anything_of_it_is_left() {
+    fn chunk_counts_as_sent_once_the_queue_has_almost_drained() {
         let (written, mut receiver) = oneshot::channel();
-        let (mut draining, start) = (Draining::default(), Instant::now());
-        draining.add(start, &mut vec![written], CHUNK, LINE);
-        assert_eq!(draining.look_at(), Some(start));
-        draining.look(start, Some(CHUNK as u64), LINE);
-        let later = draining.look_at().expect("it is on its way");
-        let nearly = Duration::from_millis(128) - LEFT;
+        let (mut monitor, start) = (SendQueueMonitor::default(), Instant::now());
+        monitor.add(start, &mut vec![written], CHUNK, Some(CAPACITY));
+        assert_eq!(monitor.poll_at(), Some(start));
+        monitor.poll(start, Some(CHUNK as u64), Some(CAPACITY));
+        let later = monitor.poll_at().expect("not sent yet");
+        let nearly = Duration::from_millis(128) - HEAD_START;
         assert_eq!(later - start, nearly);
-        assert!(!told(&mut receiver));
-        draining.look(later, Some(LINE / 50), LINE);
-        assert!(told(&mut receiver), "20 ms are left");
-        assert_eq!(draining.look_at(), None);
+        assert!(!notified(&mut receiver));
+        monitor.poll(later, Some(CAPACITY / 50), Some(CAPACITY));
+        assert!(notified(&mut receiver), "20 ms are left");
+        assert_eq!(monitor.poll_at(), None);
     }
 
     #[test]
-    fn who_takes_it_slowly_does_not_hold_the_line_for_ever() {
+    fn slow_receiver_does_not_block_the_uplink_for_ever() {
         let (written, mut receiver) = oneshot::channel();
-        let (mut draining, start) = (Draining::default(), Instant::now());
-        draining.add(start, &mut vec![written], CHUNK, LINE);
-        draining.look(start + Duration::from_millis(150), Some(CHUNK as u64), LINE);
-        assert!(!told(&mut receiver));
+        let (mut monitor, start) = (SendQueueMonitor::default(), Instant::now());
+        monitor.add(start, &mut vec![written], CHUNK, Some(CAPACITY));
+        monitor.poll(
+            start + Duration::from_millis(150),
+            Some(CHUNK as u64),
+            Some(CAPACITY),
+        );
+        assert!(!notified(&mut receiver));
         let until = start + Duration::from_millis(160);
-        assert_eq!(draining.look_at(), Some(until));
-        draining.look(until, Some(CHUNK as u64), LINE);
-        assert!(told(&mut receiver));
+        assert_eq!(monitor.poll_at(), Some(until));
+        monitor.poll(until, Some(CHUNK as u64), Some(CAPACITY));
+        assert!(notified(&mut receiver));
     }
 
     #[test]
-    fn on_a_fast_line_nobody_waits() {
+    fn fast_uplink_notifies_at_once() {
         let (written, mut receiver) = oneshot::channel();
-        let mut draining = Draining::default();
-        draining.add(Instant::now(), &mut vec![written], CHUNK, 0);
-        assert!(told(&mut receiver));
+        let mut monitor = SendQueueMonitor::default();
+        monitor.add(Instant::now(), &mut vec![written], CHUNK, None);
+        assert!(notified(&mut receiver));
     }
 
     #[test]
     fn two_chunks_take_twice_as_long() {
         let (first, mut receiver) = oneshot::channel();
         let (second, _kept) = oneshot::channel();
-        let (mut draining, start) = (Draining::default(), Instant::now());
-        draining.add(start, &mut vec![first], CHUNK, LINE);
-        draining.add(start, &mut vec![second], CHUNK, LINE);
+        let (mut monitor, start) = (SendQueueMonitor::default(), Instant::now());
+        monitor.add(start, &mut vec![first], CHUNK, Some(CAPACITY));
+        monitor.add(start, &mut vec![second], CHUNK, Some(CAPACITY));
         let later = start + Duration::from_millis(200);
-        draining.look(later, Some(CHUNK as u64), LINE);
-        assert!(!told(&mut receiver), "they share the line");
+        monitor.poll(later, Some(CHUNK as u64), Some(CAPACITY));
+        assert!(!notified(&mut receiver), "they share the uplink");
     }
 }

@@ -1,8 +1,10 @@
-//! What overtakes what on a connection.
+//! Priority of control messages over payload.
 
 use engine::ids::{ChunkIndex, FileId};
 use engine::protocol::PeerMessage;
 use engine::units::ByteRate;
+
+use bytes::Bytes;
 
 use super::*;
 
@@ -10,7 +12,7 @@ const FILE: FileId = FileId([1; 32]);
 
 type PeerLink = Link<PeerMessage, PeerMessage>;
 
-/// Both ends of a connection, the first of which may send so many bytes a second.
+/// Both ends of a connection; the first one sends at most `rate` bytes a second.
 async fn pair(rate: u64) -> (PeerLink, PeerLink) {
     let listener = listen("127.0.0.1:0").await.expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
@@ -30,7 +32,7 @@ fn request(chunk: u32) -> PeerMessage {
 }
 
 #[actix_rt::test]
-async fn what_we_ask_for_overtakes_what_we_give() {
+async fn requests_overtake_payload() {
     // A chunk takes an hour.
     let (one, mut other) = pair(18).await;
     for chunk in 0..8 {
