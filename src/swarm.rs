@@ -1,44 +1,41 @@
-//! The swarm: connections to other peers, and what they hold.
+//! Swarm: links to other peers.
 //!
-//! * [`session`]: pure: the conversation with one peer; what may follow what.
-//! * [`rate`]: pure: bytes a second, smoothed.
-//! * [`roster`]: pure: known peers, whom to dial and when, who is banned.
-//! * [`slots`]: pure: whom we serve when more want than we can.
-//! * [`upload`]: pure: whose request is served next.
-//! * [`dial`]: reaching a peer.
-//! * [`connection`]: actor: one link and its session.
-//! * [`uploader`]: actor: the upload queue of all connections.
-//! * [`actor`]: actor: owns the connections.
+//! * [`actor`]: owns the connections; decisions are in [`engine::swarm`].
+//! * [`reporting`]: reports to the tracker, positions to the peers.
+//! * [`connection`]: actor of one link and its session.
+//! * [`uploader`]: mailbox of the upload queue of all connections.
+//! * [`quota_file`]: persistence of the daily upload quota.
 //!
-//! A scheduler joins a file ([`JoinFile`]) and is told of every peer that has
+//! A scheduler joins a file ([`JoinFile`]) and is notified of every peer that holds
 //! some of it ([`SwarmEvent`]); it then sends [`ChunkRequest`] to the peer's
 //! connection. Chunks go from the connection straight into the store; the
-//! scheduler learns only that they arrived. Serving others needs no scheduler:
-//! a connection answers requests from the store when the uploader says so.
+//! scheduler is only notified that they arrived. Uploads need no scheduler: a
+//! connection answers requests from the store when the uploader says so.
 
 mod actor;
 mod connection;
 mod quota_file;
+mod reporting;
 mod uploader;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::{FileReport, PeerPosition, QueueDelay, RejectReason};
+use engine::protocol::{FileReport, PeerPosition, QueueDelay, RejectReason, SourceShare};
 use engine::store::StoreError;
 use engine::units::{ByteRate, TransferCap};
 use roaring::RoaringBitmap;
-use serde::Serialize;
 
-pub use actor::{Daily, Swarm, SwarmSettings};
-pub use connection::Connection;
+pub use engine::swarm::{PeerSnapshot, SwarmSnapshot};
 
-/// Other limits for all links together, from now on.
+pub use self::actor::{Swarm, SwarmSettings};
+pub use self::connection::Connection;
+pub use self::quota_file::QuotaFile;
+
+/// Changes the limits for all links together.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct SetLimits {
@@ -46,34 +43,34 @@ pub struct SetLimits {
     pub upload: ByteRate,
     /// Download from all peers.
     pub download: ByteRate,
-    /// Upload to all peers in 24 hours; `None` leaves that as it is.
+    /// Upload to all peers in 24 hours; `None` keeps the present limit.
     pub upload_per_day: Option<TransferCap>,
 }
 
-/// Interest in a file begins: every peer that has some of it is reported.
+/// Begins a file: every peer that holds some of it is reported.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct JoinFile {
     /// Content id.
     pub file: FileId,
-    /// How it is cut here; peers that cut it differently are not used.
+    /// Own chunk layout; peers with another one are not used.
     pub geometry: Geometry,
-    /// Who wants to know.
+    /// Receiver of the events.
     pub events: Recipient<SwarmEvent>,
 }
 
-/// Interest in a file ends.
-#[derive(Debug, Message)]
+/// Ends a file.
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct LeaveFile(pub FileId);
 
-/// What a scheduler wants the tracker and other viewers to know of its file.
+/// State of a file for the tracker and for other viewers.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ReportFile {
-    /// For the tracker.
+    /// Report for the tracker.
     pub report: FileReport,
-    /// Chunks fetched at present, for other viewers.
+    /// Chunks fetched at present.
     pub window: Range<u32>,
     /// Media time that plays at present.
     pub playhead: Duration,
@@ -110,61 +107,61 @@ pub enum ChunkRequest {
     },
 }
 
-/// What happens at one peer, for one file.
+/// Event of one peer, for one file.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct SwarmEvent {
-    /// Which peer.
+    /// Peer id.
     pub peer: PeerId,
-    /// What.
+    /// Event.
     pub kind: SwarmEventKind,
 }
 
-/// See [`SwarmEvent`].
+/// Kind of a [`SwarmEvent`].
 #[derive(Debug, Clone)]
 pub enum SwarmEventKind {
-    /// A peer is connected; `Has` follows if it has some of the file.
+    /// A peer is connected; `Has` follows if it holds some of the file.
     PeerUp {
         /// Recipient of requests to this peer.
         requests: Recipient<ChunkRequest>,
-        /// Name to show.
+        /// Display name.
         name: String,
-        /// Whether it is the server's library.
+        /// True for the origin.
         origin: bool,
     },
-    /// The peer has these chunks too.
+    /// The peer holds these chunks too.
     Has(RoaringBitmap),
-    /// The peer no longer has these.
+    /// The peer no longer holds these.
     Lost(RoaringBitmap),
-    /// Time it takes the peer to serve what waits there.
+    /// Time it takes the peer to serve its waiting requests.
     QueueDelay(QueueDelay),
-    /// Where the peer is in the file.
+    /// Position of the peer in the file.
     Position(PeerPosition),
-    /// What we can send ourselves, as the others are told.
-    OwnUplink(u64),
-    /// The tracker keeps the peer's uplink for others, or no longer does.
+    /// Own share of the new chunks, as announced to the other viewers.
+    OwnShare(SourceShare),
+    /// The tracker reserves the peer's uplink for other viewers (true), or releases it.
     Reserve(bool),
-    /// The peer (no longer) serves us.
+    /// The peer chokes us (true) or serves us again.
     Choked(bool),
     /// A new round-trip time.
     Rtt(Duration),
-    /// A chunk came in and was verified and stored, or not.
+    /// A chunk arrived.
     Arrived {
-        /// Which chunk.
+        /// Index in the file.
         chunk: ChunkIndex,
-        /// Its bytes.
+        /// Bytes of it.
         bytes: u32,
-        /// What the store said.
+        /// Result of verifying and storing it.
         result: Result<(), StoreError>,
     },
-    /// A request is not served.
+    /// A request was refused.
     Rejected {
-        /// Which chunk.
+        /// Index in the file.
         chunk: ChunkIndex,
-        /// Why.
+        /// Reason.
         reason: RejectReason,
     },
-    /// The peer is gone, and all requests to it.
+    /// The peer is gone, with all requests to it.
     PeerDown,
 }
 
@@ -172,68 +169,3 @@ pub enum SwarmEventKind {
 #[derive(Debug, Message)]
 #[rtype(result = "SwarmSnapshot")]
 pub struct SwarmState;
-
-/// Answer to [`SwarmState`].
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct SwarmSnapshot {
-    /// Bytes a second from all peers.
-    pub download_rate: u64,
-    /// Bytes a second to all peers.
-    pub upload_rate: u64,
-    /// Bytes received since start, verified or not.
-    pub downloaded: u64,
-    /// Bytes sent since start.
-    pub uploaded: u64,
-    /// Bytes sent in the last 24 hours, by earlier runs, too.
-    pub uploaded_today: u64,
-    /// Whether that is all that may be sent in that time.
-    pub used_up: bool,
-    /// Connected peers.
-    pub peers: Vec<PeerSnapshot>,
-}
-
-/// One connected peer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PeerSnapshot {
-    /// Who.
-    #[serde(serialize_with = "display")]
-    pub peer: PeerId,
-    /// Name to show.
-    pub name: String,
-    /// Where.
-    pub address: SocketAddr,
-    /// Whether it is the server's library.
-    pub origin: bool,
-    /// Round trip in microseconds, if measured.
-    pub rtt_us: Option<u64>,
-    /// Bytes a second from it.
-    pub download_rate: u64,
-    /// Bytes a second to it.
-    pub upload_rate: u64,
-    /// Bytes from it since it is connected.
-    pub downloaded: u64,
-    /// Bytes to it since it is connected.
-    pub uploaded: u64,
-    /// The file of which bytes went to it last, while they still count in the rate.
-    pub taking: Option<FileId>,
-    /// For which files the tracker named it, and why, in plain words.
-    #[serde(rename = "reason", serialize_with = "all_of_them")]
-    pub reasons: BTreeMap<FileId, String>,
-}
-
-/// Without the files, some of which are none for people.
-fn all_of_them<S: serde::Serializer>(
-    reasons: &BTreeMap<FileId, String>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let different: BTreeSet<&str> = reasons.values().map(String::as_str).collect();
-    let different: Vec<&str> = different.into_iter().collect();
-    serializer.serialize_str(&different.join("; "))
-}
-
-fn display<T: std::fmt::Display, S: serde::Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}

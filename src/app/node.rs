@@ -26,7 +26,7 @@ use crate::runtime::close;
 use crate::scheduler::StreamManager;
 use crate::store::Store;
 use crate::swarm::Swarm;
-use crate::swarm::{Daily, SwarmSettings};
+use crate::swarm::{QuotaFile, SwarmSettings};
 use crate::tracker::{Tracker, TrackerSettings};
 use crate::tracker_client::{SendPeersTo, TrackerClient, TrackerClientSettings};
 
@@ -150,10 +150,8 @@ impl Node {
             upload_slots: config.limits.upload_slots as usize,
             limits: limits.clone(),
             upload_limit: config.limits.upload.0,
-            daily: Daily::load(
-                config.limits.upload_per_day.0,
-                data_dir.join("uploaded.json"),
-            ),
+            upload_per_day: config.limits.upload_per_day,
+            quota_file: QuotaFile(data_dir.join("uploaded.json")),
         };
         let swarm = Swarm::new(settings, store.clone(), announcer.clone()).start();
         announcer.do_send(SendPeersTo(swarm.clone().recipient()));

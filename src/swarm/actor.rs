@@ -1,67 +1,60 @@
-//! The swarm's mailbox: owns the connections, tells each what it needs to know.
+//! The swarm's mailbox: owns the connections, passes events to the decisions of
+//! [`engine::swarm`] and performs the result.
 //!
-//! Below it: connections, the announcer (which asks the tracker for peers and
-//! carries reports) and the store, whose events it turns into announcements.
+//! Below it: connections, the tracker client (which asks for peers and carries
+//! reports) and the store, whose events become announcements.
 
-mod daily;
-mod telling;
+mod events;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use actix::prelude::*;
-use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::media::Geometry;
-use engine::protocol::{ByeReason, FileReport, Hello, PathReason, PeerMessage, PeerPosition};
-use engine::swarm::{AddressBook, Admission};
-use engine::swarm::{Change, Choker};
-use roaring::RoaringBitmap;
+use engine::ids::{FileId, PeerId};
+use engine::protocol::{ByeReason, Hello, PeerMessage, PeerPosition, SourceShare};
+use engine::swarm::{
+    AddressBook, Admission, Change, Choker, DailyQuota, HaveBatch, JoinedFiles, SwarmSnapshot,
+    Traffic,
+};
+use engine::units::TransferCap;
 
-pub use self::daily::Daily;
-use crate::net::LinkLimits;
-use crate::net::PeerArrived;
-use crate::net::PeerLink;
-use crate::net::dial;
+use crate::net::{LinkLimits, PeerArrived, PeerLink, dial};
 use crate::runtime::{Close, ask, every};
-use crate::store::{GetHolding, Store, StoreEvent, WatchStore};
-use crate::swarm::actor::daily::NOTE_INTERVAL;
+use crate::store::{GetHolding, Store, WatchStore};
 use crate::swarm::connection::{
-    CloseConnection, Connection, ConnectionEvent, HoldingsChanged, SetChoking, TellPosition,
+    CloseConnection, Connection, HoldingsChanged, SetChoking, TellPosition,
 };
-use crate::swarm::uploader::{Uplink, UplinkState, Uploader};
-use crate::swarm::{
-    JoinFile, LeaveFile, PeerSnapshot, ReportFile, SwarmEvent, SwarmEventKind, SwarmState,
-};
-use crate::tracker_client::PeersFound;
-use crate::tracker_client::{ForgetPeers, TrackerClient, WantPeers};
+use crate::swarm::quota_file::QuotaFile;
+use crate::swarm::reporting;
+use crate::swarm::uploader::{SetUploadLimit, Uplink, UplinkState, Uploader};
+use crate::swarm::{JoinFile, LeaveFile, ReportFile, SetLimits, SwarmEvent, SwarmState};
+use crate::tracker_client::{ForgetPeers, SendReport, TrackerClient, WantPeers};
 
-/// How often dials are looked for and choke turns passed on.
+/// Interval of dials and choke turns.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Time in which stored chunks are gathered before peers are told. Peers wait for
-/// haves, so this is short.
+/// Time in which stored chunks are gathered before they are announced. Peers wait
+/// for announcements, so this is short.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How often the tracker is told what was measured.
+/// Interval of reports to the tracker.
 const REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How often peers are asked for again while a file is wanted.
+/// Interval at which the counters of the daily quota are saved: uploads of this time
+/// go uncounted if the program is killed.
+const SAVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Interval at which peers are asked for again while a file is fetched.
 const ASK_INTERVAL: Duration = Duration::from_secs(15);
-
-/// A link over which nobody wants anything is closed after this time.
-const MAX_IDLE: Duration = Duration::from_secs(60);
-
-/// Files in one report, as the wire allows.
-const MAX_REPORTS: usize = 32;
 
 /// Peers asked for at once.
 const WANTED_PEERS: u32 = 30;
 
-/// Who we are on the wire, and within which limits we speak.
+/// Identity and limits of the swarm.
 #[derive(Debug, Clone)]
 pub struct SwarmSettings {
-    /// What we say first.
+    /// Introduction to peers.
     pub hello: Hello,
     /// Peers at once.
     pub max_peers: usize,
@@ -69,74 +62,57 @@ pub struct SwarmSettings {
     pub upload_slots: usize,
     /// Traffic limits shared by all links.
     pub limits: LinkLimits,
-    /// The upload limit in bytes a second, for the tracker to know.
+    /// Configured uplink in bytes a second; `None` if unlimited.
     pub upload_limit: Option<u64>,
-    /// What may be uploaded a day.
-    pub daily: Daily,
+    /// Upload allowed in 24 hours.
+    pub upload_per_day: TransferCap,
+    /// File with the counters of the daily quota.
+    pub quota_file: QuotaFile,
 }
 
 /// The actor.
 pub struct Swarm {
     settings: SwarmSettings,
     store: Addr<Store>,
-    announcer: Addr<TrackerClient>,
+    tracker: Addr<TrackerClient>,
     uploader: Addr<Uploader>,
-    /// What our uplink carries, measured or configured.
     uplink: UplinkState,
-    roster: AddressBook,
-    slots: Choker,
     connections: HashMap<PeerId, Addr<Connection>>,
-    states: HashMap<PeerId, PeerSnapshot>,
-    joined: HashMap<FileId, JoinFile>,
-    /// Where we are in files, as told last: a new peer hears it at once.
-    places: HashMap<FileId, PeerPosition>,
-    /// What is held of files that are or were fetched, latest first: others may
-    /// still want it.
-    reports: VecDeque<FileReport>,
-    fresh: HashMap<FileId, RoaringBitmap>,
-    /// Files whose sources others fetch from for us.
-    reserved: HashSet<FileId>,
-    /// When each link was last of use to somebody.
-    useful: HashMap<PeerId, Instant>,
-    past_downloaded: u64,
-    past_uploaded: u64,
+    book: AddressBook,
+    choker: Choker,
+    files: JoinedFiles<Recipient<SwarmEvent>>,
+    batch: HaveBatch,
+    traffic: Traffic,
+    quota: DailyQuota,
 }
 
 impl Swarm {
-    /// A swarm of nobody yet.
-    pub fn new(
-        settings: SwarmSettings,
-        store: Addr<Store>,
-        announcer: Addr<TrackerClient>,
-    ) -> Self {
-        let now = Instant::now();
+    /// A swarm without peers. Reads the quota file.
+    pub fn new(settings: SwarmSettings, store: Addr<Store>, tracker: Addr<TrackerClient>) -> Self {
+        let mut quota = settings.quota_file.load();
+        quota.set_limit(settings.upload_per_day.0);
         Self {
-            roster: AddressBook::new(settings.hello.peer, settings.max_peers),
-            slots: Choker::new(settings.upload_slots, now),
+            book: AddressBook::new(settings.hello.peer, settings.max_peers),
+            choker: Choker::new(settings.upload_slots, Instant::now()),
             uploader: Uploader::new(settings.upload_limit, settings.limits.clone()).start(),
             uplink: UplinkState::limited(settings.upload_limit),
             settings,
             store,
-            announcer,
+            tracker,
             connections: HashMap::new(),
-            states: HashMap::new(),
-            joined: HashMap::new(),
-            places: HashMap::new(),
-            reports: VecDeque::new(),
-            fresh: HashMap::new(),
-            reserved: HashSet::new(),
-            useful: HashMap::new(),
-            past_downloaded: 0,
-            past_uploaded: 0,
+            files: JoinedFiles::default(),
+            batch: HaveBatch::default(),
+            traffic: Traffic::default(),
+            quota,
         }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        for (peer, address) in self.roster.due(now) {
+        for (peer, address) in self.book.due(now) {
             self.dial(ctx, peer, address);
         }
-        for change in self.slots.tick(now) {
+        for change in self.choker.tick(now) {
             self.apply(change);
         }
     }
@@ -148,8 +124,8 @@ impl Swarm {
             match result {
                 Ok((link, hello)) => actor.admit(ctx, link, &hello, true),
                 Err(error) => {
-                    tracing::debug!(?peer, %address, %error, "cannot reach a peer");
-                    actor.roster.failed(Instant::now(), peer);
+                    tracing::debug!(?peer, %address, %error, "failed to reach peer");
+                    actor.book.failed(Instant::now(), peer);
                 }
             };
         }));
@@ -164,7 +140,7 @@ impl Swarm {
                 text: String::new(),
             });
         };
-        match self.roster.admit(Instant::now(), peer, we_dialled) {
+        match self.book.admit(Instant::now(), peer, we_dialled) {
             Admission::Accept => {}
             Admission::Replace => {
                 self.forget(peer);
@@ -176,49 +152,55 @@ impl Swarm {
             Admission::Full => return refuse(ByeReason::Full),
             Admission::Banned => return refuse(ByeReason::Corrupt),
         }
-        // Only now: a peer that is refused must not believe that it is let in.
+        // Not earlier: a refused peer must not believe that it was accepted.
         let greeted = we_dialled || {
             let hello = PeerMessage::Hello(self.settings.hello.clone());
             link.writer.send(hello).is_ok()
         };
         if !greeted {
-            return self.roster.closed(Instant::now(), peer);
+            return self.book.closed(Instant::now(), peer);
         }
-        let origin = self.roster.get(peer).is_some_and(|known| known.origin);
         tracing::info!(peer = %hello.name, address = %link.remote, "connected");
-        let events = ctx.address().recipient();
-        let (store, uploader) = (self.store.clone(), self.uploader.clone());
-        let connection = Connection::new(link, hello, origin, store, uploader, events).start();
-        for join in self.joined.values() {
-            connection.do_send(join.clone());
-        }
-        for (file, place) in &self.places {
-            let (file, place) = (*file, place.clone());
-            connection.do_send(TellPosition { file, place });
-        }
+        let connection = self.connect(ctx, link, hello);
         self.connections.insert(peer, connection);
     }
 
-    /// A link is gone: its slot goes to another, its totals are kept.
-    fn forget(&mut self, peer: PeerId) {
-        if let Some(last) = self.states.remove(&peer) {
-            self.past_downloaded += last.downloaded;
-            self.past_uploaded += last.uploaded;
+    /// Starts a connection and tells it the files and positions.
+    fn connect(&self, ctx: &mut Context<Self>, link: PeerLink, hello: &Hello) -> Addr<Connection> {
+        let origin = self.book.get(hello.peer).is_some_and(|known| known.origin);
+        let events = ctx.address().recipient();
+        let (store, uploader) = (self.store.clone(), self.uploader.clone());
+        let connection = Connection::new(link, hello, origin, store, uploader, events).start();
+        self.join_all(&connection);
+        for (file, position) in self.files.positions() {
+            let position = position.clone();
+            connection.do_send(TellPosition { file, position });
         }
-        self.useful.remove(&peer);
-        let change = self.slots.leave(peer);
+        connection
+    }
+
+    fn join_all(&self, connection: &Addr<Connection>) {
+        for (file, joined) in self.files.iter() {
+            connection.do_send(JoinFile {
+                file,
+                geometry: joined.geometry,
+                events: joined.events.clone(),
+            });
+        }
+    }
+
+    /// Releases what a closed link held: its slot goes to another, its totals are kept.
+    fn forget(&mut self, peer: PeerId) {
+        self.traffic.remove(peer);
+        let change = self.choker.leave(peer);
         change.into_iter().for_each(|change| self.apply(change));
     }
 
-    /// Closes links over which nobody wanted anything for a while.
     fn close_idle(&mut self) {
         let now = Instant::now();
         for (peer, connection) in &self.connections {
-            let wanted = self.slots.wants(*peer) || !self.joined.is_empty();
-            let since = self.useful.entry(*peer).or_insert(now);
-            if wanted {
-                *since = now;
-            } else if now.saturating_duration_since(*since) > MAX_IDLE {
+            let wanted = self.choker.wants(*peer) || !self.files.is_empty();
+            if self.traffic.is_idle(now, *peer, wanted) {
                 connection.do_send(CloseConnection(ByeReason::Idle));
             }
         }
@@ -234,27 +216,29 @@ impl Swarm {
         }
     }
 
-    fn broadcast(&self, changed: &HoldingsChanged) {
+    fn broadcast<M>(&self, message: &M)
+    where
+        M: Message<Result = ()> + Clone + Send + 'static,
+        Connection: Handler<M>,
+    {
         for connection in self.connections.values() {
-            connection.do_send(changed.clone());
+            connection.do_send(message.clone());
         }
     }
 
-    /// Tells what was stored lately, in one message a file.
-    fn tell_fresh(&mut self, ctx: &mut Context<Self>) {
-        for (file, chunks) in std::mem::take(&mut self.fresh) {
-            if chunks.is_empty() {
-                continue;
-            }
-            if let Some(join) = self.joined.get(&file) {
-                self.broadcast(&HoldingsChanged::More(file, join.geometry, chunks));
-            } else {
-                self.tell_all_held(ctx, file);
+    /// Announces the stored chunks, in one message a file.
+    fn announce_batch(&mut self, ctx: &mut Context<Self>) {
+        for (file, chunks) in self.batch.take() {
+            match self.files.get(file) {
+                Some(joined) => {
+                    self.broadcast(&HoldingsChanged::More(file, joined.geometry, chunks));
+                }
+                None => self.announce_all_held(ctx, file),
             }
         }
     }
 
-    fn tell_all_held(&self, ctx: &mut Context<Self>, file: FileId) {
+    fn announce_all_held(&self, ctx: &mut Context<Self>, file: FileId) {
         let holding = ask(&self.store, GetHolding(file));
         ctx.spawn(holding.into_actor(self).map(move |holding, actor, _| {
             if let Ok(Some(holding)) = holding {
@@ -264,13 +248,61 @@ impl Swarm {
     }
 
     fn ask_for_peers(&self, file: FileId) {
-        let report = self.reports.iter().find(|report| report.file == file);
-        let position = report.map_or(ChunkIndex(0), |report| report.position);
-        self.announcer.do_send(WantPeers {
+        self.tracker.do_send(WantPeers {
             file,
-            position,
+            position: self.files.playhead(file),
             count: WANTED_PEERS,
         });
+    }
+
+    /// Asks the uploader for the uplink; keeps the last state if it does not answer.
+    fn ask_uplink(&self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self) + 'static) {
+        let uplink = ask(&self.uploader, Uplink).into_actor(self);
+        ctx.spawn(uplink.map(move |uplink, actor, _| {
+            if let Ok(uplink) = uplink {
+                actor.uplink = uplink;
+            }
+            then(actor);
+        }));
+    }
+
+    fn snapshot(&self) -> SwarmSnapshot {
+        SwarmSnapshot {
+            uploaded_today: self.quota.spent(),
+            used_up: self.quota.is_exhausted(),
+            ..self.traffic.snapshot(&self.book)
+        }
+    }
+
+    fn count_upload(&mut self) {
+        self.quota.count(SystemTime::now(), self.traffic.uploaded());
+        self.enforce_daily_quota();
+    }
+
+    /// Serves no peer while the daily quota is exhausted.
+    fn enforce_daily_quota(&mut self) {
+        let slots = match self.quota.is_exhausted() {
+            true => 0,
+            false => self.settings.upload_slots,
+        };
+        if slots == 0 && self.choker.limit() > 0 {
+            tracing::info!("daily upload quota exhausted; uploads paused");
+        }
+        for change in self.choker.set_limit(Instant::now(), slots) {
+            self.apply(change);
+        }
+    }
+
+    fn announce_position(&mut self, file: FileId, position: PeerPosition) {
+        let share = match self.quota.is_exhausted() {
+            true => SourceShare::None,
+            false => self.uplink.share,
+        };
+        let me = self.settings.hello.peer;
+        let announced = reporting::announce_position(&mut self.files, me, file, position, share);
+        if let Some(announced) = announced {
+            self.broadcast(&announced);
+        }
     }
 }
 
@@ -283,17 +315,19 @@ impl Actor for Swarm {
         every(ctx, TICK, Self::tick);
         every(ctx, REPORT_INTERVAL, |actor, ctx| {
             actor.count_upload();
-            actor.report();
+            let report =
+                reporting::report(&actor.snapshot(), &actor.files, actor.uplink, &actor.quota);
+            actor.tracker.do_send(SendReport(report));
             actor.close_idle();
-            let uplink = ask(&actor.uploader, Uplink).into_actor(actor);
-            ctx.spawn(uplink.map(|uplink, actor, _| actor.uplink = uplink.unwrap_or_default()));
+            actor.ask_uplink(ctx, |_| {});
         });
-        ctx.run_interval(NOTE_INTERVAL, |actor, _| actor.note_upload());
+        ctx.run_interval(SAVE_INTERVAL, |actor, _| {
+            actor.settings.quota_file.save_changes(&mut actor.quota);
+        });
         ctx.run_interval(ASK_INTERVAL, |actor, _| {
-            actor
-                .joined
-                .keys()
-                .for_each(|file| actor.ask_for_peers(*file));
+            for (file, _) in actor.files.iter() {
+                actor.ask_for_peers(file);
+            }
         });
     }
 }
@@ -302,11 +336,9 @@ impl Handler<Close> for Swarm {
     type Result = ();
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
-        for connection in self.connections.values() {
-            connection.do_send(CloseConnection(ByeReason::Shutdown));
-        }
+        self.broadcast(&CloseConnection(ByeReason::Shutdown));
         self.count_upload();
-        self.note_upload();
+        self.settings.quota_file.save_changes(&mut self.quota);
         ctx.stop();
     }
 }
@@ -315,11 +347,9 @@ impl Handler<JoinFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, join: JoinFile, _: &mut Context<Self>) {
-        for connection in self.connections.values() {
-            connection.do_send(join.clone());
-        }
+        self.broadcast(&join);
         self.ask_for_peers(join.file);
-        self.joined.insert(join.file, join);
+        self.files.join(join.file, join.geometry, join.events);
     }
 }
 
@@ -327,40 +357,10 @@ impl Handler<LeaveFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, leave: LeaveFile, _: &mut Context<Self>) {
-        self.joined.remove(&leave.0);
-        self.places.remove(&leave.0);
-        self.reserved.remove(&leave.0);
-        self.roster.forget_file(leave.0);
-        self.announcer.do_send(ForgetPeers(leave.0));
-        for connection in self.connections.values() {
-            connection.do_send(LeaveFile(leave.0));
-        }
-    }
-}
-
-impl Handler<PeersFound> for Swarm {
-    type Result = ();
-
-    fn handle(&mut self, meet: PeersFound, ctx: &mut Context<Self>) {
-        let now = Instant::now();
-        for entry in meet.peers {
-            let reserve = entry.reasons.contains(&PathReason::Reserve);
-            if let Some(join) = self.joined.get(&meet.file) {
-                join.events.do_send(SwarmEvent {
-                    peer: entry.peer,
-                    kind: SwarmEventKind::Reserve(reserve),
-                });
-            }
-            if reserve {
-                self.reserved.insert(meet.file);
-            } else if entry.reasons.contains(&PathReason::HasAll) {
-                self.reserved.remove(&meet.file);
-            }
-            let address = entry.host.zip(entry.port).map(SocketAddr::from);
-            self.roster.learn(now, entry.peer, address, entry.origin);
-            self.roster.named(entry.peer, meet.file, entry.reasons);
-        }
-        self.tick(ctx);
+        self.files.leave(leave.0);
+        self.book.forget_file(leave.0);
+        self.tracker.do_send(ForgetPeers(leave.0));
+        self.broadcast(&leave);
     }
 }
 
@@ -377,91 +377,15 @@ impl Handler<ReportFile> for Swarm {
     type Result = ();
 
     fn handle(&mut self, report: ReportFile, ctx: &mut Context<Self>) {
-        let place = PeerPosition {
+        let file = report.report.file;
+        let position = PeerPosition {
             window: report.window,
             playhead: report.playhead,
-            uplink: 0,
+            share: SourceShare::None,
         };
-        let report = report.report;
-        let file = report.file;
-        self.reports.retain(|report| report.file != file);
-        self.reports.push_front(report);
-        self.reports.truncate(MAX_REPORTS);
+        self.files.report(report.report);
         // Asked each time: the share of new chunks follows how idle the uplink is.
-        let uplink = ask(&self.uploader, Uplink).into_actor(self);
-        ctx.spawn(uplink.map(move |uplink, actor, _| {
-            actor.uplink = uplink.unwrap_or_default();
-            actor.tell_place(file, place);
-        }));
-    }
-}
-
-impl Handler<StoreEvent> for Swarm {
-    type Result = ();
-
-    fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
-        match event {
-            StoreEvent::Stored { file, chunk } => {
-                if self.fresh.is_empty() {
-                    ctx.run_later(GATHER, Self::tell_fresh);
-                }
-                self.fresh.entry(file).or_default().insert(chunk.0);
-            }
-            StoreEvent::Opened { file, .. } => self.tell_all_held(ctx, file),
-            StoreEvent::Evicted { file, chunks } => {
-                if let Some(fresh) = self.fresh.get_mut(&file) {
-                    *fresh -= &chunks;
-                }
-                for report in self.reports.iter_mut().filter(|r| r.file == file) {
-                    report.have -= &chunks;
-                }
-                self.broadcast(&HoldingsChanged::Less(file, chunks));
-            }
-            StoreEvent::Withdrawn { file } => {
-                self.reports.retain(|report| report.file != file);
-                let mut all = RoaringBitmap::new();
-                all.insert_range(0..Geometry::MAX_CHUNKS);
-                self.broadcast(&HoldingsChanged::Less(file, all));
-            }
-            StoreEvent::Completed(_) | StoreEvent::Changed { .. } => {}
-        }
-    }
-}
-
-impl Handler<ConnectionEvent> for Swarm {
-    type Result = ();
-
-    fn handle(&mut self, event: ConnectionEvent, _: &mut Context<Self>) {
-        match event {
-            ConnectionEvent::Wants(peer, true) => {
-                let change = self.slots.enter(peer);
-                change.into_iter().for_each(|change| self.apply(change));
-            }
-            ConnectionEvent::Wants(peer, false) => {
-                let change = self.slots.leave(peer);
-                change.into_iter().for_each(|change| self.apply(change));
-            }
-            ConnectionEvent::State(state) => {
-                if self.connections.contains_key(&state.peer) {
-                    self.states.insert(state.peer, *state);
-                }
-            }
-            ConnectionEvent::Corrupt(peer) => self.roster.ban(Instant::now(), peer),
-            ConnectionEvent::Closed(peer, connection) => {
-                match self.connections.get(&peer) {
-                    Some(current) if *current == connection => {}
-                    // Replaced by another link, which schedulers now forgot.
-                    Some(current) => {
-                        let joins = self.joined.values();
-                        return joins.for_each(|join| current.do_send(join.clone()));
-                    }
-                    None => return,
-                }
-                self.connections.remove(&peer);
-                self.forget(peer);
-                self.roster.closed(Instant::now(), peer);
-            }
-        }
+        self.ask_uplink(ctx, move |actor| actor.announce_position(file, position));
     }
 }
 
@@ -470,5 +394,18 @@ impl Handler<SwarmState> for Swarm {
 
     fn handle(&mut self, _: SwarmState, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.snapshot())
+    }
+}
+
+impl Handler<SetLimits> for Swarm {
+    type Result = ();
+
+    fn handle(&mut self, set: SetLimits, _: &mut Context<Self>) {
+        self.settings.limits.set(set.upload, set.download);
+        self.uploader.do_send(SetUploadLimit(set.upload.0));
+        if let Some(TransferCap(limit)) = set.upload_per_day {
+            self.quota.set_limit(limit);
+        }
+        self.enforce_daily_quota();
     }
 }

@@ -1,11 +1,14 @@
 //! One peer: a link and its session.
 //!
-//! Talks to the store (below) to verify, keep and read chunks, and to its
-//! schedulers and the swarm (above) only through `Recipient`s. Payload enters
-//! memory only against a request of ours (in) or when it is this peer's turn in
-//! the one upload queue (out), so a connection holds at most
-//! `stream.requests_per_peer` chunks coming, and all together what
-//! [`engine::swarm::upload_queue`] hands out at once.
+//! Uses the store (below) to verify, keep and read chunks; reaches its schedulers
+//! and the swarm (above) only through `Recipient`s. Payload enters memory only
+//! against a request of ours (in) or when it is this peer's turn in the upload
+//! queue (out). So a connection holds at most `stream.requests_per_peer` incoming
+//! chunks, and all connections together as many outgoing ones as the upload queue
+//! has in flight.
+//!
+//! * [`commands`]: messages of the swarm and the schedulers.
+//! * [`upload`]: service of the peer's requests.
 
 mod commands;
 mod upload;
@@ -30,64 +33,70 @@ use crate::swarm::uploader::{UploadEvent, Uploader};
 use crate::swarm::{PeerSnapshot, SwarmEvent, SwarmEventKind};
 use crate::wire::WireError;
 
-/// How often silence is looked for and the swarm is told the rates.
+/// Interval of pings, silence checks and state reports to the swarm.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long what is in no hurry waits for a message to go with. To be woken for a
-/// message costs the peer more than to read it.
+/// Time for which an announcement waits for a message to go with. A wake-up costs
+/// the peer more than reading a message.
 const SOON: Duration = Duration::from_millis(100);
 
-/// What a connection tells the swarm that owns it.
+/// Event for the swarm.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum ConnectionEvent {
-    /// The peer began to want something of us, or wants nothing any more.
+    /// The peer became interested in a file (true) or in none any more.
     Wants(PeerId, bool),
-    /// The state, every second.
+    /// State, every second.
     State(Box<PeerSnapshot>),
-    /// The peer sent a chunk that does not verify.
+    /// The peer sent a chunk that fails verification.
     Corrupt(PeerId),
     /// The link is gone. Last event.
     Closed(PeerId, Addr<Connection>),
 }
 
-/// Chunks now held, or no longer; told to the peer if it is interested.
+/// Changes the holdings; announced to the peer if it is interested.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub enum HoldingsChanged {
-    /// In addition to what it knows.
+    /// Chunks held in addition.
     More(FileId, Geometry, RoaringBitmap),
-    /// No longer held.
+    /// Chunks no longer held.
     Less(FileId, RoaringBitmap),
 }
 
-/// Where we are in a file; told to the peer if it is interested.
+/// Changes the own position in a file; announced to the peer if it is interested.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct TellPosition {
     /// Content id.
     pub file: FileId,
-    /// Where.
-    pub place: PeerPosition,
+    /// Position.
+    pub position: PeerPosition,
 }
 
-/// Serve, or stop serving.
+/// Stops serving the peer (true) or resumes.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SetChoking(pub bool);
 
-/// Close the link.
-#[derive(Debug, Message)]
+/// Closes the link.
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct CloseConnection(pub ByeReason);
 
-/// The actor.
+/// Identity of the peer.
 #[derive(Debug)]
-pub struct Connection {
+struct PeerInfo {
     peer: PeerId,
     name: String,
     address: SocketAddr,
     origin: bool,
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct Connection {
+    info: PeerInfo,
     reader: Option<LinkReader<PeerMessage>>,
     writer: LinkWriter<PeerMessage>,
     session: Session,
@@ -95,12 +104,6 @@ pub struct Connection {
     swarm: Recipient<ConnectionEvent>,
     schedulers: HashMap<FileId, Recipient<SwarmEvent>>,
     uploader: Addr<Uploader>,
-    /// How files are cut that the peer was told of.
-    told: HashMap<FileId, Geometry>,
-    /// Where we are in files, for peers that become interested.
-    places: HashMap<FileId, PeerPosition>,
-    /// Messages that wait for the next that is in a hurry.
-    soon: Vec<PeerMessage>,
 }
 
 impl Connection {
@@ -116,10 +119,12 @@ impl Connection {
         let mut reader = link.reader;
         reader.expect_payload();
         Self {
-            peer: hello.peer,
-            name: hello.name.clone(),
-            address: link.remote,
-            origin,
+            info: PeerInfo {
+                peer: hello.peer,
+                name: hello.name.clone(),
+                address: link.remote,
+                origin,
+            },
             reader: Some(reader),
             writer: link.writer,
             session: Session::new(Instant::now()),
@@ -127,44 +132,37 @@ impl Connection {
             swarm,
             schedulers: HashMap::new(),
             uploader,
-            told: HashMap::new(),
-            places: HashMap::new(),
-            soon: Vec::new(),
         }
     }
 
-    fn tell(&self, file: FileId, kind: SwarmEventKind) {
+    fn notify(&self, file: FileId, kind: SwarmEventKind) {
         if let Some(scheduler) = self.schedulers.get(&file) {
             scheduler.do_send(SwarmEvent {
-                peer: self.peer,
+                peer: self.info.peer,
                 kind,
             });
         }
     }
 
-    fn tell_all(&self, kind: &SwarmEventKind) {
+    fn notify_all(&self, kind: &SwarmEventKind) {
         for file in self.schedulers.keys() {
-            self.tell(*file, kind.clone());
+            self.notify(*file, kind.clone());
         }
     }
 
-    /// Sends what can wait a moment: with the next message, or soon. Of what says
-    /// the same kind of thing only the latest goes.
-    fn send_soon(&mut self, ctx: &mut Context<Self>, message: PeerMessage) {
-        if self.soon.is_empty() {
+    fn notify_uploader(&self, event: UploadEvent) {
+        self.uploader.do_send(event);
+    }
+
+    /// Schedules the announcements that wait, when the first of them was queued.
+    fn send_soon(&self, ctx: &mut Context<Self>, first: bool) {
+        if first {
             ctx.run_later(SOON, Self::send_waiting);
         }
-        self.soon.retain(|older| match (older, &message) {
-            (PeerMessage::Position { file: older, .. }, PeerMessage::Position { file, .. }) => {
-                older != file
-            }
-            (older, message) => std::mem::discriminant(older) != std::mem::discriminant(message),
-        });
-        self.soon.push(message);
     }
 
     fn send_waiting(&mut self, ctx: &mut Context<Self>) {
-        for message in std::mem::take(&mut self.soon) {
+        for message in self.session.take_waiting() {
             self.queue(ctx, message);
         }
     }
@@ -185,9 +183,9 @@ impl Connection {
         }
     }
 
-    /// Says why, and ends. The writer sends what is queued before it closes.
+    /// Sends the reason and ends. The writer sends what is queued before it closes.
     fn close(&mut self, ctx: &mut Context<Self>, offence: &Offence) {
-        tracing::info!(peer = %self.name, reason = ?offence.reason, text = offence.text, "link closed");
+        tracing::info!(peer = %self.info.name, reason = ?offence.reason, text = offence.text, "link closed");
         // If the queue is full the reason is lost; the link closes all the same.
         let _ = self.writer.send(PeerMessage::Bye {
             reason: offence.reason,
@@ -200,14 +198,17 @@ impl Connection {
         match effect {
             Effect::Send(message) => self.send(ctx, message),
             Effect::TellHoldings(file) => {
-                self.tell_place(ctx, file);
-                self.tell_holdings(ctx, file);
+                let first = self.session.repeat_position(file);
+                self.send_soon(ctx, first);
+                self.announce_holdings(ctx, file);
             }
-            Effect::Wants(wants) => self.swarm.do_send(ConnectionEvent::Wants(self.peer, wants)),
-            Effect::Has(file, chunks) => self.tell(file, SwarmEventKind::Has(chunks)),
-            Effect::Lost(file, chunks) => self.tell(file, SwarmEventKind::Lost(chunks)),
-            Effect::Choked(choked) => self.tell_all(&SwarmEventKind::Choked(choked)),
-            Effect::Rtt(rtt) => self.tell_all(&SwarmEventKind::Rtt(rtt)),
+            Effect::Wants(wants) => self
+                .swarm
+                .do_send(ConnectionEvent::Wants(self.info.peer, wants)),
+            Effect::Has(file, chunks) => self.notify(file, SwarmEventKind::Has(chunks)),
+            Effect::Lost(file, chunks) => self.notify(file, SwarmEventKind::Lost(chunks)),
+            Effect::Choked(choked) => self.notify_all(&SwarmEventKind::Choked(choked)),
+            Effect::Rtt(rtt) => self.notify_all(&SwarmEventKind::Rtt(rtt)),
             Effect::Arrived {
                 file,
                 chunk,
@@ -218,36 +219,36 @@ impl Connection {
                 file,
                 chunk,
                 reason,
-            } => self.tell(file, SwarmEventKind::Rejected { chunk, reason }),
+            } => self.notify(file, SwarmEventKind::Rejected { chunk, reason }),
             Effect::Asked(file, chunk, deadline) => {
-                let bytes = self.chunk_len(file, chunk);
+                let bytes = self.session.chunk_len(file, chunk);
                 let upload = Upload {
                     file,
                     chunk,
                     bytes,
                     deadline,
                 };
-                self.tell_uploader(UploadEvent::Asked(self.peer, upload));
+                self.notify_uploader(UploadEvent::Asked(self.info.peer, upload));
             }
-            Effect::TookBack(file, chunk) => {
-                self.tell_uploader(UploadEvent::TookBack(self.peer, file, chunk));
+            Effect::Cancelled(file, chunk) => {
+                self.notify_uploader(UploadEvent::Cancelled(self.info.peer, file, chunk));
             }
             Effect::Recalled(file, chunk) => {
-                self.tell_uploader(UploadEvent::Recalled(self.peer, file, chunk));
+                self.notify_uploader(UploadEvent::Recalled(self.info.peer, file, chunk));
             }
             Effect::LostInterest(file) => {
-                self.tell_uploader(UploadEvent::LostInterest(self.peer, file));
+                self.notify_uploader(UploadEvent::LostInterest(self.info.peer, file));
             }
-            Effect::QueueDelay(backlog) => self.tell_all(&SwarmEventKind::QueueDelay(backlog)),
-            Effect::Position(file, place) => self.tell(file, SwarmEventKind::Position(place)),
+            Effect::QueueDelay(backlog) => self.notify_all(&SwarmEventKind::QueueDelay(backlog)),
+            Effect::Position(file, place) => self.notify(file, SwarmEventKind::Position(place)),
             Effect::Bye(reason, text) => {
-                tracing::info!(peer = %self.name, ?reason, text, "closed by the peer");
+                tracing::info!(peer = %self.info.name, ?reason, text, "closed by the peer");
                 ctx.stop();
             }
         }
     }
 
-    /// Sends a chunk through the store; tells the scheduler how it went.
+    /// Stores a chunk and notifies the scheduler of the result.
     fn keep(
         &mut self,
         ctx: &mut Context<Self>,
@@ -269,7 +270,7 @@ impl Connection {
         ctx.spawn(put.into_actor(self).map(move |result, actor, ctx| {
             let result = result.unwrap_or(Err(StoreError::UnknownFile));
             let corrupt = result == Err(StoreError::Corrupt);
-            actor.tell(
+            actor.notify(
                 file,
                 SwarmEventKind::Arrived {
                     chunk,
@@ -278,29 +279,27 @@ impl Connection {
                 },
             );
             if corrupt {
-                actor.swarm.do_send(ConnectionEvent::Corrupt(actor.peer));
+                actor
+                    .swarm
+                    .do_send(ConnectionEvent::Corrupt(actor.info.peer));
                 let offence = Offence {
                     reason: ByeReason::Corrupt,
-                    text: "a chunk that does not verify",
+                    text: "a chunk that fails verification",
                 };
                 actor.close(ctx, &offence);
             }
         }));
     }
 
-    fn tell_holdings(&mut self, ctx: &mut Context<Self>, file: FileId) {
+    fn announce_holdings(&mut self, ctx: &mut Context<Self>, file: FileId) {
         let asked = ask(&self.store, GetHolding(file));
         ctx.spawn(asked.into_actor(self).map(move |holding, actor, ctx| {
             let Ok(Some(holding)) = holding else {
                 return;
             };
-            actor.told.insert(file, holding.geometry);
-            if !holding.have.is_empty() {
-                let message = PeerMessage::Have {
-                    file,
-                    geometry: holding.geometry,
-                    chunks: holding.have,
-                };
+            let empty = holding.have.is_empty();
+            let message = actor.session.have(file, holding.geometry, holding.have);
+            if let Some(message) = message.filter(|_| !empty) {
                 actor.send(ctx, message);
             }
         }));
@@ -310,10 +309,10 @@ impl Connection {
         let now = Instant::now();
         let micros = |rtt: Duration| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
         PeerSnapshot {
-            peer: self.peer,
-            name: self.name.clone(),
-            address: self.address,
-            origin: self.origin,
+            peer: self.info.peer,
+            name: self.info.name.clone(),
+            address: self.info.address,
+            origin: self.info.origin,
             rtt_us: self.session.rtt().map(micros),
             download_rate: self.session.received.rate(now) as u64,
             upload_rate: self.session.sent.rate(now) as u64,
@@ -342,16 +341,16 @@ impl Actor for Connection {
             ctx.add_stream(reader.into_stream());
         }
         let turns = ctx.address().recipient();
-        self.tell_uploader(UploadEvent::Joined(self.peer, turns));
+        self.notify_uploader(UploadEvent::Joined(self.info.peer, turns));
         every(ctx, TICK, Self::tick);
         self.tick(ctx);
     }
 
     fn stopped(&mut self, ctx: &mut Context<Self>) {
-        self.tell_all(&SwarmEventKind::PeerDown);
+        self.notify_all(&SwarmEventKind::PeerDown);
         let turns = ctx.address().recipient();
-        self.tell_uploader(UploadEvent::Gone(self.peer, turns));
-        let closed = ConnectionEvent::Closed(self.peer, ctx.address());
+        self.notify_uploader(UploadEvent::Gone(self.info.peer, turns));
+        let closed = ConnectionEvent::Closed(self.info.peer, ctx.address());
         self.swarm.do_send(closed);
     }
 }
@@ -369,7 +368,7 @@ impl StreamHandler<Result<PeerMessage, WireError>> for Connection {
                 text: "a malformed message",
             }),
             Err(error) => {
-                tracing::debug!(peer = %self.name, %error, "link lost");
+                tracing::debug!(peer = %self.info.name, %error, "link lost");
                 return ctx.stop();
             }
         };

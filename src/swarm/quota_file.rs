@@ -1,26 +1,46 @@
-//! The daily upload quota's counters, kept in a small JSON file.
+//! Persistence of the daily upload quota, in a small JSON file.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use engine::swarm::DailyQuota;
 
-/// Reads the counters; empty if the file is missing or damaged. Blocking.
-pub fn load(path: &Path) -> DailyQuota {
-    let text = std::fs::read(path).ok();
-    let counters = text.and_then(|text| serde_json::from_slice(&text).ok());
-    counters.unwrap_or_default()
-}
+/// File with the counters of the quota.
+#[derive(Debug, Clone)]
+pub struct QuotaFile(pub PathBuf);
 
-/// Replaces the file. Blocking.
-///
-/// # Errors
-/// The file cannot be written; it then keeps its previous content.
-pub fn save(allowance: &DailyQuota, path: &Path) -> io::Result<()> {
-    let text = serde_json::to_vec(allowance)?;
-    let new = path.with_extension("new");
-    std::fs::write(&new, text)?;
-    std::fs::rename(new, path)
+impl QuotaFile {
+    /// Reads the counters; empty if the file is missing or damaged. Blocking.
+    pub fn load(&self) -> DailyQuota {
+        let text = std::fs::read(&self.0).ok();
+        let counters = text.and_then(|text| serde_json::from_slice(&text).ok());
+        counters.unwrap_or_default()
+    }
+
+    /// Replaces the file. Blocking.
+    ///
+    /// # Errors
+    /// The file cannot be written; it then keeps its previous content.
+    pub fn save(&self, quota: &DailyQuota) -> io::Result<()> {
+        let text = serde_json::to_vec(quota)?;
+        let new = self.0.with_extension("new");
+        std::fs::write(&new, text)?;
+        std::fs::rename(new, &self.0)
+    }
+
+    /// Saves changed counters on the blocking pool, which finishes the work it has
+    /// begun before the program ends.
+    pub fn save_changes(&self, quota: &mut DailyQuota) {
+        let Some(changed) = quota.take_unsaved() else {
+            return;
+        };
+        let file = self.clone();
+        actix_rt::task::spawn_blocking(move || {
+            if let Err(error) = file.save(&changed) {
+                tracing::warn!(%error, "failed to save the daily quota");
+            }
+        });
+    }
 }
 
 #[cfg(test)]
@@ -34,17 +54,17 @@ mod tests {
     }
 
     #[test]
-    fn counters_survive_restart_and_damaged_file_is_empty() {
+    fn counters_survive_a_restart_and_a_damaged_file_is_empty() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let path = folder.path().join("uploaded.json");
-        let mut allowance = load(&path);
-        allowance.count(at(100), 500);
-        save(&allowance, &path).expect("writes");
-        let mut later = load(&path);
+        let file = QuotaFile(folder.path().join("uploaded.json"));
+        let mut quota = file.load();
+        quota.count(at(100), 500);
+        file.save(&quota).expect("writes");
+        let mut later = file.load();
         // A new process has uploaded nothing yet.
         later.count(at(101), 20);
         assert_eq!(later.spent(), 520);
-        std::fs::write(&path, "{").expect("writes");
-        assert_eq!(load(&path), DailyQuota::default());
+        std::fs::write(&file.0, "{").expect("writes");
+        assert_eq!(file.load(), DailyQuota::default());
     }
 }

@@ -1,88 +1,87 @@
-//! The upload queue's mailbox: requests of all connections in, whose turn it is
-//! out.
+//! Mailbox of the upload queue: requests of all connections in, upload turns out.
 //!
 //! Above it: the connections, which read from the store and write to their
-//! sockets; and the swarm, which tells the tracker what the uplink carries. It
-//! never sees payload.
+//! sockets; and the swarm, which reports the uplink to the tracker. Payload never
+//! passes through it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::protocol::{QueueDelay, RejectReason};
+use engine::protocol::{QueueDelay, RejectReason, SourceShare};
 use engine::swarm::{Upload, UploadQueue, UploadTuning};
 
 use crate::net::LinkLimits;
 use crate::runtime::every;
 
-/// How often peers are told the backlog, and it is looked whether one that does
-/// not read keeps others waiting.
+/// Interval of queue delay announcements, and of the search for peers that do not
+/// read and keep others waiting.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A change of the backlog that peers are told.
-const NEWS: Duration = Duration::from_millis(250);
+/// Change of the queue delay that is announced.
+const DELAY_CHANGE: Duration = Duration::from_millis(250);
 
-/// What a connection tells.
+/// Event of a connection.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum UploadEvent {
-    /// A connection that may ask begins.
+    /// A connection begins.
     Joined(PeerId, Recipient<UploadTurn>),
-    /// The peer asks for a chunk.
+    /// The peer requests a chunk.
     Asked(PeerId, Upload),
-    /// It takes a request back.
-    TookBack(PeerId, FileId, ChunkIndex),
-    /// It takes a request back if it still waits, and wants to know.
+    /// The peer cancels a request.
+    Cancelled(PeerId, FileId, ChunkIndex),
+    /// The peer recalls a request; refused as recalled if it still waits.
     Recalled(PeerId, FileId, ChunkIndex),
-    /// It no longer wants a file.
+    /// The peer is no longer interested in a file.
     LostInterest(PeerId, FileId),
-    /// It is no longer served: what it waits for is refused.
+    /// The peer is choked: its waiting requests are refused.
     Choked(PeerId),
-    /// So many bytes are on their way to it, on a slow line nearly all of them on the
-    /// line; none if it came to nothing.
+    /// Bytes of a served request have been sent, on a slow uplink drained from the
+    /// kernel queue; 0 if it failed.
     Finished(PeerId, u64),
     /// The connection ends.
     Gone(PeerId, Recipient<UploadTurn>),
 }
 
-/// What a connection is told of a request.
+/// Decision on a request.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum UploadTurn {
-    /// Send it now; answer with [`UploadEvent::Finished`].
+    /// Send the chunk now; answer with [`UploadEvent::Finished`].
     Serve(Upload),
-    /// Time it takes to serve all that waits; for the peer to know.
+    /// Announce this queue delay to the peer.
     QueueDelay(QueueDelay),
-    /// Refuse it.
+    /// Refuse the request.
     Refuse(Upload, RejectReason),
 }
 
-/// Another configured uplink, in bytes a second.
+/// Sets the configured uplink in bytes a second.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SetUploadLimit(pub Option<u64>);
 
-/// Asks what the uplink carries.
+/// Asks for the capacity of the uplink.
 #[derive(Debug, Message)]
 #[rtype(result = "UplinkState")]
 pub struct Uplink;
 
-/// What the uplink carries, in bytes a second; `None` while that is not known.
-#[derive(Debug, Clone, Copy, Default, MessageResponse)]
+/// State of the uplink.
+#[derive(Debug, Clone, Copy, MessageResponse)]
 pub struct UplinkState {
-    /// All of it.
-    pub carries: Option<u64>,
-    /// What decides the share of new chunks to pass on: more while it is idle.
-    pub share: Option<u64>,
+    /// Capacity in bytes a second; `None` while unknown.
+    pub capacity: Option<u64>,
+    /// Share of the new chunks to pass on: more while it idles.
+    pub share: SourceShare,
 }
 
 impl UplinkState {
     /// Before anything is measured, the configured limit.
     pub fn limited(limit: Option<u64>) -> Self {
         Self {
-            carries: limit,
-            share: limit,
+            capacity: limit,
+            share: limit.map_or(SourceShare::Unknown, SourceShare::Weight),
         }
     }
 }
@@ -92,42 +91,42 @@ impl UplinkState {
 pub struct Uploader {
     uploads: UploadQueue,
     connections: HashMap<PeerId, Recipient<UploadTurn>>,
-    told_backlog: QueueDelay,
+    announced_delay: QueueDelay,
     limits: LinkLimits,
 }
 
 impl Uploader {
-    /// Nobody asks yet; `limit` is the configured uplink in bytes a second,
-    /// `limits` those of all links.
+    /// An empty queue. `limit` is the configured uplink in bytes a second, `limits`
+    /// are those of all links.
     pub fn new(limit: Option<u64>, limits: LinkLimits) -> Self {
         Self {
             uploads: UploadQueue::new(Instant::now(), limit, UploadTuning::default()),
             connections: HashMap::new(),
-            told_backlog: QueueDelay::default(),
+            announced_delay: QueueDelay::default(),
             limits,
         }
     }
 
     fn serve(&mut self) {
         while let Some((peer, upload)) = self.uploads.next(Instant::now()) {
-            self.tell(peer, UploadTurn::Serve(upload));
+            self.notify(peer, UploadTurn::Serve(upload));
         }
     }
 
-    fn tell_backlog(&mut self) {
-        let backlog = self.uploads.backlog(Instant::now());
-        let told = self.told_backlog;
-        let news = backlog.all.abs_diff(told.all) >= NEWS;
-        if !news && backlog.pressing.abs_diff(told.pressing) < NEWS {
+    fn announce_delay(&mut self) {
+        let delay = self.uploads.queue_delay(Instant::now());
+        let announced = self.announced_delay;
+        let changed = delay.all.abs_diff(announced.all) >= DELAY_CHANGE;
+        if !changed && delay.pressing.abs_diff(announced.pressing) < DELAY_CHANGE {
             return;
         }
-        self.told_backlog = backlog;
+        self.announced_delay = delay;
         for connection in self.connections.values() {
-            connection.do_send(UploadTurn::QueueDelay(backlog));
+            connection.do_send(UploadTurn::QueueDelay(delay));
         }
     }
 
-    fn tell(&self, peer: PeerId, turn: UploadTurn) {
+    fn notify(&self, peer: PeerId, turn: UploadTurn) {
         if let Some(connection) = self.connections.get(&peer) {
             connection.do_send(turn);
         }
@@ -140,9 +139,9 @@ impl Actor for Uploader {
     fn started(&mut self, ctx: &mut Context<Self>) {
         every(ctx, TICK, |actor, _| {
             actor.serve();
-            actor.tell_backlog();
+            actor.announce_delay();
             let uploads = &actor.uploads;
-            actor.limits.set_line(uploads.pace(), uploads.uplink());
+            actor.limits.set_uplink(uploads.pace(), uploads.uplink());
         });
     }
 }
@@ -158,21 +157,21 @@ impl Handler<UploadEvent> for Uploader {
             UploadEvent::Asked(peer, upload) => {
                 if let Err(wait) = self.uploads.ask(Instant::now(), peer, upload) {
                     let reason = RejectReason::Busy(wait);
-                    self.tell(peer, UploadTurn::Refuse(upload, reason));
+                    self.notify(peer, UploadTurn::Refuse(upload, reason));
                 }
             }
-            UploadEvent::TookBack(peer, file, chunk) => {
+            UploadEvent::Cancelled(peer, file, chunk) => {
                 self.uploads.cancel(peer, file, chunk);
             }
             UploadEvent::Recalled(peer, file, chunk) => {
                 if let Some(upload) = self.uploads.cancel(peer, file, chunk) {
-                    self.tell(peer, UploadTurn::Refuse(upload, RejectReason::Recalled));
+                    self.notify(peer, UploadTurn::Refuse(upload, RejectReason::Recalled));
                 }
             }
             UploadEvent::LostInterest(peer, file) => self.uploads.forget_file(peer, file),
             UploadEvent::Choked(peer) => {
                 for upload in self.uploads.forget(peer) {
-                    self.tell(peer, UploadTurn::Refuse(upload, RejectReason::Choked));
+                    self.notify(peer, UploadTurn::Refuse(upload, RejectReason::Choked));
                 }
             }
             UploadEvent::Finished(peer, bytes) => {
@@ -203,7 +202,7 @@ impl Handler<Uplink> for Uploader {
 
     fn handle(&mut self, _: Uplink, _: &mut Context<Self>) -> Self::Result {
         UplinkState {
-            carries: self.uploads.uplink(),
+            capacity: self.uploads.uplink(),
             share: self.uploads.share(Instant::now()),
         }
     }

@@ -1,4 +1,4 @@
-//! Known peers: whom to dial, when to try again, who is banned.
+//! Known peers: addresses, dial backoff, bans.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -11,19 +11,19 @@ use crate::protocol::PathReason;
 const MIN_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait after failed dials.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// A peer that sent bad bytes is not spoken to for this long.
+/// Time for which a peer that sent corrupt chunks is refused.
 const BAN: Duration = Duration::from_secs(3600);
-/// Known peers kept; beyond it the ones that failed most are forgotten.
+/// Known peers kept; beyond it those with most failures are forgotten.
 const MAX_KNOWN: usize = 1000;
 
-/// What is known of a peer.
+/// A known peer.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// Where to dial it.
+    /// Address to dial.
     pub address: Option<SocketAddr>,
-    /// Whether it is the server's library.
+    /// True for the origin.
     pub origin: bool,
-    /// For which files the tracker named it, and why, last.
+    /// Latest reasons of the tracker to name it, by file.
     pub reasons: BTreeMap<FileId, Vec<PathReason>>,
     failures: u32,
     next_dial: Instant,
@@ -46,23 +46,23 @@ pub struct AddressBook {
     known: HashMap<PeerId, Known>,
 }
 
-/// What to do with a fresh link to a peer.
+/// Decision on a new link to a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// Keep it.
+    /// Keep the new link.
     Accept,
-    /// Keep it, and close the older one to the same peer.
+    /// Keep the new link and close the older one to the same peer.
     Replace,
-    /// Close it: there is a better link already.
+    /// Close the new link: the existing one is preferred.
     Duplicate,
-    /// Close it: we have enough peers.
+    /// Close the new link: there are enough peers.
     Full,
-    /// Close it: this peer sent bad bytes.
+    /// Close the new link: the peer sent corrupt chunks.
     Banned,
 }
 
 impl AddressBook {
-    /// An empty roster.
+    /// A book without peers.
     pub fn new(me: PeerId, max_peers: usize) -> Self {
         Self {
             me,
@@ -71,7 +71,7 @@ impl AddressBook {
         }
     }
 
-    /// Enters what the tracker said of a peer.
+    /// Adds or updates a peer named by the tracker.
     pub fn learn(&mut self, now: Instant, peer: PeerId, address: Option<SocketAddr>, origin: bool) {
         if peer == self.me {
             return;
@@ -85,14 +85,14 @@ impl AddressBook {
         known.origin = origin;
     }
 
-    /// Enters why the tracker named a known peer for a file.
+    /// Sets the reasons of the tracker to name a peer for a file.
     pub fn named(&mut self, peer: PeerId, file: FileId, reasons: Vec<PathReason>) {
         if let Some(known) = self.known.get_mut(&peer) {
             known.reasons.insert(file, reasons);
         }
     }
 
-    /// Nobody is named for a file any more.
+    /// Forgets the reasons for a file.
     pub fn forget_file(&mut self, file: FileId) {
         for known in self.known.values_mut() {
             known.reasons.remove(&file);
@@ -124,12 +124,12 @@ impl AddressBook {
         }
     }
 
-    /// What is known of a peer.
+    /// A known peer.
     pub fn get(&self, peer: PeerId) -> Option<&Known> {
         self.known.get(&peer)
     }
 
-    /// Peers to dial now; they count as being dialled from here on.
+    /// Takes the peers to dial now; they count as being dialled from here on.
     pub fn due(&mut self, now: Instant) -> Vec<(PeerId, SocketAddr)> {
         let busy = self
             .known
@@ -150,7 +150,7 @@ impl AddressBook {
         due.into_iter().map(|(_, peer, at)| (peer, at)).collect()
     }
 
-    /// A dial failed; the next one waits longer.
+    /// Records a failed dial; the next one waits longer.
     pub fn failed(&mut self, now: Instant, peer: PeerId) {
         let known = self.entry(now, peer);
         if known.state == LinkState::Dialling {
@@ -161,8 +161,8 @@ impl AddressBook {
         known.next_dial = now + wait.min(MAX_WAIT);
     }
 
-    /// Decides on a fresh link. Of two links between the same pair, both sides
-    /// keep the one that the smaller id dialled.
+    /// Decides on a new link. Of two links between the same pair, both sides keep the
+    /// one that the smaller id dialled.
     pub fn admit(&mut self, now: Instant, peer: PeerId, we_dialled: bool) -> Admission {
         let me = self.me;
         let connected = self.connected();
@@ -191,7 +191,7 @@ impl AddressBook {
         Admission::Accept
     }
 
-    /// A link is gone.
+    /// Records a closed link.
     pub fn closed(&mut self, now: Instant, peer: PeerId) {
         let known = self.entry(now, peer);
         if known.state == LinkState::Connected {
@@ -200,7 +200,7 @@ impl AddressBook {
         }
     }
 
-    /// A peer sent bad bytes.
+    /// Bans a peer.
     pub fn ban(&mut self, now: Instant, peer: PeerId) {
         self.entry(now, peer).state = LinkState::Banned(now + BAN);
     }
@@ -224,70 +224,70 @@ mod tests {
         Some(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
-    fn roster(now: Instant) -> AddressBook {
-        let mut roster = AddressBook::new(ME, 2);
-        roster.learn(now, LOW, address(1), false);
-        roster
+    fn book(now: Instant) -> AddressBook {
+        let mut book = AddressBook::new(ME, 2);
+        book.learn(now, LOW, address(1), false);
+        book
     }
 
     #[test]
-    fn a_peer_is_named_for_each_file_by_itself() {
+    fn reasons_are_kept_by_file() {
         let now = Instant::now();
-        let mut roster = roster(now);
+        let mut book = book(now);
         let (film, next) = (FileId([1; 32]), FileId([2; 32]));
-        roster.named(LOW, film, vec![PathReason::HasAll]);
-        roster.named(LOW, next, vec![PathReason::Near]);
-        roster.named(ME, film, vec![PathReason::Near]);
-        let reasons = |roster: &AddressBook| roster.get(LOW).expect("known").reasons.clone();
-        assert_eq!(reasons(&roster)[&film], [PathReason::HasAll]);
-        roster.forget_file(film);
-        assert_eq!(reasons(&roster).into_keys().collect::<Vec<_>>(), [next]);
-        assert!(roster.get(ME).is_none());
+        book.named(LOW, film, vec![PathReason::HasAll]);
+        book.named(LOW, next, vec![PathReason::Near]);
+        book.named(ME, film, vec![PathReason::Near]);
+        let reasons = |book: &AddressBook| book.get(LOW).expect("known").reasons.clone();
+        assert_eq!(reasons(&book)[&film], [PathReason::HasAll]);
+        book.forget_file(film);
+        assert_eq!(reasons(&book).into_keys().collect::<Vec<_>>(), [next]);
+        assert!(book.get(ME).is_none());
     }
 
     #[test]
     fn failed_dials_wait_longer_each_time() {
         let start = Instant::now();
-        let mut roster = roster(start);
-        assert_eq!(roster.due(start).len(), 1);
-        assert!(roster.due(start).is_empty(), "already being dialled");
-        roster.failed(start, LOW);
-        assert!(roster.due(start).is_empty());
-        assert_eq!(roster.due(start + MIN_WAIT).len(), 1);
-        roster.failed(start + MIN_WAIT, LOW);
-        assert!(roster.due(start + MIN_WAIT * 2).is_empty());
-        assert_eq!(roster.due(start + MIN_WAIT * 3).len(), 1);
+        let mut book = book(start);
+        assert_eq!(book.due(start).len(), 1);
+        assert!(book.due(start).is_empty(), "already being dialled");
+        book.failed(start, LOW);
+        assert!(book.due(start).is_empty());
+        assert_eq!(book.due(start + MIN_WAIT).len(), 1);
+        book.failed(start + MIN_WAIT, LOW);
+        assert!(book.due(start + MIN_WAIT * 2).is_empty());
+        assert_eq!(book.due(start + MIN_WAIT * 3).len(), 1);
     }
 
     #[test]
-    fn both_sides_keep_the_same_one_of_two_links() {
+    fn both_sides_keep_the_same_link() {
         let now = Instant::now();
-        let mut roster = roster(now);
-        assert_eq!(roster.admit(now, LOW, true), Admission::Accept);
-        assert_eq!(roster.admit(now, LOW, false), Admission::Replace);
-        assert_eq!(roster.admit(now, HIGH, true), Admission::Accept);
-        assert_eq!(roster.admit(now, HIGH, false), Admission::Duplicate);
+        let mut book = book(now);
+        assert_eq!(book.admit(now, LOW, true), Admission::Accept);
+        assert_eq!(book.admit(now, LOW, false), Admission::Replace);
+        assert_eq!(book.admit(now, HIGH, true), Admission::Accept);
+        assert_eq!(book.admit(now, HIGH, false), Admission::Duplicate);
     }
 
     #[test]
-    fn a_banned_peer_is_neither_dialled_nor_let_in() {
+    fn banned_peer_is_neither_dialled_nor_accepted() {
         let now = Instant::now();
-        let mut roster = roster(now);
-        roster.ban(now, LOW);
-        assert!(roster.due(now).is_empty());
-        assert_eq!(roster.admit(now, LOW, false), Admission::Banned);
-        roster.closed(now, LOW);
-        assert_eq!(roster.admit(now, LOW, false), Admission::Banned);
-        assert_eq!(roster.admit(now + BAN, LOW, false), Admission::Accept);
+        let mut book = book(now);
+        book.ban(now, LOW);
+        assert!(book.due(now).is_empty());
+        assert_eq!(book.admit(now, LOW, false), Admission::Banned);
+        book.closed(now, LOW);
+        assert_eq!(book.admit(now, LOW, false), Admission::Banned);
+        assert_eq!(book.admit(now + BAN, LOW, false), Admission::Accept);
     }
 
     #[test]
-    fn neither_too_many_nor_oneself() {
+    fn surplus_peers_and_oneself_are_refused() {
         let now = Instant::now();
-        let mut roster = roster(now);
-        assert_eq!(roster.admit(now, ME, true), Admission::Full);
-        assert_eq!(roster.admit(now, LOW, true), Admission::Accept);
-        assert_eq!(roster.admit(now, HIGH, true), Admission::Accept);
-        assert_eq!(roster.admit(now, PeerId([8; 16]), true), Admission::Full);
+        let mut book = book(now);
+        assert_eq!(book.admit(now, ME, true), Admission::Full);
+        assert_eq!(book.admit(now, LOW, true), Admission::Accept);
+        assert_eq!(book.admit(now, HIGH, true), Admission::Accept);
+        assert_eq!(book.admit(now, PeerId([8; 16]), true), Admission::Full);
     }
 }

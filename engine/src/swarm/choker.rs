@@ -1,27 +1,27 @@
-//! Whom we serve when more peers want something than we have slots.
+//! Upload slots: the peers that are served at one time.
 //!
-//! Choker go to whoever came first; every [`TURN`] the peer served longest makes
-//! room for the one waiting longest. There is no tit for tat: in a private
-//! group a late viewer has nothing to give yet and still must see a picture.
+//! Slots are given in order of arrival; every [`TURN`] the peer served longest makes
+//! room for the one waiting longest. There is no tit for tat: in a private group a
+//! late viewer has nothing to give yet and still needs its chunks.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::ids::PeerId;
 
-/// How long a slot is held while others wait.
+/// Time for which a slot is held while others wait.
 pub const TURN: Duration = Duration::from_secs(10);
 
 /// A change to tell a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Stop serving.
+    /// Stops serving the peer.
     Choke(PeerId),
-    /// Serve.
+    /// Serves the peer.
     Unchoke(PeerId),
 }
 
-/// The slots and the queue before them.
+/// The slots and the queue for them.
 #[derive(Debug)]
 pub struct Choker {
     limit: usize,
@@ -41,12 +41,12 @@ impl Choker {
         }
     }
 
-    /// Choker there are.
+    /// Number of slots.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// More or fewer slots from now on. Who was served last goes first.
+    /// Changes the number of slots. The peer served last loses its slot first.
     pub fn set_limit(&mut self, now: Instant, limit: usize) -> Vec<Change> {
         self.limit = limit;
         let mut changes = Vec::new();
@@ -66,8 +66,7 @@ impl Choker {
         changes
     }
 
-    /// A peer wants to be served. It hears what holds now: it may have been choked when
-    /// it wanted something before.
+    /// Adds a peer. Returns its state, which may have been another when it left.
     pub fn enter(&mut self, peer: PeerId) -> Option<Change> {
         if self.served.contains(&peer) || self.waiting.contains(&peer) {
             return None;
@@ -80,7 +79,7 @@ impl Choker {
         Some(Change::Choke(peer))
     }
 
-    /// A peer wants nothing any more or is gone; the next one gets its slot.
+    /// Removes a peer; the next one gets its slot.
     pub fn leave(&mut self, peer: PeerId) -> Option<Change> {
         self.waiting.retain(|waiting| *waiting != peer);
         let before = self.served.len();
@@ -91,7 +90,7 @@ impl Choker {
         self.admit()
     }
 
-    /// Whether a peer is served or waits for it.
+    /// True if a peer is served or waits for a slot.
     pub fn wants(&self, peer: PeerId) -> bool {
         self.served.contains(&peer) || self.waiting.contains(&peer)
     }
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_gets_a_turn() {
+    fn slots_rotate_among_waiting_peers() {
         let start = Instant::now();
         let mut slots = Choker::new(1, start);
         let [a, b] = [PeerId([1; 16]), PeerId([2; 16])];
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn without_slots_nobody_is_served_and_all_are_again_when_they_come_back() {
+    fn peers_are_served_again_when_slots_return() {
         let start = Instant::now();
         let mut slots = Choker::new(2, start);
         let [a, b, c] = [1, 2, 3].map(|id| PeerId([id; 16]));

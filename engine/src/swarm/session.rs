@@ -1,14 +1,14 @@
-//! The conversation with one peer: no socket, no clock.
+//! Protocol state of one link between peers: no socket, no clock.
 //!
-//! [`Session::handle`] takes a message and says what follows from it
-//! ([`Effect`]); an [`Offence`] closes the link. Invariants:
+//! [`Session::handle`] takes a message and returns its effects ([`Effect`]); an
+//! [`Offence`] closes the link. Invariants:
 //!
-//! 1. A chunk is taken only against a request of ours, so what a peer can make
-//!    us hold is bounded by our own credits.
-//! 2. Every request of a peer is answered once, by a chunk or a reject, unless
-//!    it takes it back; when it is served is for [`crate::swarm::upload_queue`] to say.
-//! 3. A file's holdings are only told to peers that asked, and only believed of
-//!    peers that cut the file as we do.
+//! 1. A chunk is accepted only against a request of ours, so the memory that a
+//!    peer can make us use is bounded by our own request slots.
+//! 2. Every request of a peer is answered once, by a chunk or a reject, unless it
+//!    is cancelled; [`crate::swarm::upload_queue`] decides when it is served.
+//! 3. Holdings of a file are announced only to interested peers, and accepted only
+//!    from peers that use the same chunk layout.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -19,84 +19,85 @@ use roaring::RoaringBitmap;
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
 use crate::protocol::{ByeReason, PeerMessage, PeerPosition, QueueDelay, RejectReason};
+use crate::swarm::announcements::Announcements;
 use crate::throughput::Throughput;
 
 /// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
 const MAX_REQUESTS: usize = 256;
 
-/// Cancelled requests remembered, since their chunks may be on their way.
+/// Cancelled requests remembered, since their chunks may already be in flight.
 const MAX_CANCELLED: usize = 1024;
 
-/// Chunks beyond what was asked for or cancelled that are overlooked: a cancel
-/// and a repeated request can cross the chunk on the wire.
+/// Unexpected chunks that are tolerated: a cancel and a repeated request can cross
+/// the chunk on the wire.
 const MAX_UNEXPECTED: u32 = 64;
 
 /// Files one peer may be interested in.
 const MAX_INTERESTS: usize = 256;
 
-/// How often a ping is sent.
+/// Interval of pings.
 pub const PING_INTERVAL: Duration = Duration::from_secs(3);
 
-/// Silence after which the link is dead. A whole chunk must fit into it on the
-/// slowest line of use: 256 KiB at 64 kbit/s. (A peer that owes chunks loses its
-/// requests long before, see the scheduler.)
+/// Silence after which the link is dead: time for the largest chunk, 256 KiB, on a
+/// link of 64 kbit/s. (A silent peer loses its requests long before, see the
+/// scheduler.)
 pub const MAX_SILENCE: Duration = Duration::from_secs(40);
 
 /// A breach of the protocol; the link closes with this reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offence {
-    /// For the wire.
+    /// Reason on the wire.
     pub reason: ByeReason,
-    /// For both logs.
+    /// Detail for both logs.
     pub text: &'static str,
 }
 
-/// What follows from a message.
+/// Effect of a message.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
-    /// Send this.
+    /// A message to send.
     Send(PeerMessage),
-    /// The peer wants to know what we hold of a file.
+    /// The peer became interested in a file and needs to know our holdings.
     TellHoldings(FileId),
-    /// The peer began to want something, or wants nothing any more.
+    /// The peer became interested in its first file (true) or in none any more.
     Wants(bool),
-    /// The peer has these chunks of a file we want.
+    /// The peer holds these chunks of a file we want.
     Has(FileId, RoaringBitmap),
-    /// The peer no longer has these.
+    /// The peer no longer holds these.
     Lost(FileId, RoaringBitmap),
-    /// The peer (no longer) serves us.
+    /// The peer chokes us (true) or serves us again.
     Choked(bool),
     /// Bytes to verify and store.
     Arrived {
         /// Content id.
         file: FileId,
-        /// Which chunk.
+        /// Position in the file.
         chunk: ChunkIndex,
         /// Sibling hashes.
         proof: Bytes,
         /// The bytes.
         payload: Bytes,
     },
-    /// A request of ours is not served.
+    /// A request of ours was refused.
     Rejected {
         /// Content id.
         file: FileId,
-        /// Which chunk.
+        /// Chunk requested.
         chunk: ChunkIndex,
-        /// Why.
+        /// Reason.
         reason: RejectReason,
     },
-    /// The peer asks for a chunk that it needs at this time.
+    /// The peer requests a chunk that it needs at this time.
     Asked(FileId, ChunkIndex, Instant),
-    /// The peer takes a request back if it still waits.
+    /// The peer recalls a request.
     Recalled(FileId, ChunkIndex),
-    /// The peer takes a request back.
-    TookBack(FileId, ChunkIndex),
-    /// The peer no longer wants a file.
+    /// The peer cancels a request.
+    Cancelled(FileId, ChunkIndex),
+    /// The peer is no longer interested in a file.
     LostInterest(FileId),
-    /// Time it takes the peer to serve all that waits.
+    /// Time it takes the peer to serve its waiting requests.
     QueueDelay(QueueDelay),
-    /// Where the peer is in a file.
+    /// Position of the peer in a file.
     Position(FileId, PeerPosition),
     /// A round trip was measured.
     Rtt(Duration),
@@ -106,17 +107,17 @@ pub enum Effect {
 
 type ChunkOf = (FileId, ChunkIndex);
 
-/// One conversation.
+/// State of one link.
 #[derive(Debug)]
 pub struct Session {
     wants: HashMap<FileId, Geometry>,
     requested: HashSet<ChunkOf>,
-    /// Oldest first; a chunk may stand here more than once.
+    /// Oldest first; the same chunk may occur more than once.
     cancelled: VecDeque<ChunkOf>,
     unexpected: u32,
     choked: bool,
     interests: HashSet<FileId>,
-    /// Requests of the peer that are not answered.
+    /// Unanswered requests of the peer.
     asked: HashSet<ChunkOf>,
     choking: bool,
     heard: Instant,
@@ -127,12 +128,13 @@ pub struct Session {
     pub received: Throughput,
     /// Bytes to the peer.
     pub sent: Throughput,
-    /// The file that the last of them were of.
+    /// File of the latest bytes to the peer.
     taken: Option<FileId>,
+    announcements: Announcements,
 }
 
 impl Session {
-    /// A conversation after both hellos.
+    /// A link after both hellos.
     pub fn new(now: Instant) -> Self {
         Self {
             wants: HashMap::new(),
@@ -150,32 +152,78 @@ impl Session {
             received: Throughput::new(now),
             sent: Throughput::new(now),
             taken: None,
+            announcements: Announcements::default(),
         }
     }
 
-    /// We want a file.
+    /// Begins our interest in a file.
     pub fn want(&mut self, file: FileId, geometry: Geometry) -> PeerMessage {
         self.wants.insert(file, geometry);
         PeerMessage::Interested { file, want: true }
     }
 
-    /// We no longer want a file.
+    /// Ends our interest in a file.
     pub fn unwant(&mut self, file: FileId) -> PeerMessage {
         self.wants.remove(&file);
+        self.announcements.remove_position(file);
         PeerMessage::Interested { file, want: false }
     }
 
-    /// Whether the peer wants anything.
-    pub fn is_wanted(&self) -> bool {
-        !self.interests.is_empty()
+    /// Announces chunks now held; `None` if the peer is not interested in the file.
+    pub fn have(
+        &mut self,
+        file: FileId,
+        geometry: Geometry,
+        chunks: RoaringBitmap,
+    ) -> Option<PeerMessage> {
+        if !self.interests.contains(&file) {
+            return None;
+        }
+        self.announcements.set_geometry(file, geometry);
+        Some(PeerMessage::Have {
+            file,
+            geometry,
+            chunks,
+        })
     }
 
-    /// Whether the peer wants to know about a file.
-    pub fn is_interested(&self, file: FileId) -> bool {
-        self.interests.contains(&file)
+    /// Announces chunks no longer held; `None` if the peer is not interested.
+    pub fn evicted(&self, file: FileId, chunks: RoaringBitmap) -> Option<PeerMessage> {
+        let interested = self.interests.contains(&file);
+        interested.then_some(PeerMessage::Evicted { file, chunks })
     }
 
-    /// We ask for a chunk.
+    /// Sets our position in a file. True if the caller has to send what waits
+    /// ([`Self::take_waiting`]) soon.
+    pub fn set_position(&mut self, file: FileId, position: PeerPosition) -> bool {
+        self.announcements.set_position(file, position);
+        self.interests.contains(&file) && self.announcements.queue_position(file)
+    }
+
+    /// Repeats our position in a file, for a peer that became interested. True as for
+    /// [`Self::set_position`].
+    pub fn repeat_position(&mut self, file: FileId) -> bool {
+        self.announcements.queue_position(file)
+    }
+
+    /// Announces our queue delay to a peer that is interested in anything. True as
+    /// for [`Self::set_position`].
+    pub fn announce_delay(&mut self, delay: QueueDelay) -> bool {
+        let interested = !self.interests.is_empty();
+        interested && self.announcements.queue(PeerMessage::QueueDelay(delay))
+    }
+
+    /// Takes the messages that wait for the next one.
+    pub fn take_waiting(&mut self) -> Vec<PeerMessage> {
+        self.announcements.take()
+    }
+
+    /// Bytes of a chunk of a file that the peer may request.
+    pub fn chunk_len(&self, file: FileId, chunk: ChunkIndex) -> u32 {
+        self.announcements.chunk_len(file, chunk)
+    }
+
+    /// Requests a chunk.
     pub fn request(&mut self, file: FileId, chunk: ChunkIndex, deadline: Duration) -> PeerMessage {
         self.requested.insert((file, chunk));
         PeerMessage::Request {
@@ -185,7 +233,7 @@ impl Session {
         }
     }
 
-    /// We take a request back; `None` if it is answered already.
+    /// Cancels a request; `None` if it is already answered.
     pub fn cancel(&mut self, file: FileId, chunk: ChunkIndex) -> Option<PeerMessage> {
         if !self.requested.remove(&(file, chunk)) {
             return None;
@@ -197,13 +245,13 @@ impl Session {
         Some(PeerMessage::Cancel { file, chunk })
     }
 
-    /// We take a request back if it still waits; `None` if it is answered already.
+    /// Recalls a request; `None` if it is already answered.
     pub fn recall(&self, file: FileId, chunk: ChunkIndex) -> Option<PeerMessage> {
         let open = self.requested.contains(&(file, chunk));
         open.then_some(PeerMessage::Recall { file, chunk })
     }
 
-    /// We stop or resume serving. What waits is to be refused.
+    /// Stops or resumes serving. The caller refuses the waiting requests.
     pub fn set_choking(&mut self, choking: bool) -> Option<PeerMessage> {
         if self.choking == choking {
             return None;
@@ -216,18 +264,18 @@ impl Session {
         })
     }
 
-    /// We answer a request. Returns whether the peer still waits for it.
+    /// Marks a request as answered. False if the peer no longer waits for it.
     pub fn answer(&mut self, file: FileId, chunk: ChunkIndex) -> bool {
         self.asked.remove(&(file, chunk))
     }
 
-    /// We send bytes of a file.
+    /// Counts bytes of a file sent to the peer.
     pub fn note_sent(&mut self, now: Instant, file: FileId, bytes: u64) {
         self.sent.add(now, bytes);
         self.taken = Some(file);
     }
 
-    /// The file that the peer takes, as long as bytes to it count in the rate.
+    /// File that the peer is taking, while bytes to it count in the rate.
     pub fn taking(&self, now: Instant) -> Option<FileId> {
         self.taken.filter(|_| self.sent.rate(now) >= 1.0)
     }
@@ -237,15 +285,15 @@ impl Session {
         self.rtt
     }
 
-    /// Called every second or so: a ping, or the end after too much silence.
+    /// Returns a ping when one is due. Called about every second.
     ///
     /// # Errors
-    /// [`ByeReason::Silent`].
+    /// [`ByeReason::Silent`] after too long a silence.
     pub fn tick(&mut self, now: Instant) -> Result<Option<PeerMessage>, Offence> {
         if now.saturating_duration_since(self.heard) > MAX_SILENCE {
             return Err(Offence {
                 reason: ByeReason::Silent,
-                text: "nothing heard for too long",
+                text: "silent for too long",
             });
         }
         let waited = |(_, sent): &(u64, Instant)| now.saturating_duration_since(*sent);
@@ -261,7 +309,7 @@ impl Session {
         Ok(Some(PeerMessage::Ping(self.pings)))
     }
 
-    /// Takes a message in.
+    /// Handles a message of the peer.
     ///
     /// # Errors
     /// The [`Offence`] that closes the link.
@@ -288,7 +336,7 @@ impl Session {
                 deadline,
             } => return self.requested_of_us(now, file, chunk, deadline),
             PeerMessage::Cancel { file, chunk } if self.asked.remove(&(file, chunk)) => {
-                vec![Effect::TookBack(file, chunk)]
+                vec![Effect::Cancelled(file, chunk)]
             }
             PeerMessage::Recall { file, chunk } if self.asked.contains(&(file, chunk)) => {
                 vec![Effect::Recalled(file, chunk)]
@@ -307,7 +355,7 @@ impl Session {
                 if !self.is_expected((file, chunk)) {
                     self.unexpected += 1;
                     if self.unexpected > MAX_UNEXPECTED {
-                        return Err(protocol("chunks nobody asked for"));
+                        return Err(protocol("unrequested chunks"));
                     }
                     return Ok(Vec::new());
                 }
@@ -341,7 +389,7 @@ impl Session {
         })
     }
 
-    /// Whether the peer refuses to serve us.
+    /// True while the peer chokes us.
     pub fn is_choked(&self) -> bool {
         self.choked
     }
@@ -351,7 +399,7 @@ impl Session {
         vec![Effect::Choked(choked)]
     }
 
-    /// Whether a chunk was asked for, or asked for and cancelled.
+    /// True for a chunk that was requested, cancelled since or not.
     fn is_expected(&mut self, chunk: ChunkOf) -> bool {
         if self.requested.remove(&chunk) {
             return true;
@@ -408,7 +456,7 @@ impl Session {
             return Err(protocol("too many requests at once"));
         }
         if !self.asked.insert((file, chunk)) {
-            // The same again: the first is still to be answered.
+            // A repetition: the first is still to be answered.
             return Ok(Vec::new());
         }
         Ok(vec![Effect::Asked(file, chunk, now + deadline)])

@@ -1,8 +1,6 @@
-//! What the swarm and the schedulers tell a connection to do.
+//! Commands of the swarm and the schedulers to a connection.
 
 use actix::prelude::*;
-use engine::ids::FileId;
-use engine::protocol::PeerMessage;
 
 use crate::swarm::connection::{Connection, HoldingsChanged, SetChoking, TellPosition};
 use crate::swarm::uploader::UploadEvent;
@@ -15,15 +13,15 @@ impl Handler<JoinFile> for Connection {
         self.schedulers.insert(join.file, join.events);
         let up = SwarmEventKind::PeerUp {
             requests: ctx.address().recipient(),
-            name: self.name.clone(),
-            origin: self.origin,
+            name: self.info.name.clone(),
+            origin: self.info.origin,
         };
-        self.tell(join.file, up);
+        self.notify(join.file, up);
         if let Some(rtt) = self.session.rtt() {
-            self.tell(join.file, SwarmEventKind::Rtt(rtt));
+            self.notify(join.file, SwarmEventKind::Rtt(rtt));
         }
         if self.session.is_choked() {
-            self.tell(join.file, SwarmEventKind::Choked(true));
+            self.notify(join.file, SwarmEventKind::Choked(true));
         }
         let interested = self.session.want(join.file, join.geometry);
         self.send(ctx, interested);
@@ -35,7 +33,6 @@ impl Handler<LeaveFile> for Connection {
 
     fn handle(&mut self, leave: LeaveFile, ctx: &mut Context<Self>) {
         self.schedulers.remove(&leave.0);
-        self.places.remove(&leave.0);
         let message = self.session.unwant(leave.0);
         self.send(ctx, message);
     }
@@ -64,21 +61,13 @@ impl Handler<HoldingsChanged> for Connection {
     type Result = ();
 
     fn handle(&mut self, changed: HoldingsChanged, ctx: &mut Context<Self>) {
-        let (file, message) = match changed {
-            HoldingsChanged::More(file, geometry, chunks) => (
-                file,
-                PeerMessage::Have {
-                    file,
-                    geometry,
-                    chunks,
-                },
-            ),
-            HoldingsChanged::Less(file, chunks) => (file, PeerMessage::Evicted { file, chunks }),
-        };
-        if self.session.is_interested(file) {
-            if let PeerMessage::Have { geometry, .. } = &message {
-                self.told.insert(file, *geometry);
+        let message = match changed {
+            HoldingsChanged::More(file, geometry, chunks) => {
+                self.session.have(file, geometry, chunks)
             }
+            HoldingsChanged::Less(file, chunks) => self.session.evicted(file, chunks),
+        };
+        if let Some(message) = message {
             self.send(ctx, message);
         }
     }
@@ -92,7 +81,7 @@ impl Handler<SetChoking> for Connection {
             self.send(ctx, message);
         }
         if set.0 {
-            self.tell_uploader(UploadEvent::Choked(self.peer));
+            self.notify_uploader(UploadEvent::Choked(self.info.peer));
         }
     }
 }
@@ -101,19 +90,7 @@ impl Handler<TellPosition> for Connection {
     type Result = ();
 
     fn handle(&mut self, tell: TellPosition, ctx: &mut Context<Self>) {
-        self.places.insert(tell.file, tell.place);
-        if self.session.is_interested(tell.file) {
-            self.tell_place(ctx, tell.file);
-        }
-    }
-}
-
-impl Connection {
-    /// Says where we are in a file, if we are anywhere.
-    pub(super) fn tell_place(&mut self, ctx: &mut Context<Self>, file: FileId) {
-        if let Some(place) = self.places.get(&file).cloned() {
-            let position = place;
-            self.send_soon(ctx, PeerMessage::Position { file, position });
-        }
+        let first = self.session.set_position(tell.file, tell.position);
+        self.send_soon(ctx, first);
     }
 }

@@ -1,4 +1,4 @@
-//! What may follow what, and what is refused.
+//! Order of messages, and limits.
 
 use super::*;
 use crate::media::ChunkSize;
@@ -43,7 +43,7 @@ fn arrives(session: &mut Session, now: Instant, chunk: u32) -> bool {
 }
 
 #[test]
-fn what_the_peer_takes_is_told_while_it_takes_it() {
+fn file_being_taken_is_known_while_bytes_flow() {
     let (mut session, now) = session();
     assert_eq!(session.taking(now), None);
     session.note_sent(now, FileId([2; 32]), 1000);
@@ -55,7 +55,7 @@ fn what_the_peer_takes_is_told_while_it_takes_it() {
 }
 
 #[test]
-fn a_chunk_is_taken_once_and_only_against_a_request() {
+fn chunk_is_accepted_once_per_request() {
     let (mut session, now) = session();
     assert!(!arrives(&mut session, now, 1));
     session.request(FILE, ChunkIndex(1), Duration::ZERO);
@@ -64,7 +64,7 @@ fn a_chunk_is_taken_once_and_only_against_a_request() {
 }
 
 #[test]
-fn a_cancelled_chunk_may_still_arrive_and_so_may_its_repetition() {
+fn cancelled_chunk_and_its_repetition_may_still_arrive() {
     let (mut session, now) = session();
     session.request(FILE, ChunkIndex(1), Duration::ZERO);
     assert!(session.cancel(FILE, ChunkIndex(1)).is_some());
@@ -76,7 +76,7 @@ fn a_cancelled_chunk_may_still_arrive_and_so_may_its_repetition() {
 }
 
 #[test]
-fn a_flood_of_chunks_nobody_asked_for_closes_the_link() {
+fn flood_of_unrequested_chunks_closes_the_link() {
     let (mut session, now) = session();
     let flood = (0..=MAX_UNEXPECTED).map(|chunk| session.handle(now, chunk_message(chunk)));
     let last = flood.last().expect("a flood").expect_err("too many");
@@ -84,7 +84,7 @@ fn a_flood_of_chunks_nobody_asked_for_closes_the_link() {
 }
 
 #[test]
-fn files_the_peer_is_not_interested_in_are_not_served() {
+fn request_without_interest_is_rejected() {
     let now = Instant::now();
     let mut session = Session::new(now);
     let effects = session.handle(now, request(1, 0)).expect("no offence");
@@ -95,7 +95,7 @@ fn files_the_peer_is_not_interested_in_are_not_served() {
 }
 
 #[test]
-fn each_request_is_answered_once_or_taken_back() {
+fn request_is_answered_once_or_cancelled() {
     let (mut session, now) = session();
     let file_chunk = |chunk| (FILE, ChunkIndex(chunk));
     let effects = session.handle(now, request(1, 900)).expect("fits");
@@ -106,7 +106,7 @@ fn each_request_is_answered_once_or_taken_back() {
     session.handle(now, request(2, 900)).expect("fits");
     let (file, chunk) = file_chunk(2);
     let cancel = session.handle(now, PeerMessage::Cancel { file, chunk });
-    assert_eq!(cancel, Ok(vec![Effect::TookBack(file, chunk)]));
+    assert_eq!(cancel, Ok(vec![Effect::Cancelled(file, chunk)]));
     assert!(!session.answer(file, chunk), "taken back");
     let (file, chunk) = file_chunk(1);
     let recall = session.handle(now, PeerMessage::Recall { file, chunk });
@@ -118,7 +118,7 @@ fn each_request_is_answered_once_or_taken_back() {
 }
 
 #[test]
-fn more_requests_than_allowed_close_the_link() {
+fn too_many_requests_close_the_link() {
     let (mut session, now) = session();
     for chunk in 0..MAX_REQUESTS as u32 {
         session.handle(now, request(chunk, 0)).expect("fits");
@@ -128,7 +128,7 @@ fn more_requests_than_allowed_close_the_link() {
 }
 
 #[test]
-fn who_is_choked_is_refused() {
+fn choked_peer_is_rejected() {
     let (mut session, now) = session();
     assert_eq!(session.set_choking(true), Some(PeerMessage::Choke));
     assert_eq!(session.set_choking(true), None);
@@ -141,7 +141,7 @@ fn who_is_choked_is_refused() {
 }
 
 #[test]
-fn who_loses_interest_waits_for_nothing() {
+fn lost_interest_drops_requests() {
     let (mut session, now) = session();
     session.handle(now, request(1, 0)).expect("fits");
     let lost = PeerMessage::Interested {
@@ -154,7 +154,7 @@ fn who_loses_interest_waits_for_nothing() {
 }
 
 #[test]
-fn holdings_count_only_if_the_file_is_cut_alike() {
+fn holdings_count_only_with_the_same_chunk_layout() {
     let (mut session, now) = session();
     let ours = Geometry::new(1 << 20, ChunkSize::MIN);
     let other = Geometry::new(1 << 20, ChunkSize::MAX);
@@ -184,7 +184,7 @@ fn second_hello_closes_the_link() {
 }
 
 #[test]
-fn pings_measure_and_silence_ends() {
+fn pings_measure_and_silence_closes() {
     let (mut session, now) = session();
     let Ok(Some(PeerMessage::Ping(number))) = session.tick(now) else {
         panic!("a first ping");
@@ -199,4 +199,27 @@ fn pings_measure_and_silence_ends() {
     );
     let offence = session.tick(later + MAX_SILENCE * 2).expect_err("dead");
     assert_eq!(offence.reason, ByeReason::Silent);
+}
+
+#[test]
+fn announcements_follow_the_interest_of_the_peer() {
+    let (mut session, _) = session();
+    let (other, geometry) = (FileId([2; 32]), Geometry::new(40 << 10, ChunkSize::MIN));
+    let chunks: RoaringBitmap = (0..2).collect();
+    assert_eq!(session.have(other, geometry, chunks.clone()), None);
+    assert_eq!(session.chunk_len(other, ChunkIndex(2)), 256 << 10);
+    assert!(session.have(FILE, geometry, chunks.clone()).is_some());
+    assert_eq!(session.chunk_len(FILE, ChunkIndex(2)), 8 << 10);
+    assert_eq!(session.evicted(other, chunks), None);
+    assert!(!session.set_position(other, PeerPosition::default()));
+    assert!(session.set_position(FILE, PeerPosition::default()));
+    assert!(
+        !session.announce_delay(QueueDelay::default()),
+        "one wake-up"
+    );
+    assert_eq!(session.take_waiting().len(), 2);
+    assert!(session.repeat_position(other), "it became interested");
+    session.unwant(other);
+    session.take_waiting();
+    assert!(!session.repeat_position(other));
 }

@@ -1,4 +1,4 @@
-//! Whose turn it is, and that nobody waits for ever.
+//! Upload order and bounded waits.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn upload(now: Instant, chunk: u32, seconds: u64) -> Upload {
     }
 }
 
-/// Serves all that waits, one after another; the chunks in that order.
+/// Serves the waiting requests one after another; returns the chunks in that order.
 fn order(uploads: &mut UploadQueue, now: Instant) -> Vec<u32> {
     let mut served = Vec::new();
     while let Some((peer, upload)) = uploads.next(now) {
@@ -30,7 +30,7 @@ fn order(uploads: &mut UploadQueue, now: Instant) -> Vec<u32> {
 }
 
 #[test]
-fn the_pressing_by_deadline_the_rest_by_copies() {
+fn critical_by_deadline_and_the_rest_by_copies() {
     let now = Instant::now();
     let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
     let ask = |uploads: &mut UploadQueue, peer, chunk, seconds| {
@@ -48,7 +48,7 @@ fn the_pressing_by_deadline_the_rest_by_copies() {
 }
 
 #[test]
-fn what_is_pressing_yields_once_others_can_pass_it_on() {
+fn critical_chunk_yields_once_others_can_pass_it_on() {
     let now = Instant::now();
     let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
     for peer in 0..MAX_CRITICAL_COPIES as u8 {
@@ -63,12 +63,12 @@ fn what_is_pressing_yields_once_others_can_pass_it_on() {
 }
 
 #[test]
-fn of_more_than_can_be_sent_in_time_only_what_is_late_is_privileged() {
+fn overload_privileges_only_late_requests() {
     let (mut uploads, now) = saturated(10);
     let served = |uploads: &mut UploadQueue, pressing: u32| {
         uploads.forget(id(1));
         uploads.copies.clear();
-        uploads.handed.clear();
+        uploads.in_flight.clear();
         for chunk in 100..100 + pressing {
             uploads.count(FILE, ChunkIndex(chunk));
             let asked = uploads.ask(now, id(1), upload(now + SECOND / 4, chunk, 0));
@@ -87,20 +87,22 @@ fn of_more_than_can_be_sent_in_time_only_what_is_late_is_privileged() {
 }
 
 #[test]
-fn the_share_of_new_chunks_follows_how_idle_the_uplink_is() {
+fn share_follows_idleness_of_the_uplink() {
     let (mut uploads, now) = saturated(10);
     uploads.forget(id(1));
     let uplink = uploads.uplink().expect("measured");
-    assert_eq!(uploads.share(now), Some(uplink * IDLE_SHARE));
+    let idle = SourceShare::Weight(uplink * IDLE_SHARE);
+    assert_eq!(uploads.share(now), idle);
     for chunk in 0..20 {
         let asked = uploads.ask(now, id(1), upload(now, chunk, 9));
         asked.expect("room");
     }
-    assert_eq!(uploads.share(now), Some(uplink), "more than a second waits");
+    let busy = SourceShare::Weight(uplink);
+    assert_eq!(uploads.share(now), busy, "more than a second waits");
 }
 
 #[test]
-fn even_first_requests_are_refused_by_a_flooded_queue() {
+fn flooded_queue_refuses_first_requests() {
     let (mut uploads, now) = saturated(10);
     let asked = (2..200).map(|peer| uploads.ask(now, id(peer), upload(now, 1, 30)));
     let refused = asked.filter(Result::is_err).count();
@@ -108,7 +110,7 @@ fn even_first_requests_are_refused_by_a_flooded_queue() {
 }
 
 #[test]
-fn only_so_much_is_handed_out_and_stuck_peers_do_not_count() {
+fn bytes_in_flight_are_bounded_without_stuck_peers() {
     let now = Instant::now();
     let mut uploads = UploadQueue::new(now, None, UploadTuning::default());
     for chunk in 0..4 {
@@ -147,7 +149,7 @@ fn saturated(seconds: u64) -> (UploadQueue, Instant) {
 }
 
 #[test]
-fn the_uplink_is_measured_and_a_long_queue_refuses() {
+fn uplink_is_measured_and_long_queue_refuses() {
     let (mut uploads, now) = saturated(10);
     let uplink = uploads.uplink().expect("measured");
     assert!((900_000..1_100_000).contains(&uplink), "{uplink}");
@@ -164,21 +166,20 @@ fn the_uplink_is_measured_and_a_long_queue_refuses() {
 }
 
 #[test]
-fn what_a_peer_that_does_not_read_waits_for_says_nothing_of_the_line() {
+fn stuck_peer_does_not_lower_the_uplink_estimate() {
     let (mut uploads, now) = saturated(10);
     let measured = uploads.uplink();
     uploads.forget(id(1));
     for chunk in 0..MAX_PER_PEER as u32 {
-        // The line is full of requests of a peer that takes nothing.
+        // The queue is full of requests of a peer that takes nothing.
         let _ = uploads.ask(now, id(2), upload(now, chunk, 1));
     }
-    assert!(uploads.next(now).is_some() && uploads.backlog(now).all > SECOND);
+    assert!(uploads.next(now).is_some() && uploads.queue_delay(now).all > SECOND);
     let mut now = now + MAX_STUCK;
-    assert_eq!(uploads.backlog(now).all, Duration::ZERO);
-    assert_eq!(
-        uploads.share(now),
-        measured.map(|uplink| uplink * IDLE_SHARE)
-    );
+    assert_eq!(uploads.queue_delay(now).all, Duration::ZERO);
+    let measured = measured.expect("measured");
+    let idle = SourceShare::Weight(measured * IDLE_SHARE);
+    assert_eq!(uploads.share(now), idle);
     now += SECOND * 20;
     let mut served = 0;
     while served < 30 {
@@ -195,17 +196,17 @@ fn what_a_peer_that_does_not_read_waits_for_says_nothing_of_the_line() {
         }
     }
     let uplink = uploads.uplink().expect("measured");
-    let before = measured.expect("measured");
+    let before = measured;
     assert!(uplink >= before / 10 * 9, "{uplink} instead of {before}");
 }
 
 #[test]
-fn a_line_that_has_become_slow_is_measured_though_nobody_takes_what_it_was_handed_in_time() {
+fn uplink_estimate_drops_when_peers_stop_reading() {
     let (mut uploads, mut now) = saturated(10);
     uploads.forget(id(1));
     let mut chunk = 0;
     let mut under_way = VecDeque::new();
-    // A tenth of what it was: 64 KiB take two thirds of a second.
+    // A tenth of the former uplink: 64 KiB take two thirds of a second.
     for _ in 0..200 {
         for peer in 2..5 {
             while uploads
