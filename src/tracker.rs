@@ -1,13 +1,12 @@
-//! The tracker: who is online, who shares what, who should get what from whom.
+//! Tracker: clients online, shared files, choice of peers. Decisions are in
+//! [`engine::tracker`].
 //!
-//! * [`registry`]: pure: clients, file lists, holdings, expiry.
-//! * [`planner`]: pure: from whom each viewer gets a film, and why.
-//! * [`actor`]: the registry's mailbox.
-//! * [`session`]: actor: one client's link.
+//! * [`actor`]: mailbox of the registry.
+//! * [`session`]: actor of one client's link.
 //!
 //! The server's own library is no special case: it registers as a client over
-//! loopback, with a token that only this process knows, and is then flagged as
-//! the origin.
+//! loopback, with a token that only this process knows, and is then marked as the
+//! origin.
 
 mod actor;
 mod session;
@@ -19,27 +18,15 @@ use engine::tracker::TrackerSnapshot;
 
 pub use actor::{Tracker, TrackerSettings};
 
-/// What a client is told when there are as many as there may be.
-pub const FULL: &str = "the server is full; try later";
-
-/// What a client of another version is told, before the version spoken here.
-pub const SPEAKS: &str = "this tracker speaks protocol version ";
-
-/// What a client is told in whose place another registered.
-pub const REPLACED: &str = "registered again from elsewhere";
-
-/// What all are told at the end.
-pub const ENDS: &str = "the tracker ends";
-
 /// A message of a registered client.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct FromClient {
-    /// Which client.
+    /// Client id.
     pub peer: PeerId,
-    /// Which of its links; messages of a replaced link are ignored.
+    /// Number of its link; messages of a replaced link are ignored.
     pub link: u64,
-    /// What it says.
+    /// Message.
     pub message: ClientMessage,
 }
 
@@ -47,9 +34,9 @@ pub struct FromClient {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ClientGone {
-    /// Which client.
+    /// Client id.
     pub peer: PeerId,
-    /// Which of its links.
+    /// Number of its link.
     pub link: u64,
 }
 

@@ -1,25 +1,32 @@
-//! The client's side of the tracker: registers, publishes, asks, listens.
+//! Tracker client: registers, publishes the own files, asks for peers.
 //!
-//! The announcer keeps one link to the tracker. When it is lost, everything else
-//! goes on with the peers that are known; the announcer dials again with
-//! growing, jittered waits, registers, publishes the whole file list and asks
-//! its open questions again.
+//! The client keeps one link to the tracker. When it is lost, streams go on with
+//! the known peers; the client dials again with growing, jittered waits,
+//! registers, publishes the whole file list and repeats its open questions.
 //!
-//! * [`catalogue`]: pure: the mirror of what everybody shares.
 //! * [`actor`]: mailbox and link.
+//! * [`dial`]: registration.
+//! * [`questions`]: open questions.
+//! * [`link_state`]: states and failures of the link.
 
 mod actor;
+mod dial;
+mod link_state;
+mod questions;
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId};
 use engine::media::{FileEntry, MediaKind};
 use engine::protocol::{PeerEntry, Publish, Report};
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
-pub use actor::{TrackerClient, TrackerClientSettings, dial};
+pub use self::actor::{TrackerClient, TrackerClientSettings};
+pub use self::dial::dial;
+pub use self::link_state::{LinkFailure, LinkState};
 
-/// Asks the tracker who has a file. The answer goes to the swarm; the tracker
-/// also says when it changes.
+/// Asks the tracker for peers that have a file. The answer goes to the swarm; the
+/// tracker announces when it changes.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct WantPeers {
@@ -27,28 +34,27 @@ pub struct WantPeers {
     pub file: FileId,
     /// First chunk needed.
     pub position: ChunkIndex,
-    /// How many peers at most.
+    /// Most peers wanted.
     pub count: u32,
 }
 
-/// Peers of a file are no longer asked for.
+/// Ends the interest in the peers of a file.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ForgetPeers(pub FileId);
 
-/// Asks for the names of those who have a file, the likeliest to serve us first. They
-/// are not dialled for it (but those who cannot be dialled are told of us, as always when
-/// peers are asked for). Empty if the tracker does not answer in time.
+/// Asks for the names of peers that have a file, best first. They are not dialled.
+/// Empty if the tracker does not answer in time.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<String>")]
 pub struct FindSeeds(pub FileId);
 
-/// What was measured; sent on at once if the tracker is there.
+/// Measurements for the tracker; dropped while there is no link.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SendReport(pub Report);
 
-/// A change of our own file list.
+/// A change of the own file list.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct PublishFiles(pub Publish);
@@ -63,10 +69,10 @@ pub struct FindEntry(pub String);
 #[rtype(result = "CatalogueSnapshot")]
 pub struct CatalogueState;
 
-/// The catalogue and where it came from.
+/// The catalogue and the link it came over.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct CatalogueSnapshot {
-    /// Grows with every change.
+    /// Version, which grows with every change.
     pub version: u64,
     /// All entries, by title.
     pub entries: Vec<FileEntry>,
@@ -74,41 +80,45 @@ pub struct CatalogueSnapshot {
     pub tracker: TrackerLink,
 }
 
-/// The problem of a link that was not tried to its end yet.
-pub const CONNECTING: &str = "connecting";
-
-/// What is wrong with somebody who answers a registration with something else.
-pub const NO_WELCOME: &str = "no welcome; is this a tracker?";
-
 /// The link to the tracker.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrackerLink {
-    /// As configured.
+    /// Address as configured.
     pub address: String,
-    /// Whether it stands.
-    pub online: bool,
+    /// State of the link.
+    pub state: LinkState,
     /// Clients online.
     pub clients: u32,
-    /// Why it does not stand, in plain words.
-    pub problem: String,
-    /// Whether the catalogue has come, since the program began.
+    /// True once the catalogue has arrived since the program began.
     pub listed: bool,
 }
 
-/// Peers the tracker named; those not connected yet are dialled.
+impl Serialize for TrackerLink {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut link = serializer.serialize_struct("TrackerLink", 5)?;
+        link.serialize_field("address", &self.address)?;
+        link.serialize_field("online", &self.state.is_online())?;
+        link.serialize_field("clients", &self.clients)?;
+        link.serialize_field("problem", &self.state.problem())?;
+        link.serialize_field("listed", &self.listed)?;
+        link.end()
+    }
+}
+
+/// Peers named by the tracker; those not connected yet are dialled.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct PeersFound {
-    /// For which file.
+    /// Content id.
     pub file: FileId,
-    /// Who.
+    /// Peers, best first.
     pub peers: Vec<PeerEntry>,
 }
 
-/// Where the peers go that the tracker names.
+/// Sets the receiver of the peers that the tracker names.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SendPeersTo(pub Recipient<PeersFound>);
 
-/// Which part of the catalogue a client shows.
+/// Kind of files whose catalogue is followed; all if `None`.
 pub type KindFilter = Option<MediaKind>;

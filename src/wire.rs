@@ -12,6 +12,7 @@ mod codec;
 mod convert;
 
 use bytes::Bytes;
+use engine::protocol::KickReason;
 
 pub use self::codec::{Frame, WireCodec};
 
@@ -45,6 +46,9 @@ pub enum WireError {
     /// The envelope is not valid protobuf.
     #[error("malformed message: {0}")]
     Malformed(#[from] prost::DecodeError),
+    /// The host name cannot be resolved.
+    #[error("address lookup failed: {0}")]
+    Lookup(std::io::Error),
     /// The socket failed.
     #[error("connection lost: {0}")]
     Io(#[from] std::io::Error),
@@ -54,7 +58,10 @@ pub enum WireError {
     /// The other side closed the link.
     #[error("closed by the other side")]
     Closed,
-    /// The tracker refused the registration, for this reason.
-    #[error("{0}")]
-    Refused(String),
+    /// The other side does not answer a registration as a tracker would.
+    #[error("no welcome; is this a tracker?")]
+    NoWelcome,
+    /// The tracker refused the registration.
+    #[error("refused by the tracker: {0}")]
+    Refused(KickReason),
 }

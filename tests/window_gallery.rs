@@ -25,7 +25,8 @@ use swarmplay::gui::ui::{
 use swarmplay::gui::views::groups;
 use swarmplay::player::PlayerSnapshot;
 use view::{
-    build, build_in, labelled, overview, playing, point_at_the_seek_bar, press, settle, snapshot,
+    build, build_in, labelled, no_tracker, overview, playing, point_at_the_seek_bar, press, settle,
+    snapshot,
 };
 
 /// Two pictures in the dark, two in the light.
@@ -171,8 +172,7 @@ pictures! {
     no_tracker: Video, |app| {
         let mut nothing = overview(films());
         nothing.catalogue.entries.clear();
-        nothing.catalogue.tracker.online = false;
-        nothing.catalogue.tracker.problem = "connection refused".into();
+        nothing.catalogue.tracker.state = no_tracker();
         nothing.catalogue.tracker.listed = false;
         apply::overview(app, nothing);
     };
@@ -184,8 +184,7 @@ pictures! {
     };
     films_without_a_tracker: Video, |app| {
         let mut alone = overview(films());
-        alone.catalogue.tracker.online = false;
-        alone.catalogue.tracker.problem = "connection refused".into();
+        alone.catalogue.tracker.state = no_tracker();
         apply::overview(app, alone);
     };
     songs: Audio, |app| listen(app, Page::Library);

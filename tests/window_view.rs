@@ -20,8 +20,10 @@ use swarmplay::gui::ui::{
 };
 use swarmplay::gui::views::groups;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
+use swarmplay::tracker_client::LinkState;
 use view::{
-    build, entry, films, labelled, overview, playing, press, record, settle, snapshot, songs,
+    build, entry, films, labelled, no_tracker, overview, playing, press, record, settle, snapshot,
+    songs,
 };
 
 #[test]
@@ -108,8 +110,7 @@ fn an_empty_library_says_what_to_do() {
     let app = build(MediaKind::Video, Theme::Dark, (800, 500), 1.0);
     let mut nothing = overview(films());
     nothing.catalogue.entries.clear();
-    nothing.catalogue.tracker.online = false;
-    nothing.catalogue.tracker.problem = "connection refused".into();
+    nothing.catalogue.tracker.state = no_tracker();
     apply::overview(&app, nothing);
     snapshot(&app, "empty-video-dark");
     let title = app.global::<LibraryAdapter>().get_empty_title();
@@ -434,13 +435,12 @@ fn what_lasts_is_told_until_it_is_over() {
     let mut news = overview(films());
     apply::overview(&app, news.clone());
     assert_eq!(banner(), "");
-    news.catalogue.tracker.online = false;
-    news.catalogue.tracker.problem = "connecting".into();
+    news.catalogue.tracker.state = LinkState::Connecting;
     apply::overview(&app, news.clone());
     assert_eq!(banner(), "", "a moment is usual");
-    news.catalogue.tracker.problem = "it went away".into();
+    news.catalogue.tracker.state = no_tracker();
     apply::overview(&app, news);
-    assert!(banner().contains("it went away"), "{}", banner());
+    assert!(banner().contains("connection refused"), "{}", banner());
     apply::overview(&app, overview(films()));
     assert_eq!(banner(), "");
     let mut state = playing(films().remove(1));

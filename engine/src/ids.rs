@@ -1,7 +1,7 @@
-//! Newtypes for the identities that travel through the program.
+//! Newtypes for ids: peers, files, chunks, generations.
 //!
-//! A bare `u32` is never a chunk and a bare `[u8; 32]` is never a file: the
-//! compiler keeps them apart, and each prints the way a person reads it.
+//! The compiler keeps them apart from bare numbers and bytes, and each has its own
+//! text form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,7 @@ fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseIdError> {
     Ok(bytes)
 }
 
-/// One participant, stable over restarts: random, kept in its data directory.
+/// Id of a peer: random, kept in its data directory, stable over restarts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(pub [u8; 16]);
 
@@ -68,7 +68,7 @@ impl FromStr for PeerId {
     }
 }
 
-/// The content of a file: its BLAKE3 root hash, as `b3sum` prints it.
+/// Id of a file: the BLAKE3 root hash of its content, as `b3sum` prints it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub [u8; 32]);
 
@@ -122,7 +122,7 @@ impl fmt::Display for ChunkIndex {
     }
 }
 
-/// One life of a restartable pipeline; events of an older one are ignored.
+/// Run of a restartable pipeline; events of an older run are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Generation(pub u64);
 
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_survive_the_way_through_text() {
+    fn ids_survive_their_text_form() {
         let file = FileId([0xab; 32]);
         assert_eq!(file.to_string().parse(), Ok(file));
         let peer = PeerId([7; 16]);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_the_wrong_length_or_alphabet_is_refused() {
+    fn invalid_hex_is_refused() {
         assert!("abc".parse::<FileId>().is_err());
         assert!("g".repeat(64).parse::<FileId>().is_err());
         assert!("ä".repeat(32).parse::<FileId>().is_err());

@@ -18,23 +18,21 @@ use crate::net::ClientArrived;
 use crate::net::LinkWriter;
 use crate::runtime::Close;
 use crate::tracker::session::Session;
-use crate::tracker::{
-    ClientGone, CloseSession, ENDS, FULL, FromClient, REPLACED, SPEAKS, ToClient, TrackerState,
-};
+use crate::tracker::{ClientGone, CloseSession, FromClient, ToClient, TrackerState};
 
-/// How often changes are pushed and silence is looked for.
+/// Interval of pushes and silence checks.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How a tracker treats its clients.
+/// Settings of the tracker.
 #[derive(Debug, Clone)]
 pub struct TrackerSettings {
-    /// Interval asked of clients.
+    /// Heartbeat interval of clients.
     pub heartbeat: Duration,
     /// Silence after which a client is gone.
     pub timeout: Duration,
     /// Links at once.
     pub max_clients: usize,
-    /// What the own library proves itself with.
+    /// Token with which the own library proves itself.
     pub origin_token: Bytes,
 }
 
@@ -48,7 +46,7 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker that knows nobody.
+    /// A tracker without clients.
     pub fn new(settings: TrackerSettings) -> Self {
         Self {
             settings,
@@ -80,15 +78,14 @@ impl Tracker {
         self.deliver(outgoing);
     }
 
-    /// Why a client is not let in, if so.
-    fn refusal(&self, register: &Register) -> Option<(KickReason, String)> {
+    /// Reason to refuse a client, if there is one.
+    fn refusal(&self, register: &Register) -> Option<KickReason> {
         if register.version != PROTOCOL_VERSION {
-            let text = format!("{SPEAKS}{PROTOCOL_VERSION}");
-            return Some((KickReason::Version, text));
+            return Some(KickReason::Version);
         }
         let known = self.registry.link_of(register.peer).is_some();
         if self.registry.link_count() >= self.settings.max_clients && !known {
-            return Some((KickReason::Full, FULL.into()));
+            return Some(KickReason::Full);
         }
         None
     }
@@ -140,6 +137,15 @@ impl Tracker {
     }
 }
 
+/// The last message of a link, with the reason in English for the client's log.
+fn kick(reason: KickReason) -> TrackerMessage {
+    let text = match reason {
+        KickReason::Version => format!("this tracker speaks protocol version {PROTOCOL_VERSION}"),
+        reason => reason.to_string(),
+    };
+    TrackerMessage::Kick { reason, text }
+}
+
 impl Actor for Tracker {
     type Context = Context<Self>;
 
@@ -153,10 +159,7 @@ impl Handler<Close> for Tracker {
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
         for session in self.sessions.values() {
-            session.do_send(ToClient(TrackerMessage::Kick {
-                reason: KickReason::Shutdown,
-                text: ENDS.into(),
-            }));
+            session.do_send(ToClient(kick(KickReason::Shutdown)));
             session.do_send(CloseSession);
         }
         ctx.stop();
@@ -168,9 +171,9 @@ impl Handler<ClientArrived> for Tracker {
 
     fn handle(&mut self, arrived: ClientArrived, ctx: &mut Context<Self>) {
         let ClientArrived { link, register } = arrived;
-        if let Some((reason, text)) = self.refusal(&register) {
+        if let Some(reason) = self.refusal(&register) {
             // The link closes when it is dropped, after the kick is written.
-            let _ = link.writer.send(TrackerMessage::Kick { reason, text });
+            let _ = link.writer.send(kick(reason));
             return;
         }
         self.links += 1;
@@ -191,10 +194,7 @@ impl Handler<ClientArrived> for Tracker {
         if replaced.is_some()
             && let Some(older) = self.sessions.remove(&peer)
         {
-            older.do_send(ToClient(TrackerMessage::Kick {
-                reason: KickReason::Replaced,
-                text: REPLACED.into(),
-            }));
+            older.do_send(ToClient(kick(KickReason::Replaced)));
             older.do_send(CloseSession);
         }
         if !self.welcome(&link.writer, link.remote) {

@@ -1,6 +1,6 @@
-//! One client's link to the tracker.
+//! Actor of one client's link.
 //!
-//! Reads messages and hands them up; writes what it is given. A client that
+//! Passes the client's messages to the tracker and writes the answers. A client that
 //! does not read is dropped when its control queue is full.
 
 use actix::prelude::*;
@@ -69,7 +69,7 @@ impl StreamHandler<Result<ClientMessage, WireError>> for Session {
     fn handle(&mut self, message: Result<ClientMessage, WireError>, ctx: &mut Context<Self>) {
         match message {
             Ok(ClientMessage::Leave) => ctx.stop(),
-            // The echo needs nothing from above, so it measures the link alone.
+            // Echoed here rather than by the tracker, so that it measures the link alone.
             Ok(ClientMessage::Heartbeat(number)) => {
                 self.send(ctx, TrackerMessage::Heartbeat(number));
                 self.hand_up(ClientMessage::Heartbeat(number));

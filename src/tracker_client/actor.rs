@@ -1,10 +1,8 @@
-//! The announcer's mailbox and its link to the tracker.
+//! The tracker client's mailbox and its link to the tracker.
 //!
-//! States: waiting to dial → dialling → online → waiting. Messages that need
-//! the tracker are kept where they still make sense later (file list, open
-//! questions) and dropped where they do not (reports).
+//! States: waiting to dial → dialling → online → waiting. While there is no link,
+//! the file list and open questions are kept; reports are dropped.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -14,19 +12,20 @@ use engine::catalogue::Catalogue;
 use engine::ids::{ChunkIndex, FileId};
 use engine::media::FileEntry;
 use engine::protocol::{
-    ClientMessage, Hello, KickReason, MAX_ENTRIES, MAX_REMOVED, PeerEntry, Publish, Register,
-    TrackerMessage, Welcome,
+    ClientMessage, Hello, KickReason, MAX_ENTRIES, MAX_REMOVED, PeerEntry, Publish, TrackerMessage,
+    Welcome,
 };
 use futures_util::StreamExt;
 use rand::Rng;
 use tokio::sync::oneshot;
 
-use crate::net::{Link, LinkLimits, LinkToTracker, LinkWriter};
+use crate::net::{LinkToTracker, LinkWriter};
 use crate::runtime::Close;
-use crate::tracker_client::PeersFound;
+use crate::tracker_client::dial::{DIAL_TIMEOUT, dial};
+use crate::tracker_client::questions::{NameWaiters, OpenQuestions};
 use crate::tracker_client::{
-    CONNECTING, CatalogueSnapshot, CatalogueState, FindEntry, FindSeeds, ForgetPeers, KindFilter,
-    NO_WELCOME, PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers,
+    CatalogueSnapshot, CatalogueState, FindEntry, FindSeeds, ForgetPeers, KindFilter, LinkState,
+    PeersFound, PublishFiles, SendPeersTo, SendReport, TrackerLink, WantPeers,
 };
 use crate::wire::WireError;
 
@@ -35,27 +34,21 @@ use crate::wire::WireError;
 const MIN_WAIT: Duration = Duration::from_millis(300);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Time for a dial and for the welcome after it.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Files asked about that are remembered for the next link.
-const MAX_QUESTIONS: usize = 64;
-
-/// Sharers whose names are asked for.
+/// Peers whose names are asked for.
 const NAMES: u32 = 12;
 
-/// Who we are to the tracker.
+/// Identity and settings of the client.
 #[derive(Debug, Clone)]
 pub struct TrackerClientSettings {
     /// `host:port`.
     pub tracker: String,
-    /// What peers are told too.
+    /// Introduction, the same as for peers.
     pub hello: Hello,
     /// Proof of being the tracker's own library; empty for clients.
     pub origin_token: Bytes,
     /// Kind of files whose catalogue is followed.
     pub kind: KindFilter,
-    /// Only asks, shares nothing.
+    /// True for a client that only queries and shares nothing.
     pub observer: bool,
 }
 
@@ -66,15 +59,14 @@ pub struct TrackerClient {
     link: TrackerLink,
     writer: Option<LinkWriter<ClientMessage>>,
     tracker_host: Option<std::net::IpAddr>,
-    life: u64,
+    link_generation: u64,
     heard: Instant,
     beats: u64,
     backoff: ExponentialBackoff,
-    questions: HashMap<FileId, WantPeers>,
-    /// Who wants to know names only.
-    curious: HashMap<FileId, Vec<oneshot::Sender<Vec<String>>>>,
-    /// What the tracker said when it closed the link.
-    kicked: Option<String>,
+    questions: OpenQuestions,
+    name_waiters: NameWaiters,
+    /// Reason the tracker gave before it closed the link.
+    kicked: Option<KickReason>,
     swarm: Option<Recipient<PeersFound>>,
 }
 
@@ -88,11 +80,10 @@ fn fresh_backoff() -> ExponentialBackoff {
 }
 
 impl TrackerClient {
-    /// An announcer that dials as soon as it starts.
+    /// A client that dials as soon as it starts.
     pub fn new(settings: TrackerClientSettings) -> Self {
         let link = TrackerLink {
             address: settings.tracker.clone(),
-            problem: CONNECTING.into(),
             ..TrackerLink::default()
         };
         Self {
@@ -101,12 +92,12 @@ impl TrackerClient {
             link,
             writer: None,
             tracker_host: None,
-            life: 0,
+            link_generation: 0,
             heard: Instant::now(),
             beats: 0,
             backoff: fresh_backoff(),
-            questions: HashMap::new(),
-            curious: HashMap::new(),
+            questions: OpenQuestions::default(),
+            name_waiters: NameWaiters::default(),
             kicked: None,
             swarm: None,
         }
@@ -125,90 +116,83 @@ impl TrackerClient {
 
     fn online(&mut self, ctx: &mut Context<Self>, link: LinkToTracker, welcome: &Welcome) {
         tracing::info!(tracker = %self.settings.tracker, "registered");
-        self.life += 1;
+        self.link_generation += 1;
         self.heard = Instant::now();
         self.backoff = fresh_backoff();
         self.tracker_host = Some(link.remote.ip());
         self.writer = Some(link.writer);
-        self.link = TrackerLink {
-            online: true,
-            clients: welcome.clients,
-            problem: String::new(),
-            address: self.settings.tracker.clone(),
-            listed: self.link.listed,
-        };
-        let life = self.life;
+        self.link.state = LinkState::Online;
+        self.link.clients = welcome.clients;
+        let generation = self.link_generation;
         ctx.add_stream(
             link.reader
                 .into_stream()
-                .map(move |message| (life, message)),
+                .map(move |message| (generation, message)),
         );
-        self.heartbeat(ctx, self.life, welcome.heartbeat, welcome.timeout);
+        self.heartbeat(ctx, generation, welcome.heartbeat, welcome.timeout);
         self.publish_all();
         if !self.settings.observer {
             self.send(ClientMessage::Subscribe(self.settings.kind));
         }
-        for question in self.questions.values().cloned().collect::<Vec<_>>() {
-            self.ask(&question);
+        for question in self.questions.iter() {
+            self.ask(question);
         }
     }
 
     fn offline(&mut self, ctx: &mut Context<Self>, error: &WireError) {
         self.writer = None;
-        // Who was sent away must not come straight back: two programs with one
-        // identity would throw each other out without end.
-        let kicked = self.kicked.take().or_else(|| match error {
-            WireError::Refused(text) => Some(text.clone()),
-            _ => None,
-        });
-        let wait = match kicked {
-            Some(_) => MAX_WAIT,
-            None => self.backoff.next().unwrap_or(MAX_WAIT).min(MAX_WAIT),
+        let state = match self.kicked.take() {
+            Some(reason) => LinkState::Refused(reason),
+            None => LinkState::after(error),
         };
-        let problem = kicked.unwrap_or_else(|| error.to_string());
-        if problem != self.link.problem {
-            tracing::warn!(tracker = %self.settings.tracker, %error, "no tracker; trying again");
+        // A client that was kicked must not come straight back: two programs with one
+        // id would replace each other without end.
+        let wait = match state {
+            LinkState::Refused(_) => MAX_WAIT,
+            _ => self.backoff.next().unwrap_or(MAX_WAIT).min(MAX_WAIT),
+        };
+        if state != self.link.state {
+            tracing::warn!(tracker = %self.settings.tracker, %error, "tracker unreachable; retrying");
         }
-        self.link.online = false;
-        self.link.problem = problem;
+        self.link.state = state;
         ctx.run_later(wait, |actor, ctx| actor.dial(ctx));
     }
 
-    /// Sends a sign of life at the tracker's interval, shortened by up to a
-    /// fifth at random, and gives up on a tracker that does not echo.
+    /// Sends heartbeats at the tracker's interval, shortened by up to a fifth at
+    /// random. Drops the link if the tracker does not echo them.
     fn heartbeat(
         &mut self,
         ctx: &mut Context<Self>,
-        life: u64,
+        generation: u64,
         interval: Duration,
         timeout: Duration,
     ) {
         let jittered = interval.mul_f64(rand::rng().random_range(0.8..1.0));
         ctx.run_later(jittered, move |actor, ctx| {
-            if actor.life != life || actor.writer.is_none() {
+            if actor.link_generation != generation || actor.writer.is_none() {
                 return;
             }
             if actor.heard.elapsed() > timeout {
-                return actor.lost(ctx, life, &WireError::Timeout);
+                return actor.lost(ctx, generation, &WireError::Timeout);
             }
             actor.beats += 1;
             actor.send(ClientMessage::Heartbeat(actor.beats));
-            actor.heartbeat(ctx, life, interval, timeout);
+            actor.heartbeat(ctx, generation, interval, timeout);
         });
     }
 
-    fn lost(&mut self, ctx: &mut Context<Self>, life: u64, error: &WireError) {
-        if self.life == life && self.writer.is_some() {
+    fn lost(&mut self, ctx: &mut Context<Self>, generation: u64, error: &WireError) {
+        if self.link_generation == generation && self.writer.is_some() {
             self.offline(ctx, error);
         }
     }
 
-    /// Sends if there is a tracker. A link that fails is noticed by its reader.
+    /// Sends a message if there is a link. The reader notices a link that fails.
     fn send(&self, message: ClientMessage) {
         if let Some(writer) = &self.writer
             && let Err(error) = writer.send(message)
         {
-            tracing::debug!(%error, "not sent to the tracker");
+            tracing::debug!(%error, "message to the tracker not sent");
         }
     }
 
@@ -237,7 +221,7 @@ impl TrackerClient {
     }
 
     /// Hands peers to the swarm, with the tracker's host filled in.
-    fn meet(&self, file: FileId, mut peers: Vec<PeerEntry>) {
+    fn hand_on(&self, file: FileId, mut peers: Vec<PeerEntry>) {
         for peer in &mut peers {
             peer.host = peer.host.or(self.tracker_host);
         }
@@ -246,24 +230,24 @@ impl TrackerClient {
         }
     }
 
-    /// Peers go to the swarm if it wants them, names to whoever asked for names.
+    /// Hands peers to the swarm if it asked for them, and names to those that wait.
     fn answered(&mut self, file: FileId, peers: Vec<PeerEntry>) {
-        let curious = self.curious.remove(&file);
-        let only_names = curious.is_some() && !self.questions.contains_key(&file);
-        for curious in curious.into_iter().flatten() {
+        let waiters = self.name_waiters.take(file);
+        let only_names = waiters.is_some() && self.questions.get(file).is_none();
+        for waiter in waiters.into_iter().flatten() {
             let names = peers.iter().map(|peer| peer.name.clone()).collect();
-            // Whoever does not wait any more need not know.
-            let _ = curious.send(names);
+            // Dropped if the asker no longer waits.
+            let _ = waiter.send(names);
         }
         if only_names {
-            // Nothing is fetched: no plan is needed.
+            // The file is not fetched: no plan is needed.
             self.ask(&WantPeers {
                 file,
                 position: ChunkIndex(0),
                 count: 0,
             });
         } else {
-            self.meet(file, peers);
+            self.hand_on(file, peers);
         }
     }
 
@@ -276,15 +260,15 @@ impl TrackerClient {
             }
             TrackerMessage::PeerList { file, peers } => self.answered(file, peers),
             TrackerMessage::PeersChanged(file) => {
-                if let Some(question) = self.questions.get(&file) {
+                if let Some(question) = self.questions.get(file) {
                     self.ask(question);
                 }
             }
-            TrackerMessage::Introduce { file, peer } => self.meet(file, vec![peer]),
+            TrackerMessage::Introduce { file, peer } => self.hand_on(file, vec![peer]),
             TrackerMessage::Kick { reason, text } => {
-                tracing::warn!(?reason, text, "the tracker closed the link");
+                tracing::warn!(?reason, text, "link closed by the tracker");
                 let temporary = reason == KickReason::Shutdown;
-                self.kicked = Some(text).filter(|_| !temporary);
+                self.kicked = Some(reason).filter(|_| !temporary);
             }
             // Signs of life, and answers to questions that this client does not ask.
             TrackerMessage::Heartbeat(_)
@@ -294,34 +278,8 @@ impl TrackerClient {
     }
 }
 
-/// Dials and registers.
-/// The link and the welcome, or why there is none.
-///
-/// # Errors
-/// What the wire says; `Refused` if the tracker does not let us in.
-pub async fn dial(settings: &TrackerClientSettings) -> Result<(LinkToTracker, Welcome), WireError> {
-    let limits = LinkLimits::default();
-    let mut link: LinkToTracker = Link::dial(&settings.tracker, DIAL_TIMEOUT, &limits).await?;
-    link.writer.send(ClientMessage::Register(Register {
-        version: settings.hello.version,
-        peer: settings.hello.peer,
-        name: settings.hello.name.clone(),
-        agent: settings.hello.agent.clone(),
-        listen_port: settings.hello.listen_port,
-        origin_token: settings.origin_token.clone(),
-        observer: settings.observer,
-    }))?;
-    match link.reader.next_within(DIAL_TIMEOUT).await {
-        Ok(TrackerMessage::Welcome(welcome)) => Ok((link, welcome)),
-        Ok(TrackerMessage::Kick { text, .. }) => Err(WireError::Refused(text)),
-        // A peer that is no tracker says goodbye in a message that only peers know.
-        Ok(_) | Err(WireError::Closed) => Err(WireError::Violation(NO_WELCOME)),
-        Err(error) => Err(error),
-    }
-}
-
-/// What a life of the link brings.
-type LifeMessage = (u64, Result<TrackerMessage, WireError>);
+/// A message, with the generation of the link it came over.
+type LinkMessage = (u64, Result<TrackerMessage, WireError>);
 
 impl Actor for TrackerClient {
     type Context = Context<Self>;
@@ -331,9 +289,9 @@ impl Actor for TrackerClient {
     }
 }
 
-impl StreamHandler<LifeMessage> for TrackerClient {
-    fn handle(&mut self, (life, message): LifeMessage, ctx: &mut Context<Self>) {
-        if life != self.life {
+impl StreamHandler<LinkMessage> for TrackerClient {
+    fn handle(&mut self, (generation, message): LinkMessage, ctx: &mut Context<Self>) {
+        if generation != self.link_generation {
             return;
         }
         match message {
@@ -341,7 +299,7 @@ impl StreamHandler<LifeMessage> for TrackerClient {
                 self.heard = Instant::now();
                 self.receive(message);
             }
-            Err(error) => self.lost(ctx, life, &error),
+            Err(error) => self.lost(ctx, generation, &error),
         }
     }
 
@@ -354,10 +312,7 @@ impl Handler<WantPeers> for TrackerClient {
 
     fn handle(&mut self, want: WantPeers, _: &mut Context<Self>) {
         self.ask(&want);
-        if self.questions.len() >= MAX_QUESTIONS && !self.questions.contains_key(&want.file) {
-            self.questions.clear();
-        }
-        self.questions.insert(want.file, want);
+        self.questions.insert(want);
     }
 }
 
@@ -365,7 +320,7 @@ impl Handler<ForgetPeers> for TrackerClient {
     type Result = ();
 
     fn handle(&mut self, forget: ForgetPeers, _: &mut Context<Self>) {
-        if let Some(question) = self.questions.remove(&forget.0) {
+        if let Some(question) = self.questions.remove(forget.0) {
             self.ask(&WantPeers {
                 count: 0,
                 ..question
@@ -378,12 +333,9 @@ impl Handler<FindSeeds> for TrackerClient {
     type Result = ResponseFuture<Vec<String>>;
 
     fn handle(&mut self, FindSeeds(file): FindSeeds, _: &mut Context<Self>) -> Self::Result {
-        let (curious, names) = oneshot::channel();
-        if self.curious.len() >= MAX_QUESTIONS {
-            self.curious.clear();
-        }
-        self.curious.entry(file).or_default().push(curious);
-        let known = self.questions.get(&file).cloned();
+        let (waiter, names) = oneshot::channel();
+        self.name_waiters.insert(file, waiter);
+        let known = self.questions.get(file).cloned();
         self.ask(&known.unwrap_or(WantPeers {
             file,
             position: ChunkIndex(0),

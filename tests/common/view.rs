@@ -13,6 +13,7 @@ use std::time::Duration;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{AudioTrack, ChunkSize, FileEntry, Geometry, MediaInfo, MediaKind, VideoTrack};
 use engine::player::Phase;
+use engine::protocol::PathReason;
 use engine::scheduler::Supply;
 use i_slint_backend_testing::{
     ElementHandle, TestingBackend, TestingBackendOptions, mock_elapsed_time,
@@ -27,7 +28,7 @@ use swarmplay::library::LibrarySnapshot;
 use swarmplay::player::PlayerSnapshot;
 use swarmplay::scheduler::StreamSnapshot;
 use swarmplay::swarm::{PeerSnapshot, SwarmSnapshot};
-use swarmplay::tracker_client::{CatalogueSnapshot, TrackerLink};
+use swarmplay::tracker_client::{CatalogueSnapshot, LinkFailure, LinkState, TrackerLink};
 
 /// Difference of a channel, of 255, from which on a pixel counts as another.
 const OTHER: u8 = 40;
@@ -142,10 +143,16 @@ pub fn songs() -> Vec<FileEntry> {
     ]
 }
 
+/// Nobody listens at the tracker's address.
+pub fn no_tracker() -> LinkState {
+    LinkState::Unreachable(LinkFailure::Io(std::io::ErrorKind::ConnectionRefused))
+}
+
 /// A swarm in the middle of `entries[1]`.
 pub fn overview(entries: Vec<FileEntry>) -> AppSnapshot {
+    use PathReason::{HasAll, HasRange, Near, SameNetwork};
     let film = entries[1].id;
-    let peer = |id: u8, name: &str, origin: bool, reason: &str| PeerSnapshot {
+    let peer = |id: u8, name: &str, origin: bool, reasons: &[PathReason]| PeerSnapshot {
         peer: PeerId([id; 16]),
         name: name.into(),
         address: ([192, 168, 1, id], 7701).into(),
@@ -156,7 +163,7 @@ pub fn overview(entries: Vec<FileEntry>) -> AppSnapshot {
         downloaded: 0,
         uploaded: 0,
         taking: (!origin).then_some(film),
-        reasons: [(film, reason.into())].into(),
+        reasons: [(film, reasons.to_vec())].into(),
     };
     let supply = |id: u8, origin, bytes| Supply {
         peer: PeerId([id; 16]),
@@ -194,9 +201,8 @@ pub fn overview(entries: Vec<FileEntry>) -> AppSnapshot {
             entries,
             tracker: TrackerLink {
                 address: "home.example:7700".into(),
-                online: true,
+                state: LinkState::Online,
                 clients: 14,
-                problem: String::new(),
                 listed: true,
             },
         },
@@ -208,9 +214,9 @@ pub fn overview(entries: Vec<FileEntry>) -> AppSnapshot {
             uploaded_today: 3 << 30,
             used_up: false,
             peers: vec![
-                peer(1, "living-room", false, "has all, near, same network"),
-                peer(2, "attic", false, "has what plays next"),
-                peer(9, "server", true, "has all"),
+                peer(1, "living-room", false, &[HasAll, Near, SameNetwork]),
+                peer(2, "attic", false, &[HasRange]),
+                peer(9, "server", true, &[HasAll]),
             ],
         },
         streams: vec![stream],

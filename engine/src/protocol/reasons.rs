@@ -1,5 +1,6 @@
 //! Reasons for refusals, closed links and chosen peers.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Reason a request is not served.
@@ -43,8 +44,7 @@ pub enum ByeReason {
 }
 
 /// Reason the tracker closes a client's link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KickReason {
     /// The tracker has as many clients as it accepts.
     Full,
@@ -60,8 +60,37 @@ pub enum KickReason {
     Other,
 }
 
+impl KickReason {
+    /// Stable name for JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Replaced => "replaced",
+            Self::Version => "version",
+            Self::Protocol => "protocol",
+            Self::Shutdown => "shutdown",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for KickReason {
+    /// English for logs and the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the server is full; try again later",
+            Self::Replaced => "replaced by another link with the same id",
+            Self::Version => "incompatible protocol version",
+            Self::Protocol => "protocol violation",
+            Self::Shutdown => "the tracker shuts down",
+            Self::Other => "reason unknown to this version",
+        })
+    }
+}
+
 /// Reason the tracker chose a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PathReason {
     /// Holds the whole file.
     HasAll,
@@ -84,22 +113,4 @@ pub enum PathReason {
     /// Reserved for chunks that would be late otherwise: other viewers need its
     /// uplink.
     Reserve,
-}
-
-impl PathReason {
-    /// In plain words.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::HasAll => "has all",
-            Self::HasRange => "has what plays next",
-            Self::HasPart => "has a part",
-            Self::SameNetwork => "same network",
-            Self::Near => "near",
-            Self::FreeUplink => "free uplink",
-            Self::Origin => "server",
-            Self::Together => "watches the same part",
-            Self::Ahead => "ahead of you",
-            Self::Reserve => "kept in reserve",
-        }
-    }
 }

@@ -19,6 +19,7 @@ use crate::gui::models::rows::Rows;
 use crate::gui::models::stream_map as show;
 use crate::gui::models::stream_map::{Held, Only, Sort};
 use crate::gui::text::language::of_actors;
+use crate::gui::text::reasons::{link_state, path_reasons};
 use crate::gui::ui::{
     AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
@@ -28,7 +29,7 @@ use crate::player::PlayerSnapshot;
 use crate::scheduler::StreamSnapshot;
 use crate::store::CachedFile;
 use crate::swarm::SwarmSnapshot;
-use crate::tracker_client::CONNECTING;
+use crate::tracker_client::LinkState;
 
 /// Pieces the seek bar can tell apart.
 const BAR_CELLS: u32 = 400;
@@ -264,9 +265,9 @@ pub fn overview(app: &AppWindow, overview: AppSnapshot) {
 fn status(app: &AppWindow, overview: &AppSnapshot) {
     let shell = app.global::<ShellAdapter>();
     let tracker = &overview.catalogue.tracker;
-    shell.set_online(tracker.online);
+    shell.set_online(tracker.state.is_online());
     shell.set_tracker_text(tracker.address.clone().into());
-    let people = match (tracker.online, tracker.clients) {
+    let people = match (tracker.state.is_online(), tracker.clients) {
         (false, _) => String::new(),
         (true, clients) => tr!("1 client online" | "{n} clients online" % clients),
     };
@@ -291,14 +292,14 @@ fn banner(app: &AppWindow, view: &View) {
     let tracker = &view.overview.catalogue.tracker;
     let text = match &view.player.note {
         note if !note.is_empty() => of_actors(note),
-        _ if tracker.online || tracker.problem == CONNECTING || tracker.problem.is_empty() => {
-            String::new()
-        }
-        _ => tr!(
-            "No connection to tracker {}: {}. Retrying; the library may be out of date.",
-            tracker.address,
-            of_actors(&tracker.problem)
-        ),
+        _ => match tracker.state {
+            LinkState::Connecting | LinkState::Online => String::new(),
+            state @ (LinkState::Refused(_) | LinkState::Unreachable(_)) => tr!(
+                "No connection to tracker {}: {}. Retrying; the library may be out of date.",
+                tracker.address,
+                link_state(state)
+            ),
+        },
     };
     app.global::<ShellAdapter>().set_banner(text.into());
 }
@@ -315,9 +316,9 @@ fn swarm(app: &AppWindow, view: &View) {
             false => tr!("viewer"),
         };
         let reason = stream.and_then(|stream| peer.reasons.get(&stream.file));
-        let reason = match reason.map_or("", String::as_str) {
-            "" => tr!("incoming connection"),
-            reason => of_actors(&show::first_reasons(reason)),
+        let reason = match reason.map(|reasons| path_reasons(reasons)) {
+            Some(reasons) if !reasons.is_empty() => reasons,
+            _ => tr!("incoming connection"),
         };
         PeerRow {
             name: peer.name.clone().into(),

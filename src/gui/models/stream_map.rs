@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use engine::ids::ChunkIndex;
-use engine::media::search_words;
 use engine::media::{FileEntry, MediaKind, Timeline};
 use engine::scheduler::StallCause;
 use engine::units::ByteRate;
 use roaring::RoaringBitmap;
 use tr::tr;
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
 
 pub use crate::gui::text::codecs::{codec, resolution};
 use crate::gui::text::language::of_actors;
 use crate::scheduler::StreamSnapshot;
 use crate::swarm::PeerSnapshot;
-use crate::tracker_client::{CONNECTING, TrackerLink};
+use crate::tracker_client::{LinkState, TrackerLink};
+pub use engine::catalogue::{Sort, filter_and_sort, folded};
 pub use engine::media::clock;
 
 /// A state of a piece of a file. Each is also told by its place in words.
@@ -32,24 +30,6 @@ pub enum Held {
     InSwarm,
     /// Nobody connected has it.
     Nobody,
-}
-
-/// A column that rows can be sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sort {
-    /// By title.
-    #[default]
-    Title,
-    /// By artist, then as [`Sort::Album`]; what names none last.
-    Artist,
-    /// By album, in its order; what is on none last.
-    Album,
-    /// By bytes.
-    Size,
-    /// By length.
-    Duration,
-    /// By number of sources.
-    Sources,
 }
 
 /// `1.4 GiB`
@@ -123,45 +103,6 @@ pub fn songs(count: usize) -> String {
     tr!("1 song" | "{n} songs" % count)
 }
 
-/// A text as it is sorted: whatever its case, letters with marks beside those without.
-pub fn folded(text: &str) -> String {
-    let letters = text.nfd().filter(|letter| !is_combining_mark(*letter));
-    letters.flat_map(char::to_lowercase).collect()
-}
-
-/// The entries that hold all words, sorted.
-pub fn filter_and_sort(
-    entries: &[FileEntry],
-    search: &str,
-    sort: Sort,
-    descending: bool,
-) -> Vec<FileEntry> {
-    let words = search_words(search);
-    let matches = entries.iter().filter(|entry| entry.matches(&words));
-    let mut found: Vec<FileEntry> = matches.cloned().collect();
-    let title = |entry: &FileEntry| folded(entry.display_title());
-    let named = |name: &str| (name.is_empty(), folded(name));
-    let on_album = |entry: &FileEntry| {
-        let info = &entry.info;
-        let place = (info.disc_number, info.track_number);
-        (named(&info.album), named(&info.album_artist), place)
-    };
-    match sort {
-        Sort::Title => found.sort_by_cached_key(title),
-        Sort::Artist => {
-            found.sort_by_cached_key(|e| (named(&e.info.artist), on_album(e), title(e)));
-        }
-        Sort::Album => found.sort_by_cached_key(|entry| (on_album(entry), title(entry))),
-        Sort::Size => found.sort_by_key(|entry| entry.size),
-        Sort::Duration => found.sort_by_key(|entry| entry.info.duration_ms),
-        Sort::Sources => found.sort_by_key(|entry| entry.sources),
-    }
-    if descending {
-        found.reverse();
-    }
-    found
-}
-
 /// Which of all there is are to be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Only {
@@ -212,13 +153,14 @@ pub fn empty_text(
         };
         return (title, tr!("Try different search terms."));
     }
-    if !link.listed && (link.online || link.problem == CONNECTING) {
+    let pending = matches!(link.state, LinkState::Connecting | LinkState::Online);
+    if !link.listed && pending {
         return (
             tr!("Loading library"),
             tr!("Fetching the file list from the tracker."),
         );
     }
-    if !link.online {
+    if !link.state.is_online() {
         let text = tr!(
             "Check that the server is running and that the tracker address at the bottom left is correct; you can change it in Settings. Swarmplay keeps retrying. Files shared from this device still appear here."
         );
@@ -460,12 +402,6 @@ pub fn share_of(stream: Option<&StreamSnapshot>, peer: &PeerSnapshot) -> String 
             format!("{} %", (bytes * 100 + total / 2) / total)
         }
     }
-}
-
-/// The two weightiest reasons: more do not fit a line.
-pub fn first_reasons(reasons: &str) -> String {
-    let first: Vec<&str> = reasons.split(", ").take(2).collect();
-    first.join(", ")
 }
 
 /// `3 ms`

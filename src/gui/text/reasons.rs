@@ -4,13 +4,17 @@
 //! looked up in its turn. What the system and ffmpeg say is told in plain words where it
 //! is common. All else stays as it is.
 
+mod link;
+
 use tr::tr;
+
+pub use self::link::{kick_reason, link_state, path_reasons, wire_error};
 
 /// How a saying begins and ends, and how it is said around what stands between.
 type Frame = (&'static str, &'static str, fn(&str) -> String);
 
 /// The first one that fits counts.
-const FRAMES: [Frame; 20] = [
+const FRAMES: [Frame; 16] = [
     // Why a file is not shared.
     ("cannot be read: ", "", |why| tr!("cannot be read: {}", why)),
     (
@@ -39,24 +43,10 @@ const FRAMES: [Frame; 20] = [
     ),
     // Why something cannot be stored.
     ("disk error: ", "", |why| tr!("disk error: {}", why)),
-    // Why there is no tracker. That there is no link is told beside it.
-    ("connection lost: ", "", str::to_owned),
     ("failed to lookup address information: ", "", |why| {
         tr!("cannot resolve host name: {}", why)
     }),
     ("", " has no address", |name| tr!("{} has no address", name)),
-    ("protocol violation: ", "", |what| {
-        tr!("protocol error: {}", what)
-    }),
-    ("malformed message: ", "", |what| {
-        tr!("malformed message: {}", what)
-    }),
-    ("this tracker speaks protocol version ", "", |version| {
-        tr!(
-            "the tracker uses protocol version {}, which this Swarmplay does not support; update the older of the two",
-            version
-        )
-    }),
     // Why something cannot be played.
     (
         "ffmpeg was not found (",
@@ -88,24 +78,16 @@ const FRAMES: [Frame; 20] = [
     ),
 ];
 
-/// A saying of another actor in the window's language. Reasons may be several, with
-/// commas between them.
+/// A saying of another actor in the window's language.
 pub fn of_actors(saying: &str) -> String {
-    if let Some(said) = known(saying) {
-        return said;
-    }
-    let reasons: Option<Vec<String>> = saying.split(", ").map(of_swarm).collect();
-    match reasons {
-        Some(reasons) => reasons.join(", "),
-        None => rest(saying),
-    }
+    rest(saying)
 }
 
 /// A saying that is known as a whole, or its frame.
 pub(crate) fn known(saying: &str) -> Option<String> {
     of_swarm(saying)
         .or_else(|| of_files(saying))
-        .or_else(|| of_tracker(saying))
+        .or_else(|| of_mailbox(saying))
         .or_else(|| of_player(saying))
         .or_else(|| of_system(saying))
         .or_else(|| framed(saying))
@@ -128,20 +110,9 @@ fn rest(saying: &str) -> String {
     said.unwrap_or_else(|| saying.to_owned())
 }
 
-/// Why from whom, and why a player waits.
+/// Why a player waits.
 fn of_swarm(saying: &str) -> Option<String> {
     Some(match saying {
-        // Why the tracker chose a peer.
-        "has all" => tr!("complete"),
-        "has what plays next" => tr!("has next part"),
-        "has a part" => tr!("partial"),
-        "same network" => tr!("same network"),
-        "near" => tr!("nearby"),
-        "free uplink" => tr!("spare upload capacity"),
-        "server" => tr!("server"),
-        "watches the same part" => tr!("at the same position"),
-        "ahead of you" => tr!("ahead of you"),
-        "kept in reserve" => tr!("backup"),
         // Why a player waits.
         "nobody online has this part" => tr!("no source has this part"),
         "who has this part gives nothing at present" => {
@@ -185,21 +156,10 @@ fn of_files(saying: &str) -> Option<String> {
     })
 }
 
-/// Why there is no tracker.
-fn of_tracker(saying: &str) -> Option<String> {
+/// Why an actor does not answer.
+fn of_mailbox(saying: &str) -> Option<String> {
     Some(match saying {
-        "connecting" => tr!("connecting"),
-        "no answer in time" | "Message delivery timed out" => tr!("timed out"),
-        "closed by the other side" => tr!("connection closed"),
-        // A web server's answer would be a very long message.
-        "protocol violation: no welcome; is this a tracker?"
-        | "protocol violation: a frame longer than allowed" => {
-            tr!("not a tracker")
-        }
-        "bytes remaining on stream" => tr!("connection closed unexpectedly"),
-        "the server is full; try later" => tr!("the server is full; try again later"),
-        "registered again from elsewhere" => tr!("replaced by another connection"),
-        "the tracker ends" => tr!("the tracker is shutting down"),
+        "Message delivery timed out" => tr!("timed out"),
         "Mailbox has closed" => tr!("Swarmplay is shutting down"),
         _ => return None,
     })

@@ -11,8 +11,8 @@ use tr::tr;
 use crate::config;
 use crate::config::{Config, edit};
 use crate::gui::context::beside_the_window;
-use crate::gui::text::language::of_actors;
 use crate::gui::text::language::{config_error, edit_error, start_error};
+use crate::gui::text::reasons::{kick_reason, wire_error};
 use crate::gui::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
 use crate::gui::views::desktop::{Picked, no_dialog, pick_folders};
 use crate::library::expand_home;
@@ -116,11 +116,11 @@ fn try_tracker(answers: &Answers) -> Result<(), String> {
             at
         ),
         WireError::Refused(why) => {
-            let why = of_actors(&why);
+            let why = kick_reason(why);
             tr!("Tracker {} refused the connection: {}.", at, why)
         }
         error => {
-            let why = of_actors(&error.to_string());
+            let why = wire_error(&error);
             tr!("Cannot connect to tracker {}: {}.", at, why)
         }
     })

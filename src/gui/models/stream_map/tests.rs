@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use engine::ids::{FileId, PeerId};
 use engine::media::{AudioTrack, ChunkSize, Geometry, MediaInfo, Sidecar, SidecarRole, VideoTrack};
+use engine::protocol::PathReason;
 use engine::scheduler::Supply;
 
 use super::*;
+use crate::tracker_client::LinkFailure;
 
 fn entry(id: u8, title: &str, size: u64) -> FileEntry {
     FileEntry {
@@ -52,54 +54,6 @@ pub fn stream(have: std::ops::Range<u32>, available: std::ops::Range<u32>) -> St
         stalled: None,
         stalls: BTreeMap::new(),
     }
-}
-
-#[test]
-fn search_and_sort_are_what_they_say() {
-    let entries = [entry(1, "b", 10), entry(2, "A", 30), entry(3, "c", 20)];
-    let titles = |search: &str, sort, descending| -> Vec<String> {
-        let found = filter_and_sort(&entries, search, sort, descending);
-        found.into_iter().map(|entry| entry.info.title).collect()
-    };
-    assert_eq!(titles("", Sort::Title, false), ["A", "b", "c"]);
-    assert_eq!(titles("", Sort::Size, true), ["A", "c", "b"]);
-    assert_eq!(titles("", Sort::Sources, false), ["b", "A", "c"]);
-    assert_eq!(titles("C.MP4", Sort::Title, false), ["c"]);
-}
-
-#[test]
-fn letters_with_marks_stand_beside_those_without() {
-    let titles = ["Zebra", "Öffentlich", "Ofen", "école", "Eis", "olive"];
-    let mut sorted = titles;
-    sorted.sort_by_cached_key(|title| folded(title));
-    let expected = ["école", "Eis", "Ofen", "Öffentlich", "olive", "Zebra"];
-    assert_eq!(sorted, expected);
-}
-
-#[test]
-fn songs_are_sorted_by_whose_they_are_and_where_they_stand() {
-    let song = |id, title: &str, artist: &str, album: &str, number| {
-        let mut song = entry(id, title, 1);
-        (song.info.artist, song.info.album) = (artist.into(), album.into());
-        song.info.track_number = number;
-        song
-    };
-    let songs = [
-        song(1, "loose", "", "", 0),
-        song(2, "second", "them", "First", 2),
-        song(3, "tenth", "Them", "first", 10),
-        song(4, "other", "Us", "Another", 1),
-    ];
-    let titles = |sort, descending| -> Vec<String> {
-        let found = filter_and_sort(&songs, "", sort, descending);
-        found.into_iter().map(|song| song.info.title).collect()
-    };
-    let by_artist = titles(Sort::Artist, false);
-    assert_eq!(by_artist, ["second", "tenth", "other", "loose"]);
-    let by_album = titles(Sort::Album, false);
-    assert_eq!(by_album, ["other", "second", "tenth", "loose"]);
-    let backwards = titles(Sort::Album, true);
-    assert_eq!(backwards, ["loose", "tenth", "second", "other"]);
 }
 
 #[test]
@@ -253,33 +207,33 @@ fn subtitles_beside_a_film_are_subtitles_too() {
 
 #[test]
 fn an_empty_list_says_why() {
-    let link = |online, listed, problem: &str| TrackerLink {
-        online,
+    let link = |state, listed| TrackerLink {
+        state,
         listed,
-        problem: problem.into(),
         ..TrackerLink::default()
     };
-    let up = link(true, true, "");
-    let text = |online, total, search| {
-        let link = link(online, true, "");
+    let refused = LinkState::Unreachable(LinkFailure::Closed);
+    let up = link(LinkState::Online, true);
+    let text = |state, total, search| {
+        let link = link(state, true);
         empty_text(MediaKind::Audio, &link, total, search, Only::All).0
     };
     let nothing = |link| empty_text(MediaKind::Audio, &link, 0, "", Only::All).0;
-    assert_eq!(nothing(link(false, false, CONNECTING)), "Loading library");
-    assert_eq!(nothing(link(true, false, "")), "Loading library");
-    let refused = link(false, false, "connection refused");
-    assert_eq!(nothing(refused), "Cannot reach the tracker");
-    assert_eq!(text(true, 0, ""), "No songs yet");
-    assert_eq!(text(false, 0, ""), "Cannot reach the tracker");
-    assert_eq!(text(true, 3, "xyz"), "No songs match “xyz”");
+    let connecting = link(LinkState::Connecting, false);
+    assert_eq!(nothing(connecting), "Loading library");
+    assert_eq!(nothing(link(LinkState::Online, false)), "Loading library");
+    assert_eq!(nothing(link(refused, false)), "Cannot reach the tracker");
+    assert_eq!(text(LinkState::Online, 0, ""), "No songs yet");
+    assert_eq!(text(refused, 0, ""), "Cannot reach the tracker");
+    assert_eq!(text(LinkState::Online, 3, "xyz"), "No songs match “xyz”");
     let only = |only| empty_text(MediaKind::Audio, &up, 5, "", only).0;
     assert_eq!(only(Only::Unseen), "No unplayed songs");
     assert_eq!(only(Only::Here), "Nothing on this device");
     // What is searched comes first, and so does that there is nothing at all.
     let searched = empty_text(MediaKind::Audio, &up, 5, "x", Only::Here).0;
-    assert_eq!(searched, text(true, 5, "x"));
+    assert_eq!(searched, text(LinkState::Online, 5, "x"));
     let nothing = empty_text(MediaKind::Audio, &up, 0, "", Only::Here).0;
-    assert_eq!(nothing, text(true, 0, ""));
+    assert_eq!(nothing, text(LinkState::Online, 0, ""));
 }
 
 #[test]
@@ -313,7 +267,7 @@ fn a_swarm_is_of_those_who_have_to_do_with_the_file() {
         uploaded: 0,
         taking: None,
         reasons: file
-            .map(|file| (file, "has all".into()))
+            .map(|file| (file, vec![PathReason::HasAll]))
             .into_iter()
             .collect(),
     };

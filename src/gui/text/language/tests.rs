@@ -4,25 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use actix::MailboxError;
-use bytes::BytesMut;
-use engine::protocol::{PROTOCOL_VERSION, PathReason, TrackerMessage};
+use engine::protocol::{KickReason, PathReason};
 use engine::scheduler::StallCause;
 use engine::store::StoreError;
 use rspolib::POEntry;
-use tokio_util::codec::Decoder;
 
 use super::*;
 use crate::ffmpeg::ProbeError;
 use crate::ffmpeg::SpawnError;
-use crate::gui::text::reasons::known;
+use crate::gui::text::reasons::{known, link_state, path_reasons};
 use crate::library::IndexError;
 use crate::library::{LOOP, walk};
 use crate::library::{Skipped, hasher};
 use crate::player::pipeline::NOTHING;
 use crate::player::sound::output::{NO_DEVICE, NO_SOUND, SILENCE_ENDED};
-use crate::tracker::{ENDS, FULL, REPLACED, SPEAKS};
-use crate::tracker_client::{CONNECTING, NO_WELCOME};
-use crate::wire::{WireCodec, WireError};
+use crate::tracker_client::{LinkFailure, LinkState};
 
 #[test]
 fn the_language_of_the_system_is_spoken_if_there_is_a_catalogue() {
@@ -48,25 +44,9 @@ fn numbers_are_told_in_the_right_form() {
 
 #[test]
 fn all_that_actors_say_by_heart_is_known() {
-    use PathReason::{
-        Ahead, FreeUplink, HasAll, HasPart, HasRange, Near, Origin, Reserve, SameNetwork, Together,
-    };
     use StallCause::{Choked, Decoder, Disk, NoSource, OwnLimit, SlowSource};
-    let reasons = [
-        HasAll,
-        HasRange,
-        HasPart,
-        SameNetwork,
-        Near,
-        FreeUplink,
-        Origin,
-        Together,
-        Ahead,
-        Reserve,
-    ];
     let causes = [NoSource, SlowSource, Choked, Disk, OwnLimit, Decoder];
-    let said = reasons.map(PathReason::text).into_iter();
-    for saying in said.chain(causes.map(StallCause::text)) {
+    for saying in causes.map(StallCause::text) {
         assert!(known(saying).is_some(), "{saying}");
     }
 }
@@ -126,36 +106,56 @@ fn why_something_is_not_stored_is_known() {
     ]);
 }
 
-/// What is wrong with bytes that came from the tracker.
-fn wrong(bytes: &[u8]) -> WireError {
-    let decoded = WireCodec::<TrackerMessage>::default().decode(&mut BytesMut::from(bytes));
-    decoded.expect_err("it is wrong")
+/// All reasons of the tracker and the swarm, in the language spoken.
+fn typed_reasons() -> Vec<String> {
+    use KickReason::{Full, Other, Protocol, Replaced, Shutdown, Version};
+    use PathReason::{
+        Ahead, FreeUplink, HasAll, HasPart, HasRange, Near, Origin, Reserve, SameNetwork, Together,
+    };
+    let kicks = [Full, Replaced, Version, Protocol, Shutdown, Other].map(LinkState::Refused);
+    let failures = [
+        LinkFailure::UnknownHost,
+        LinkFailure::NotATracker,
+        LinkFailure::TimedOut,
+        LinkFailure::Closed,
+        LinkFailure::Protocol,
+        LinkFailure::Io(std::io::ErrorKind::ConnectionRefused),
+    ];
+    let paths = [
+        HasAll,
+        HasRange,
+        HasPart,
+        SameNetwork,
+        Near,
+        FreeUplink,
+        Origin,
+        Together,
+        Ahead,
+        Reserve,
+    ];
+    let mut states = vec![LinkState::Connecting];
+    states.extend(kicks);
+    states.extend(failures.map(LinkState::Unreachable));
+    let states = states.into_iter().map(link_state);
+    states
+        .chain(paths.map(|reason| path_reasons(&[reason])))
+        .collect()
 }
 
 #[test]
-fn why_there_is_no_tracker_is_known() {
-    let malformed = wrong(&[0, 0, 0, 2, 1, 0xff]);
-    assert!(matches!(malformed, WireError::Malformed(_)), "{malformed}");
-    let nobody = "failed to lookup address information: Name or service not known";
-    are_known([
-        WireError::Violation(NO_WELCOME),
-        wrong(b"HTTP/1.1 400 Bad Request"),
-        malformed,
-        WireError::Io(gone()),
-        WireError::Io(std::io::Error::other(nobody)),
-        WireError::Timeout,
-        WireError::Closed,
-        WireError::Refused(FULL.into()),
-        WireError::Refused(REPLACED.into()),
-        WireError::Refused(ENDS.into()),
-        WireError::Refused(format!("{SPEAKS}{PROTOCOL_VERSION}")),
-    ]);
-    are_known([CONNECTING]);
+fn every_typed_reason_is_in_every_catalogue() {
+    for (_, code, messages) in CATALOGUES {
+        let catalogue = Catalogue::of(rspolib::pofile(messages).expect("a catalogue"));
+        for reason in typed_reasons() {
+            assert!(!reason.is_empty());
+            assert!(catalogue.get(&reason, 0).is_some(), "{code}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn unanswered_asks_are_known() {
     are_known([MailboxError::Closed, MailboxError::Timeout]);
-    assert_eq!(
-        of_actors(&WireError::Io(std::io::Error::other(nobody)).to_string()),
-        "cannot resolve host name: unknown host"
-    );
 }
 
 #[test]
