@@ -22,8 +22,7 @@ use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
 use engine::protocol::{ByeReason, Hello, PeerMessage, PeerPosition};
 use engine::store::StoreError;
-use engine::swarm::Upload;
-use engine::swarm::{Effect, Offence, Session};
+use engine::swarm::{Effect, Offence, Session, Upload};
 use roaring::RoaringBitmap;
 
 use crate::net::{LinkReader, LinkWriter, PeerLink};
