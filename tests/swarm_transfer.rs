@@ -153,7 +153,7 @@ fn streaming_survives_a_tracker_restart() {
             server.stop().await;
             eventually("the loss to be noticed", || async {
                 let catalogue = viewer.sources.announcer.send(CatalogueState).await;
-                (!catalogue.expect("announcer").tracker.online).then_some(())
+                (!catalogue.expect("announcer").tracker.state.is_online()).then_some(())
             })
             .await;
         };

@@ -169,7 +169,7 @@ mod tests {
     fn reserved_sources_leave_no_share() {
         let mut files = joined();
         let share = SourceShare::Weight(1000);
-        let mut told = |files: &mut JoinedFiles<()>| {
+        let told = |files: &mut JoinedFiles<()>| {
             let position = files.set_position(FILE, PeerPosition::default(), share);
             position.expect("joined").share
         };
