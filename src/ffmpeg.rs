@@ -4,6 +4,7 @@
 mod child;
 #[cfg(feature = "gui")]
 mod cover;
+mod failure;
 #[cfg(feature = "gui")]
 mod frames;
 mod job;
@@ -15,6 +16,7 @@ mod probe;
 pub use self::child::{Decoder, DecoderPipe, Killer, SpawnError};
 #[cfg(feature = "gui")]
 pub use self::cover::read_cover;
+pub use self::failure::classify;
 #[cfg(feature = "gui")]
 pub use self::frames::Planes;
 pub use self::job::{Answer, Output, Tool, all, lines};

@@ -97,6 +97,13 @@ pub trait Frame: Send {
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
 }
 
+/// Persistent condition of the player that the user should know about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// No sound device is available; the null output keeps time.
+    NoSoundDevice,
+}
+
 /// State of the player.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlayerSnapshot {
@@ -134,8 +141,8 @@ pub struct PlayerSnapshot {
     pub repeat: Repeat,
     /// Where the file went on, while that is news.
     pub resumed: Option<Duration>,
-    /// Something the person should know, such as a missing sound device.
-    pub note: String,
+    /// Persistent condition to show as a banner.
+    pub notice: Option<Notice>,
     /// Frames shown and dropped since the file began.
     pub frames_shown: u64,
     /// Frames that came too late to be shown.

@@ -6,7 +6,7 @@ mod scenes;
 #[path = "common/view.rs"]
 mod view;
 
-use engine::media::MediaKind;
+use engine::media::{MediaFailure, MediaKind};
 use engine::player::Phase;
 use engine::scheduler::StallCause;
 use engine::store::StoreError;
@@ -23,7 +23,7 @@ use swarmplay::gui::ui::{
     ShellAdapter,
 };
 use swarmplay::gui::views::groups;
-use swarmplay::player::PlayerSnapshot;
+use swarmplay::player::{Notice, PlayerSnapshot};
 use view::{
     build, build_in, labelled, no_tracker, overview, playing, point_at_the_seek_bar, press, settle,
     snapshot,
@@ -252,7 +252,7 @@ pictures! {
         press(app, "q");
     };
     a_film_that_fails: Video, |app| {
-        watch(app, Phase::Failed("Invalid data found when processing input".into()));
+        watch(app, Phase::Failed(MediaFailure::InvalidData.into()));
     };
     a_song_that_waits: Audio, |app| {
         listen(app, Page::Playing);
@@ -266,7 +266,7 @@ pictures! {
     no_sound: Audio, |app| {
         listen(app, Page::Playing);
         let mut state = playing(songs().remove(1));
-        state.note = "No sound device".into();
+        state.notice = Some(Notice::NoSoundDevice);
         apply::player(app, state);
     };
     nothing_plays: Video, |app| app.global::<ShellAdapter>().set_page(Page::Playing);

@@ -7,7 +7,7 @@ mod view;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use engine::media::{FileEntry, MediaKind};
+use engine::media::{FileEntry, MediaFailure, MediaKind};
 use engine::player::{Phase, PlayProgress};
 use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
@@ -20,6 +20,7 @@ use swarmplay::gui::ui::{
 };
 use swarmplay::gui::views::groups;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
+use swarmplay::player::Notice;
 use swarmplay::tracker_client::LinkState;
 use view::{
     build, entry, films, labelled, no_tracker, overview, playing, press, record, settle, snapshot,
@@ -78,7 +79,7 @@ fn a_film_that_cannot_be_played_says_why() {
     let app = build(MediaKind::Video, Theme::Dark, (800, 500), 1.0);
     app.global::<ShellAdapter>().set_page(Page::Playing);
     let mut state = playing(films().remove(1));
-    state.phase = Phase::Failed("Invalid data found when processing input".into());
+    state.phase = Phase::Failed(MediaFailure::InvalidData.into());
     apply::player(&app, state);
     snapshot(&app, "failed-video-dark");
     assert!(
@@ -444,7 +445,7 @@ fn what_lasts_is_told_until_it_is_over() {
     apply::overview(&app, overview(films()));
     assert_eq!(banner(), "");
     let mut state = playing(films().remove(1));
-    state.note = "No sound device".into();
+    state.notice = Some(Notice::NoSoundDevice);
     apply::player(&app, state);
     assert_eq!(banner(), "No audio device");
 }

@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod ids;
 pub mod integrity;
+pub mod io_failure;
 pub mod media;
 pub mod player;
 pub mod protocol;

@@ -7,11 +7,13 @@
 //! * [`mod@probe`]: facts and timeline, read by ffprobe.
 //! * [`tool`]: blocking: runs of ffprobe and ffmpeg, bounded.
 
+mod failure;
 mod geometry;
 mod info;
 mod sidecar;
 mod timeline;
 
+pub use self::failure::MediaFailure;
 pub use self::geometry::{ChunkSize, Geometry};
 pub use self::info::{
     AudioTrack, Chapter, ColourMatrix, FileEntry, MediaInfo, MediaKind, SubtitleTrack, VideoTrack,

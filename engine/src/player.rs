@@ -2,6 +2,7 @@
 
 mod clock;
 mod cues;
+mod error;
 mod history;
 mod queue;
 mod state;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use self::clock::{Clock, SAMPLE_RATE, Verdict, judge};
 pub use self::cues::{Cue, Cues, is_text, read as read_cues};
+pub use self::error::{PlaybackError, SoundError};
 pub use self::history::{History, PlayProgress};
 pub use self::queue::{Item, Queue, Repeat};
 pub use self::state::{Effect, Report, State};
@@ -84,8 +86,8 @@ pub enum Phase {
     Buffering,
     /// The last file of the list is over.
     Ended,
-    /// The file cannot be played, and why.
-    Failed(String),
+    /// The file cannot be played.
+    Failed(PlaybackError),
 }
 
 /// A song that could not be played, in place of which the next one plays.
@@ -93,6 +95,6 @@ pub enum Phase {
 pub struct PassedOver {
     /// Its title.
     pub title: String,
-    /// What is wrong with it.
-    pub why: String,
+    /// Cause of the failure.
+    pub error: PlaybackError,
 }

@@ -4,7 +4,7 @@
 //! dies without a chance to, the kernel kills it (`PR_SET_PDEATHSIG`).
 
 use std::io::{BufRead, BufReader, PipeWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// What a decoder writes.
@@ -12,8 +12,10 @@ pub use std::process::ChildStdout as DecoderPipe;
 use std::sync::{Arc, Mutex};
 
 use command_fds::{CommandFdExt, FdMapping};
+use engine::media::MediaFailure;
 use ffmpeg_sidecar::command::FfmpegCommand;
 
+use crate::ffmpeg::failure::classify;
 use crate::ffmpeg::job::die_with_parent;
 
 /// Lines of complaint kept for a message.
@@ -24,9 +26,10 @@ const MAX_COMPLAINTS: usize = 4;
 pub enum SpawnError {
     /// The program is missing.
     #[error(
-        "ffmpeg was not found ({0}). Install it (on Debian and Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to where it is"
+        "ffmpeg was not found ({}). Install it (on Debian and Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to where it is",
+        .0.display()
     )]
-    Missing(String),
+    Missing(PathBuf),
     /// Anything else.
     #[error("ffmpeg cannot be started: {0}")]
     Failed(std::io::Error),
@@ -89,7 +92,7 @@ impl Decoder {
             mapped.map_err(|error| SpawnError::Failed(std::io::Error::other(error)))?;
         }
         let mut child = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => SpawnError::Missing(ffmpeg.display().to_string()),
+            std::io::ErrorKind::NotFound => SpawnError::Missing(ffmpeg.to_owned()),
             _ => SpawnError::Failed(error),
         })?;
         let pipes = child.stdout.take().zip(child.stderr.take());
@@ -127,11 +130,11 @@ impl Decoder {
         Killer(self.child.clone())
     }
 
-    /// Ends it, and says what it complained about first, if anything.
-    pub fn finish(mut self) -> Option<String> {
+    /// Ends the process and returns the first failure that it reported.
+    pub fn finish(mut self) -> Option<MediaFailure> {
         self.end();
         let complaints = self.complaints.lock().ok()?;
-        complaints.first().map(|line| plain(line))
+        complaints.first().map(|line| classify(line))
     }
 
     fn end(&mut self) {
@@ -152,16 +155,6 @@ impl Drop for Decoder {
     }
 }
 
-/// `[error] [mov,mp4 @ 0x55…] moov atom not found` → `moov atom not found`.
-fn plain(line: &str) -> String {
-    let last = line.rsplit("] ").next().unwrap_or(line);
-    let reason = match last.split_once(": ") {
-        Some((place, reason)) if place.starts_with("http://") => reason,
-        _ => last,
-    };
-    reason.trim().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,14 +163,6 @@ mod tests {
     fn a_missing_program_is_explained() {
         let error = Decoder::spawn(Path::new("/nonexistent/ffmpeg"), []).expect_err("missing");
         assert!(error.to_string().contains("apt install ffmpeg"), "{error}");
-    }
-
-    #[test]
-    fn complaints_lose_their_technical_prefix() {
-        let line = "[error] [mov,mp4,m4a @ 0x5581] moov atom not found";
-        assert_eq!(plain(line), "moov atom not found");
-        let line = "[error] http://127.0.0.1:1/stream/ab: Invalid data found";
-        assert_eq!(plain(line), "Invalid data found");
     }
 
     #[test]

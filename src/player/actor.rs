@@ -18,10 +18,9 @@ use crate::http::Gateway;
 use crate::player::history_file::HistoryFile;
 use crate::player::pipeline::video::later;
 use crate::player::pipeline::{Pipeline, PipelineReport, Source, Start, SubtitleSource};
-use crate::player::sound::output::NO_SOUND;
 use crate::player::{
-    Enqueue, Mark, Play, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot, SHOWN_UPCOMING,
-    Screen,
+    Enqueue, Mark, Notice, Play, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot,
+    SHOWN_UPCOMING, Screen,
 };
 use crate::runtime::Close;
 use crate::scheduler::{PlayerStarves, StreamManager};
@@ -35,7 +34,7 @@ use engine::ids::{FileId, Generation};
 use engine::media::FileEntry;
 use engine::player::History;
 use engine::player::Phase;
-use engine::player::{Effect, State};
+use engine::player::{Effect, PlaybackError, Report, State};
 use hearing::AudioOutput;
 use waiting::Waiting;
 
@@ -60,7 +59,7 @@ pub struct Player {
     level: f32,
     ahead: Preloader,
     waiting: Waiting,
-    note: String,
+    notice: Option<Notice>,
     told: PlayerSnapshot,
     told_queue: u64,
     history: Option<Arc<HistoryFile>>,
@@ -97,7 +96,7 @@ impl Player {
             level: 1.0,
             ahead: Preloader::default(),
             waiting: Waiting::default(),
-            note: String::new(),
+            notice: None,
             told: PlayerSnapshot::default(),
             told_queue: 0,
             past_frames: (0, 0),
@@ -213,8 +212,8 @@ impl Player {
                 pipeline.leads(followers);
                 self.pipeline = Some(pipeline);
             }
-            Err(why) => {
-                let report = engine::player::Report::NoSound(format!("{NO_SOUND}{why}"));
+            Err(error) => {
+                let report = Report::Failed(PlaybackError::Sound(error));
                 let effects = self.state.report(generation, report);
                 self.perform(ctx, effects);
             }
@@ -321,7 +320,7 @@ impl Player {
             shuffled: self.state.queue().shuffled(),
             repeat: self.state.queue().repeat(),
             resumed: self.state.resumed(),
-            note: self.note.clone(),
+            notice: self.notice,
             frames_shown: self.past_frames.0 + frames.0,
             frames_dropped: self.past_frames.1 + frames.1,
         }

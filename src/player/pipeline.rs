@@ -16,12 +16,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use engine::ids::Generation;
-use engine::media::VideoTrack;
-use engine::player::Report;
+use engine::io_failure::IoFailure;
+use engine::media::{MediaFailure, VideoTrack};
 use engine::player::SAMPLE_RATE;
 use engine::player::{Cue, Cues};
+use engine::player::{PlaybackError, Report};
 
-use crate::ffmpeg::Killer;
+use crate::ffmpeg::{Killer, SpawnError};
 use crate::player::Screen;
 use crate::player::pipeline::audio::RING_FLOATS;
 use crate::player::pipeline::standby::{Activation, StandbyDecoders};
@@ -29,9 +30,6 @@ use crate::player::sound::ring::{Follow, SoundControl};
 
 /// Missing samples that count as starving: 0.15 s.
 const STARVED_SAMPLES: u64 = SAMPLE_RATE as u64 * 15 / 100;
-
-/// What is said of a file that yields nothing without a complaint.
-pub const NOTHING: &str = "there is nothing in it that can be shown or heard";
 
 /// Longest sleep of what has nothing to do while time stands still.
 const REST: Duration = Duration::from_millis(500);
@@ -93,7 +91,7 @@ pub(super) struct Shared {
     picture_over: AtomicBool,
     /// Samples put into the ring.
     pub(super) pushed: AtomicU64,
-    complaint: Mutex<Option<String>>,
+    failure: Mutex<Option<MediaFailure>>,
     cues: Mutex<Cues>,
     /// How much later than the picture sound is to be heard, in milliseconds.
     sound_late: AtomicI32,
@@ -137,10 +135,10 @@ impl Shared {
         }
     }
 
-    /// Keeps a decoder's last complaint for the end.
-    fn complain(&self, complaint: Option<String>) {
-        if let (Some(complaint), Ok(mut kept)) = (complaint, self.complaint.lock()) {
-            *kept = Some(complaint);
+    /// Keeps the last failure of a decoder for the end of playback.
+    fn keep_failure(&self, failure: Option<MediaFailure>) {
+        if let (Some(failure), Ok(mut kept)) = (failure, self.failure.lock()) {
+            *kept = Some(failure);
         }
     }
 
@@ -280,7 +278,7 @@ impl Pipeline {
             sound_over: AtomicBool::new(false),
             picture_over: AtomicBool::new(source.video.is_none()),
             pushed: AtomicU64::new(0),
-            complaint: Mutex::new(None),
+            failure: Mutex::new(None),
             cues: Mutex::default(),
             sound_late: AtomicI32::new(start.sound_late),
             killers: Mutex::new(Vec::new()),
@@ -405,8 +403,8 @@ impl Pipeline {
         let drained = played >= self.shared.pushed.load(Ordering::Acquire);
         let all_over = sound_over && over(&self.shared.picture_over) && drained;
         if all_over && !std::mem::replace(&mut self.ended, true) {
-            let complaint = self.shared.complaint.lock();
-            reports.push(Report::Ended(complaint.ok().and_then(|kept| kept.clone())));
+            let failure = self.shared.failure.lock();
+            reports.push(Report::Ended(failure.ok().and_then(|kept| kept.clone())));
         }
         reports
     }
@@ -423,15 +421,23 @@ impl Drop for Pipeline {
     }
 }
 
+fn spawn_failure(error: SpawnError) -> PlaybackError {
+    tracing::warn!(%error, "decoder not started");
+    match error {
+        SpawnError::Missing(path) => PlaybackError::FfmpegMissing(path),
+        SpawnError::Failed(error) => PlaybackError::FfmpegFailed(IoFailure::from(&error)),
+    }
+}
+
 /// Decodes and shows pictures, with a decoder that is ready if there is one.
 fn picture(source: &Source, ready: Option<video::Started>, shared: &Arc<Shared>) {
     match video::run(source, ready, shared) {
         Ok(decoded) if decoded.empty => {
-            let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
-            shared.report(Report::Failed(complaint));
+            let failure = decoded.failure.unwrap_or(MediaFailure::NothingToPlay);
+            shared.report(Report::Failed(failure.into()));
         }
-        Ok(decoded) => shared.complain(decoded.complaint),
-        Err(error) => shared.report(Report::Failed(error.to_string())),
+        Ok(decoded) => shared.keep_failure(decoded.failure),
+        Err(error) => shared.report(Report::Failed(spawn_failure(error))),
     }
     shared.picture_over.store(true, Ordering::Release);
 }
@@ -452,15 +458,15 @@ fn sound(
     match audio::decode(source, ready, &mut samples, shared, first) {
         // A film whose sound is broken or short still has its pictures.
         Ok(decoded) if !alone => {
-            shared.complain(decoded.complaint);
+            shared.keep_failure(decoded.failure);
             return feed_silence(samples, decoded.samples, source.speed, shared);
         }
         Ok(decoded) if decoded.samples == 0 => {
-            let complaint = decoded.complaint.unwrap_or_else(|| NOTHING.into());
-            shared.report(Report::Failed(complaint));
+            let failure = decoded.failure.unwrap_or(MediaFailure::NothingToPlay);
+            shared.report(Report::Failed(failure.into()));
         }
-        Ok(decoded) => shared.complain(decoded.complaint),
-        Err(error) => shared.report(Report::Failed(error.to_string())),
+        Ok(decoded) => shared.keep_failure(decoded.failure),
+        Err(error) => shared.report(Report::Failed(spawn_failure(error))),
     }
     shared.end_sound();
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 
 use crate::ids::Generation;
-use crate::media::FileEntry;
+use crate::media::{FileEntry, MediaFailure};
 use crate::player::history::History;
 use crate::player::queue::Queue;
 use crate::player::tracks::Tracks;
-use crate::player::{Control, PassedOver, Phase};
+use crate::player::{Control, PassedOver, Phase, PlaybackError};
 
 /// "Previous" within this time goes to the file before, later to the start.
 const RESTART_AFTER: Duration = Duration::from_secs(3);
@@ -64,12 +64,10 @@ pub enum Report {
     SoundStarving(bool),
     /// Bytes of the picture are late, or there again.
     PictureStarving(bool),
-    /// It is over; the last complaint of a decoder, if there was one.
-    Ended(Option<String>),
-    /// It cannot go on, and why.
-    Failed(String),
-    /// There is no sound output, and why.
-    NoSound(String),
+    /// Playback reached its end, with the last failure that a decoder reported.
+    Ended(Option<MediaFailure>),
+    /// Playback cannot continue.
+    Failed(PlaybackError),
 }
 
 /// The playing list and the state of its present file.

@@ -15,7 +15,7 @@ use crate::gui::bridge::artwork::Art;
 use crate::gui::bridge::observer::AppSnapshot;
 use crate::gui::bridge::slot::Slot;
 use crate::gui::models::playback as apply;
-use crate::gui::text::language::of_actors;
+use crate::gui::text::reasons::playback_error;
 use crate::gui::ui::{AppWindow, Page, ShellAdapter};
 use crate::gui::views::desktop;
 use crate::player::{Frame, PlayerSnapshot, QueueSnapshot, Screen};
@@ -198,7 +198,7 @@ impl Screen for WindowScreen {
     }
 
     fn passed_over(&self, song: PassedOver) {
-        let why = of_actors(&song.why);
+        let why = playback_error(&song.error);
         self.toast(tr!("Cannot play {}: {}", song.title, why));
     }
 

@@ -19,7 +19,7 @@ use crate::gui::models::rows::Rows;
 use crate::gui::models::stream_map as show;
 use crate::gui::models::stream_map::{Held, Only, Sort};
 use crate::gui::text::language::of_actors;
-use crate::gui::text::reasons::{link_state, path_reasons};
+use crate::gui::text::reasons::{link_state, path_reasons, playback_error, player_notice};
 use crate::gui::ui::{
     AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,
 };
@@ -290,9 +290,9 @@ fn status(app: &AppWindow, overview: &AppSnapshot) {
 /// What lasts and should be known.
 fn banner(app: &AppWindow, view: &View) {
     let tracker = &view.overview.catalogue.tracker;
-    let text = match &view.player.note {
-        note if !note.is_empty() => of_actors(note),
-        _ => match tracker.state {
+    let text = match view.player.notice {
+        Some(notice) => player_notice(notice),
+        None => match tracker.state {
             LinkState::Connecting | LinkState::Online => String::new(),
             state @ (LinkState::Refused(_) | LinkState::Unreachable(_)) => tr!(
                 "No connection to tracker {}: {}. Retrying; the library may be out of date.",
@@ -463,7 +463,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_loading(state.phase == Phase::Loading);
     adapter.set_buffering(state.phase == Phase::Buffering);
     let message = match &state.phase {
-        Phase::Failed(why) => of_actors(why),
+        Phase::Failed(error) => playback_error(error),
         _ => String::new(),
     };
     adapter.set_error(message.into());

@@ -237,4 +237,4 @@ pub fn name_of(code: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,16 +5,25 @@
 //! is common. All else stays as it is.
 
 mod link;
+mod media;
+mod playback;
+mod system;
 
+use engine::media::MediaFailure;
 use tr::tr;
 
+use crate::ffmpeg::classify;
+
 pub use self::link::{kick_reason, link_state, path_reasons, wire_error};
+pub use self::media::media_failure;
+pub use self::playback::{playback_error, player_notice};
+pub use self::system::{io_error, io_failure};
 
 /// How a saying begins and ends, and how it is said around what stands between.
 type Frame = (&'static str, &'static str, fn(&str) -> String);
 
 /// The first one that fits counts.
-const FRAMES: [Frame; 16] = [
+const FRAMES: [Frame; 9] = [
     // Why a file is not shared.
     ("cannot be read: ", "", |why| tr!("cannot be read: {}", why)),
     (
@@ -47,35 +56,6 @@ const FRAMES: [Frame; 16] = [
         tr!("cannot resolve host name: {}", why)
     }),
     ("", " has no address", |name| tr!("{} has no address", name)),
-    // Why something cannot be played.
-    (
-        "ffmpeg was not found (",
-        "). Install it (on Debian and Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to where it is",
-        |path| {
-            tr!(
-                "ffmpeg not found ({}). Install it (Debian, Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to its path",
-                path
-            )
-        },
-    ),
-    ("ffmpeg cannot be started: ", "", |why| {
-        tr!("cannot start ffmpeg: {}", why)
-    }),
-    ("no sound: ", "", |why| tr!("no audio: {}", why)),
-    // The same in ffmpeg's words.
-    ("Error opening input: ", "", str::to_owned),
-    ("Stream map '", "' matches no streams.", |_| {
-        tr!("the track does not exist")
-    }),
-    ("Decoder (codec ", "", |codec| {
-        let name = codec.split(')').next().unwrap_or(codec);
-        tr!("ffmpeg has no decoder for {}", name)
-    }),
-    (
-        "Decoding requested, but no decoder found for: ",
-        "",
-        |codec| tr!("ffmpeg has no decoder for {}", codec),
-    ),
 ];
 
 /// A saying of another actor in the window's language.
@@ -88,9 +68,9 @@ pub(crate) fn known(saying: &str) -> Option<String> {
     of_swarm(saying)
         .or_else(|| of_files(saying))
         .or_else(|| of_mailbox(saying))
-        .or_else(|| of_player(saying))
         .or_else(|| of_system(saying))
         .or_else(|| framed(saying))
+        .or_else(|| of_ffmpeg(saying))
 }
 
 fn framed(saying: &str) -> Option<String> {
@@ -147,7 +127,7 @@ fn of_files(saying: &str) -> Option<String> {
             tr!("damaged file: unknown duration")
         }
         "not a media file, or a broken one: Invalid data found when processing input" => {
-            damaged_or_unknown()
+            media_failure(&MediaFailure::InvalidData)
         }
         "no answer from ffprobe" => tr!("no response from ffprobe"),
         "larger than 512 GiB" => tr!("larger than 512 GiB"),
@@ -165,30 +145,12 @@ fn of_mailbox(saying: &str) -> Option<String> {
     })
 }
 
-/// Why something cannot be played.
-fn of_player(saying: &str) -> Option<String> {
-    Some(match saying {
-        "No sound device" => tr!("No audio device"),
-        "the silent output has ended" => tr!("the null audio output stopped"),
-        "Could not play a sound because the maximum number of sounds has been reached." => {
-            tr!("too many audio streams")
-        }
-        "there is nothing in it that can be shown or heard"
-        | "Output file #0 does not contain any stream"
-        | "Output file does not contain any stream" => {
-            tr!("no playable video or audio")
-        }
-        "Invalid data found when processing input" => damaged_or_unknown(),
-        "moov atom not found" => tr!("incomplete file: the index is missing"),
-        "End of file" => tr!("the file is truncated"),
-        "Server returned 404 Not Found" => tr!("the file is no longer shared"),
-        "Server returned 5XX Server Error reply" => tr!("temporarily unavailable"),
-        _ => return None,
-    })
-}
-
-fn damaged_or_unknown() -> String {
-    tr!("damaged file or unsupported format")
+/// Cause that ffmpeg or ffprobe reports, while errors of probing carry its lines.
+fn of_ffmpeg(saying: &str) -> Option<String> {
+    match classify(saying) {
+        MediaFailure::Other(_) | MediaFailure::System(_) => None,
+        failure => Some(media_failure(&failure)),
+    }
 }
 
 /// What the system says most often, for which ffmpeg has the same words.

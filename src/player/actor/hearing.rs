@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use engine::player::Phase;
+use engine::player::{Phase, SoundError};
 
+use crate::player::Notice;
 use crate::player::actor::Player;
 use crate::player::pipeline::{Followers, Heard};
-use crate::player::sound::output::{NO_DEVICE, Output};
+use crate::player::sound::output::Output;
 use crate::player::sound::ring::RingSound;
 
 /// A sound output that asks for nothing for this long is dead. Opening one may
@@ -48,7 +49,7 @@ impl AudioOutput {
     }
 
     /// One was looked for, and there was none if there is a `problem`.
-    fn looked(&mut self, problem: Option<&String>) {
+    fn looked(&mut self, problem: Option<SoundError>) {
         let patience = self.missed.map_or(LOOK_AGAIN, |(_, before)| before * 2);
         let missed = (Instant::now(), patience.min(LOOK_AT_LEAST));
         self.missed = problem.map(|_| missed);
@@ -61,9 +62,9 @@ impl Player {
     ///
     /// # Errors
     /// The output refuses; why.
-    pub(super) fn play(&mut self, heard: Heard) -> Result<Followers, String> {
+    pub(super) fn play(&mut self, heard: Heard) -> Result<Followers, SoundError> {
         let (sound, followers) = RingSound::new(heard.ring, heard.control);
-        let note = &mut self.note;
+        let notice = &mut self.notice;
         let hearing = &mut self.hearing;
         hearing.heartbeats = None;
         hearing.quiet_since = None;
@@ -72,11 +73,8 @@ impl Player {
         let output = output.and_then(|mut output| output.wake().is_ok().then_some(output));
         let output = output.unwrap_or_else(|| {
             let (output, problem) = Output::open();
-            hearing.looked(problem.as_ref());
-            *note = match problem {
-                Some(_) => NO_DEVICE.into(),
-                None => String::new(),
-            };
+            hearing.looked(problem);
+            *notice = problem.map(|_| Notice::NoSoundDevice);
             output
         });
         hearing.output.insert(output).play(sound)?;
@@ -90,7 +88,7 @@ impl Player {
         hearing.quiet_since = None;
         let woken = hearing.output.as_mut().map_or(Ok(()), Output::wake);
         if let Err(error) = woken {
-            tracing::warn!(error, "the sound device is gone");
+            tracing::warn!(?error, "sound device lost");
             self.replace_output(ctx);
         }
     }
@@ -149,9 +147,9 @@ impl Player {
     /// What plays without a device is heard over one that has come (back).
     fn look_for_device(&mut self, ctx: &mut Context<Self>) {
         let (output, problem) = Output::open();
-        self.hearing.looked(problem.as_ref());
+        self.hearing.looked(problem);
         if problem.is_none() {
-            self.note = String::new();
+            self.notice = None;
             self.hearing.output = Some(output);
             let effects = self.state.restart();
             self.perform(ctx, effects);
@@ -160,8 +158,8 @@ impl Player {
 
     /// There is no device that stays, for now.
     fn be_silent(&mut self, ctx: &mut Context<Self>) {
-        self.note = NO_DEVICE.into();
-        self.hearing.looked(Some(&self.note));
+        self.notice = Some(Notice::NoSoundDevice);
+        self.hearing.looked(Some(SoundError::NoDevice));
         self.hearing.output = Some(Output::silence());
         let effects = self.state.restart();
         self.perform(ctx, effects);

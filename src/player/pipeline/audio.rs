@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use engine::media::MediaFailure;
 use rtrb::Producer;
 
 use crate::ffmpeg::{Decoder, DecoderPipe, SpawnError};
@@ -44,8 +45,8 @@ fn arguments(source: &Source, input: &Input) -> Vec<String> {
 pub(super) struct Decoded {
     /// Samples put into the ring.
     pub(super) samples: u64,
-    /// What ffmpeg complained about, if it did.
-    pub(super) complaint: Option<String>,
+    /// First failure that ffmpeg reported.
+    pub(super) failure: Option<MediaFailure>,
 }
 
 /// A decoder that has been started, and what comes out of it.
@@ -94,11 +95,11 @@ pub(super) fn decode(
             first();
         }
     }
-    let complaint = decoder.finish();
+    let failure = decoder.finish();
     match first {
         // What waited did not do: one that is started now says why.
         Some(first) if waited && !shared.stopped() => decode(source, None, ring, shared, first),
-        _ => Ok(Decoded { samples, complaint }),
+        _ => Ok(Decoded { samples, failure }),
     }
 }
 

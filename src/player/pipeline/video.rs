@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use engine::media::ColourMatrix;
+use engine::media::{ColourMatrix, MediaFailure};
 use engine::player::Report;
 use engine::player::read_cues;
 use engine::player::{Clock, SAMPLE_RATE, Verdict, judge};
@@ -112,8 +112,8 @@ fn arguments(source: &Source, input: &Input) -> Vec<String> {
 pub(super) struct Decoded {
     /// Not a single frame.
     pub(super) empty: bool,
-    /// What ffmpeg complained about, if it did.
-    pub(super) complaint: Option<String>,
+    /// First failure that ffmpeg reported.
+    pub(super) failure: Option<MediaFailure>,
 }
 
 /// A decoder that has been started.
@@ -179,7 +179,7 @@ pub(super) fn run(
     let pipe = BufReader::with_capacity(HEAD, pipe);
     let any = read_frames(pipe, shared, &frames, &memory);
     drop(frames);
-    let complaint = decoder.finish();
+    let failure = decoder.finish();
     // The pacing thread only panics with the program.
     let _ = pacing.join();
     if waited && !any && !shared.stopped() {
@@ -188,7 +188,7 @@ pub(super) fn run(
     }
     Ok(Decoded {
         empty: !any,
-        complaint,
+        failure,
     })
 }
 
@@ -204,8 +204,8 @@ fn read_beside(ffmpeg: &Path, url: &str, shared: &Shared) {
     };
     shared.register(decoder.killer());
     read_cues(BufReader::new(pipe), Duration::ZERO, |cue| shared.cue(cue));
-    if let Some(complaint) = decoder.finish() {
-        tracing::warn!(complaint, "the subtitles beside the film");
+    if let Some(failure) = decoder.finish() {
+        tracing::warn!(?failure, "subtitle file unreadable");
     }
 }
 

@@ -69,7 +69,7 @@ impl Device {
     ///
     /// # Errors
     /// There is none, or it cannot be used; why. It may be tried again.
-    pub fn wake(&mut self) -> Result<(), String> {
+    pub fn wake(&mut self) -> Result<(), cpal::Error> {
         if self.stream.is_some() {
             return Ok(());
         }
@@ -79,8 +79,7 @@ impl Device {
         {
             return Ok(());
         }
-        let opened = Known::ask().and_then(|known| self.open(known));
-        opened.map_err(|error| error.to_string())
+        Known::ask().and_then(|known| self.open(known))
     }
 
     fn open(&mut self, known: Known) -> Result<(), cpal::Error> {
@@ -119,10 +118,10 @@ impl Device {
 
 impl Backend for Device {
     type Settings = ();
-    type Error = String;
+    type Error = cpal::Error;
 
-    fn setup((): (), _: usize) -> Result<(Self, u32), String> {
-        let known = Known::ask().map_err(|error| error.to_string())?;
+    fn setup((): (), _: usize) -> Result<(Self, u32), cpal::Error> {
+        let known = Known::ask()?;
         let sample_rate = known.config.sample_rate;
         let device = Self {
             shelf: RendererSlot::default(),
@@ -134,7 +133,7 @@ impl Backend for Device {
         Ok((device, sample_rate))
     }
 
-    fn start(&mut self, renderer: Renderer) -> Result<(), String> {
+    fn start(&mut self, renderer: Renderer) -> Result<(), cpal::Error> {
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         *shelf = Some(renderer);
         drop(shelf);

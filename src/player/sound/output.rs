@@ -3,24 +3,16 @@
 //! Where there is no sound device, kira's mock backend is driven by a thread of
 //! our own in real time: nothing is heard and time passes all the same.
 
+use std::convert::Infallible;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use engine::player::SAMPLE_RATE;
+use engine::player::{SAMPLE_RATE, SoundError};
 use kira::backend::mock::{MockBackend, MockBackendSettings};
-use kira::{AudioManager, AudioManagerSettings};
+use kira::{AudioManager, AudioManagerSettings, PlaySoundError};
 
 use crate::player::sound::device::Device;
 use crate::player::sound::ring::RingSound;
-
-/// What is said while nothing can be heard.
-pub const NO_DEVICE: &str = "No sound device";
-
-/// What is wrong with the silence in place of a device when its thread is gone.
-pub const SILENCE_ENDED: &str = "the silent output has ended";
-
-/// Why there is no sound, before what is wrong with the output.
-pub const NO_SOUND: &str = "no sound: ";
 
 /// Samples that are mixed at once: 10 ms.
 pub(super) const BLOCK: usize = 480;
@@ -42,7 +34,7 @@ pub enum Output {
 
 impl Output {
     /// The system's device, or silence and the reason.
-    pub fn open() -> (Self, Option<String>) {
+    pub fn open() -> (Self, Option<SoundError>) {
         let settings = AudioManagerSettings {
             internal_buffer_size: BLOCK,
             ..AudioManagerSettings::default()
@@ -50,8 +42,8 @@ impl Output {
         match AudioManager::<Device>::new(settings) {
             Ok(manager) => (Self::Device(Box::new(manager)), None),
             Err(error) => {
-                tracing::warn!(error, "no sound device");
-                (Self::silence(), Some(error))
+                tracing::warn!(%error, "sound device unavailable");
+                (Self::silence(), Some(SoundError::NoDevice))
             }
         }
     }
@@ -63,9 +55,9 @@ impl Output {
 
     /// Plays a pipeline's sound beside whatever still fades out. Says why not,
     /// if it cannot.
-    pub fn play(&mut self, sound: RingSound) -> Result<(), String> {
+    pub fn play(&mut self, sound: RingSound) -> Result<(), SoundError> {
         match self {
-            Self::Device(manager) => manager.play(sound).map_err(|error| error.to_string()),
+            Self::Device(manager) => manager.play(sound).map_err(play_error),
             Self::Silent(silent) => silent.tell(Order::Play(sound)),
         }
     }
@@ -102,14 +94,24 @@ impl Output {
     ///
     /// # Errors
     /// The device is gone; why.
-    pub fn wake(&mut self) -> Result<(), String> {
+    pub fn wake(&mut self) -> Result<(), SoundError> {
         match self {
-            Self::Device(manager) => manager.backend_mut().wake(),
+            Self::Device(manager) => manager.backend_mut().wake().map_err(|error| {
+                tracing::warn!(%error, "sound device unavailable");
+                SoundError::NoDevice
+            }),
             Self::Silent(silent) => {
                 silent.rests = false;
                 silent.tell(Order::Wake)
             }
         }
+    }
+}
+
+fn play_error(error: PlaySoundError<Infallible>) -> SoundError {
+    match error {
+        PlaySoundError::SoundLimitReached => SoundError::TooManySounds,
+        PlaySoundError::IntoSoundError(never) => match never {},
     }
 }
 
@@ -137,9 +139,9 @@ impl SilentOutput {
         }
     }
 
-    fn tell(&self, order: Order) -> Result<(), String> {
+    fn tell(&self, order: Order) -> Result<(), SoundError> {
         let sent = self.orders.send(order);
-        sent.map_err(|_| SILENCE_ENDED.to_owned())
+        sent.map_err(|_| SoundError::NullOutputEnded)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::ids::Generation;
-use crate::media::MediaKind;
+use crate::media::{MediaFailure, MediaKind};
 use crate::player::state::{Effect, Report, State};
-use crate::player::{PassedOver, Phase};
+use crate::player::{PassedOver, Phase, PlaybackError};
 
 /// An end this close to the file's own, or within a fiftieth of its length, is
 /// the end: containers round.
@@ -26,7 +26,7 @@ impl State {
             }
             Report::SoundStarving(starving) => self.sound_starving = starving,
             Report::PictureStarving(starving) => self.picture_starving = starving,
-            Report::Ended(complaint) if self.broke_off() => return self.resume(complaint),
+            Report::Ended(failure) if self.broke_off() => return self.resume(failure),
             Report::Ended(_) => {
                 self.position = self.duration();
                 self.note_position();
@@ -37,19 +37,19 @@ impl State {
                 self.phase = Phase::Ended;
                 return vec![Effect::Stop];
             }
-            Report::Failed(why) => return self.fail(why),
-            // No fault of the file's.
-            Report::NoSound(why) => {
-                self.phase = Phase::Failed(why);
+            // The next file would not be heard either.
+            Report::Failed(error @ PlaybackError::Sound(_)) => {
+                self.phase = Phase::Failed(error);
                 return vec![Effect::Stop];
             }
+            Report::Failed(error) => return self.fail(error),
         }
         self.settle();
         Vec::new()
     }
 
     /// A song that cannot be played is passed over, unless none of the list can be.
-    fn fail(&mut self, why: String) -> Vec<Effect> {
+    fn fail(&mut self, error: PlaybackError) -> Vec<Effect> {
         self.failures += 1;
         let song = self
             .entry()
@@ -58,11 +58,11 @@ impl State {
         let next = self.queue.next(true);
         let next = next.filter(|_| self.failures < self.queue.items().len());
         if let (Some(title), Some(next)) = (title, next) {
-            tracing::warn!(title, why, "passed over");
-            self.passed_over = Some(PassedOver { title, why });
+            tracing::warn!(title, ?error, "song skipped");
+            self.passed_over = Some(PassedOver { title, error });
             return self.go(next);
         }
-        self.phase = Phase::Failed(why);
+        self.phase = Phase::Failed(error);
         vec![Effect::Stop]
     }
 
@@ -79,15 +79,15 @@ impl State {
 
     /// Goes on where the stream broke off. A second end at the same place is
     /// the file's fault: it says why, if the decoder did.
-    fn resume(&mut self, complaint: Option<String>) -> Vec<Effect> {
+    fn resume(&mut self, failure: Option<MediaFailure>) -> Vec<Effect> {
         let here = self.position;
         let again = self.broke_at.is_some_and(|at| here <= at + END_TOLERANCE);
         self.broke_at = Some(here);
         if !again {
             return self.restart();
         }
-        if let Some(complaint) = complaint {
-            return self.fail(complaint);
+        if let Some(failure) = failure {
+            return self.fail(failure.into());
         }
         // It simply holds less than its head says.
         self.position = self.duration();

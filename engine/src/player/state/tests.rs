@@ -19,6 +19,10 @@ fn entry(id: u8) -> FileEntry {
     }
 }
 
+fn damaged() -> PlaybackError {
+    MediaFailure::InvalidData.into()
+}
+
 /// A state that plays the first of three files.
 fn playing() -> State {
     let mut state = State::new(50, History::default(), StdRng::seed_from_u64(3));
@@ -148,8 +152,8 @@ fn mute_keeps_the_volume_and_a_volume_ends_mute() {
 fn a_failure_says_why_and_can_be_tried_again() {
     let mut state = playing();
     state.at(state.generation, 7 * SECOND);
-    state.report(state.generation, Report::Failed("damaged".into()));
-    assert_eq!(*state.phase(), Phase::Failed("damaged".into()));
+    state.report(state.generation, Report::Failed(damaged()));
+    assert_eq!(*state.phase(), Phase::Failed(damaged()));
     let effects = state.control(Control::Toggle);
     assert_eq!(started(&effects), Some((1, 7 * SECOND, false)));
 }
@@ -163,15 +167,15 @@ fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
     };
     let mut state = State::new(50, History::default(), StdRng::seed_from_u64(3));
     state.play(vec![song(1), song(2), song(3)], 0);
-    let failed = || Report::Failed("damaged".into());
+    let failed = || Report::Failed(damaged());
     let effects = state.report(state.generation, failed());
     assert_eq!(started(&effects).map(|s| s.0), Some(2));
     let passed_over = state.take_passed_over().expect("a word about it");
-    assert_eq!(passed_over.why, "damaged");
+    assert_eq!(passed_over.error, damaged());
     let effects = state.report(state.generation, failed());
     assert_eq!(started(&effects).map(|s| s.0), Some(3));
     assert_eq!(state.report(state.generation, failed()), [Effect::Stop]);
-    assert_eq!(*state.phase(), Phase::Failed("damaged".into()));
+    assert_eq!(*state.phase(), Phase::Failed(damaged()));
     // One that plays ends the series.
     state.play(vec![song(1), song(2)], 0);
     state.report(state.generation, Report::Started);
@@ -196,12 +200,18 @@ fn speed_stays_within_bounds_and_goes_on_where_it_is() {
 fn a_stream_that_breaks_off_goes_on_where_it_was() {
     let mut state = playing();
     state.at(state.generation, 20 * SECOND);
-    let effects = state.report(state.generation, Report::Ended(Some("broken pipe".into())));
+    let effects = state.report(
+        state.generation,
+        Report::Ended(Some(MediaFailure::UnexpectedEnd)),
+    );
     assert_eq!(started(&effects), Some((1, 20 * SECOND, false)));
     state.report(state.generation, Report::Started);
-    let effects = state.report(state.generation, Report::Ended(Some("damaged".into())));
+    let effects = state.report(
+        state.generation,
+        Report::Ended(Some(MediaFailure::InvalidData)),
+    );
     assert_eq!(effects, [Effect::Stop], "no endless loop");
-    assert_eq!(*state.phase(), Phase::Failed("damaged".into()));
+    assert_eq!(*state.phase(), Phase::Failed(damaged()));
 }
 
 #[test]

@@ -11,13 +11,10 @@ use rspolib::POEntry;
 
 use super::*;
 use crate::ffmpeg::ProbeError;
-use crate::ffmpeg::SpawnError;
 use crate::gui::text::reasons::{known, link_state, path_reasons};
 use crate::library::IndexError;
 use crate::library::{LOOP, walk};
 use crate::library::{Skipped, hasher};
-use crate::player::pipeline::NOTHING;
-use crate::player::sound::output::{NO_DEVICE, NO_SOUND, SILENCE_ENDED};
 use crate::tracker_client::{LinkFailure, LinkState};
 
 #[test]
@@ -158,21 +155,24 @@ fn unanswered_asks_are_known() {
     are_known([MailboxError::Closed, MailboxError::Timeout]);
 }
 
-#[test]
-fn why_something_cannot_be_played_is_known() {
-    are_known([
-        SpawnError::Missing("ffmpeg".into()),
-        SpawnError::Failed(gone()),
-    ]);
-    are_known([NOTHING, NO_DEVICE, SILENCE_ENDED]);
-    are_known([format!("{NO_SOUND}{SILENCE_ENDED}")]);
-    are_known([
-        "Error opening input: Invalid data found when processing input",
-        "Stream map '0:a:0' matches no streams.",
-        "Server returned 404 Not Found",
-    ]);
-    let decoder = of_actors("Decoder (codec av1) not found for input stream #0:0");
-    assert_eq!(decoder, "ffmpeg has no decoder for av1");
+/// Asserts that every catalogue has the English text, or a template that it fills.
+#[track_caller]
+pub(in crate::gui::text) fn assert_translated(text: &str) {
+    for (_, code, messages) in CATALOGUES {
+        let catalogue = Catalogue::of(rspolib::pofile(messages).expect("a catalogue"));
+        let mut known = catalogue.0.iter().filter(|(id, _)| fills(text, id));
+        let translated = known.any(|(_, forms)| forms.iter().all(|form| !form.is_empty()));
+        assert!(translated, "{code}: no translation of {text:?}");
+    }
+}
+
+/// True if a text is a template, or a template around one value. Templates of little
+/// but their value would fit any text.
+fn fills(text: &str, template: &str) -> bool {
+    let around = |(before, after): (&str, &str)| {
+        before.len() + after.len() >= 8 && text.starts_with(before) && text.ends_with(after)
+    };
+    template == text || template.split_once("{}").is_some_and(around)
 }
 
 #[test]
