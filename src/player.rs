@@ -1,99 +1,99 @@
-//! The player: decodes by ffmpeg from the gateway, sounds through kira, hands
-//! pictures to a [`Screen`]. Sound is the clock; the picture follows.
+//! Player: decodes with ffmpeg, plays sound through kira, hands pictures to a [`Screen`].
+//! The sound is the clock; the picture follows it.
 //!
-//! * [`state`]: pure: what is playing, what a command changes.
-//! * [`queue`]: pure: what comes next.
-//! * [`history`]: how far everything was played.
-//! * [`clock`]: pure: media time between two steps of the sound card; which
-//!   frame to show, wait for or drop.
-//! * [`sound`]: kira: the device, or a paced silence where there is none.
-//! * [`process`]: an ffmpeg child that never outlives us.
-//! * [`cover`]: the picture embedded in a song.
-//! * [`audio`], [`video`]: the two halves of a pipeline, on threads of their own.
-//! * [`planes`]: frames on their way from ffmpeg.
-//! * [`pipeline`]: one run of both from one position, with its generation.
-//! * [`spare`]: decoders that wait, for jumps to be quick.
-//! * [`tracks`]: pure: which sound and subtitles are chosen.
-//! * [`subtitles`]: cues of a track that is text.
-//! * [`actor`] is the mailbox.
+//! * [`actor`]: mailbox; performs the effects that
+//!   [`engine::player::State`] decides.
+//! * [`playback`]: the running pipeline, its gain and frame counts.
+//! * [`pipeline`]: decoders from one position of one file, on threads of their own.
+//! * [`preload`]: data and decoder of the next item, ahead of time.
+//! * [`audio_output`]: device policy: open, suspend, replace.
+//! * [`sound`]: sample ring, output and device.
+//! * [`publisher`]: snapshots for the screen.
+//! * [`cover`]: picture embedded in a song.
+//! * [`history_file`]: progress of files, on disk.
 //!
-//! A seek, another file or a lost device starts a new pipeline; what an older
-//! one still says is ignored.
+//! A seek, another file or a lost device starts a new pipeline with a new generation.
+//! Reports of older generations are ignored.
 
 mod actor;
+mod audio_output;
+mod cover;
 mod history_file;
-pub mod pipeline;
-pub mod sound;
+mod pipeline;
+mod playback;
+mod preload;
+mod publisher;
+mod sound;
 
 use std::time::Duration;
 
 use actix::prelude::*;
 use engine::ids::FileId;
 use engine::media::FileEntry;
-use engine::player::{Control, Item, PassedOver, Phase, PlayProgress, Repeat};
+use engine::player::{Control, Item, Phase, PlayProgress, Repeat, SkippedSong};
 
 pub use actor::Player;
 pub use history_file::HistoryFile;
 
-/// A command to the player.
+/// Command to the player.
 #[derive(Debug, Clone, Copy, PartialEq, Message)]
 #[rtype(result = "()")]
 pub struct PlayerCommand(pub Control);
 
-/// Plays a file, with the list it was chosen from for next and previous.
+/// Replaces the queue and plays one of its files.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Play {
-    /// The list, in the order shown.
+    /// Files in the order shown.
     pub list: Vec<FileEntry>,
-    /// Which of it.
+    /// Index of the file to play.
     pub index: usize,
 }
 
-/// Adds files to the list that plays.
+/// Adds files to the queue.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Enqueue {
-    /// In this order.
+    /// Files in the order of playback.
     pub entries: Vec<FileEntry>,
-    /// Behind the present file, else at the end.
+    /// True to insert behind the present file, false to append.
     pub next: bool,
 }
 
-/// A person says that a file is done, or that it may be forgotten.
+/// Marks a file as played, or forgets its progress.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Mark {
-    /// Which file.
+    /// File to mark.
     pub entry: FileEntry,
-    /// Whether it is done.
+    /// True if played.
     pub done: bool,
 }
 
-/// Where pictures and news go. Latest value wins: a screen may drop whatever a
-/// newer value has overtaken.
+/// Destination of pictures and snapshots. Latest value wins: a screen may drop values
+/// that a newer one replaces.
 pub trait Screen: Send + Sync {
-    /// A buffer for a frame of `width` × `height` RGB pixels.
+    /// Allocates a frame of `width` × `height` RGB pixels.
     fn frame(&self, width: u32, height: u32) -> Box<dyn Frame>;
-    /// Shows a frame of the film.
+    /// Shows a video frame.
     fn show(&self, frame: Box<dyn Frame>);
-    /// Shows the cover of a song; `None` if it has none.
+    /// Shows the cover of a song; `None` clears it.
     fn show_cover(&self, file: FileId, cover: Option<Box<dyn Frame>>);
-    /// The state has changed.
+    /// Takes a new snapshot of the player.
     fn changed(&self, state: PlayerSnapshot);
-    /// What comes next has changed.
+    /// Takes a new snapshot of the queue.
     fn queue_changed(&self, queue: QueueSnapshot);
-    /// A song was passed over.
-    fn passed_over(&self, song: PassedOver);
-    /// How far files were played, the last played first.
-    fn history_changed(&self, seen: Vec<(FileId, PlayProgress)>);
+    /// Reports a song that was skipped because it cannot be played.
+    fn song_skipped(&self, song: SkippedSong);
+    /// Takes the progress of all files, most recently played first.
+    fn history_changed(&self, progress: Vec<(FileId, PlayProgress)>);
 }
 
-/// Memory of the screen that a picture is decoded into.
+/// Memory of the screen that a picture is written to.
 pub trait Frame: Send {
     /// Three bytes a pixel, row by row.
     fn bytes_mut(&mut self) -> &mut [u8];
-    /// For the screen to get its own type back.
+    /// Converts to the screen's own type.
     fn into_any(self: Box<Self>) -> Box<dyn std::any::Any>;
 }
 
@@ -107,63 +107,63 @@ pub enum Notice {
 /// State of the player.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PlayerSnapshot {
-    /// What it does.
+    /// Phase of playback.
     pub phase: Phase,
-    /// The file, if one is chosen.
+    /// Present file.
     pub entry: Option<FileEntry>,
     /// Media time.
     pub position: Duration,
-    /// Length of the file.
+    /// Duration of the file.
     pub duration: Duration,
     /// 0 to 100.
     pub volume: u32,
-    /// Whether it was stopped by hand.
+    /// True while paused by the user.
     pub paused: bool,
-    /// Whether it is muted.
+    /// True while muted.
     pub muted: bool,
     /// Speed in percent of normal.
     pub speed: u32,
-    /// Number of the sound track.
+    /// Number of the audio track.
     pub audio_track: usize,
     /// Number of the subtitle track, if one is shown.
     pub subtitle_track: Option<usize>,
-    /// SubtitleSource on the picture.
+    /// Subtitle text over the picture.
     pub subtitle: String,
-    /// How much later than they say subtitles are shown, in milliseconds.
+    /// Delay of the subtitles in milliseconds.
     pub subtitles_late_ms: i32,
-    /// How much later than it says sound is heard, in milliseconds.
+    /// Delay of the sound against the picture in milliseconds.
     pub sound_late_ms: i32,
-    /// Whether there is a next file in the list.
+    /// True if the queue continues after the present file.
     pub has_next: bool,
-    /// Whether the list plays in random order.
+    /// True while the queue is shuffled.
     pub shuffled: bool,
-    /// What happens at an end.
+    /// Repeat mode.
     pub repeat: Repeat,
-    /// Where the file went on, while that is news.
+    /// Position at which the file resumed, while the notice is shown.
     pub resumed: Option<Duration>,
     /// Persistent condition to show as a banner.
     pub notice: Option<Notice>,
-    /// Frames shown and dropped since the file began.
+    /// Frames shown since the file started.
     pub frames_shown: u64,
-    /// Frames that came too late to be shown.
+    /// Frames dropped since the file started, because they were late.
     pub frames_dropped: u64,
 }
 
 /// Items of a [`QueueSnapshot`] at most.
 pub const SHOWN_UPCOMING: usize = 200;
 
-/// What comes after the present file.
+/// Queue behind the present file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueueSnapshot {
-    /// PeerPosition of the first of `upcoming` in the list.
+    /// Index of the first of `upcoming` in the queue.
     pub first: usize,
-    /// The next [`SHOWN_UPCOMING`] of them.
+    /// The next [`SHOWN_UPCOMING`] items.
     pub upcoming: Vec<Item>,
-    /// How many there are.
+    /// Number of all items behind the present file.
     pub count: usize,
 }
 
-/// Asks for the state.
+/// Query for the state.
 #[derive(Debug, Message)]
 #[rtype(result = "PlayerSnapshot")]
 pub struct PlayerState;

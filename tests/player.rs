@@ -1,5 +1,4 @@
-//! The player over a real node and real decoders, with a screen that only takes
-//! notes.
+//! Player over a real node and real decoders, with a screen that records its calls.
 
 mod common;
 
@@ -11,7 +10,7 @@ use actix::{Actor, Addr};
 use common::{client, eventually, noise, open, run, slow, tracker};
 use engine::ids::FileId;
 use engine::media::FileEntry;
-use engine::player::{Control, PassedOver, Phase, PlayProgress, PlaybackError};
+use engine::player::{Control, Phase, PlayProgress, PlaybackError, SkippedSong};
 use swarmplay::app::node::Node;
 use swarmplay::config::PlayerConfig;
 use swarmplay::player::{
@@ -19,7 +18,7 @@ use swarmplay::player::{
 };
 use swarmplay::tracker_client::CatalogueState;
 
-/// A picture in plain memory.
+/// Frame in plain memory.
 struct Pixels(Vec<u8>);
 
 impl Frame for Pixels {
@@ -32,17 +31,20 @@ impl Frame for Pixels {
     }
 }
 
-/// What the player told, and the first pixel of each picture.
+/// Recorded phases, and the first pixel of each picture.
 #[derive(Default)]
-struct Notes(Mutex<Vec<Phase>>, Mutex<Vec<[u8; 3]>>);
+struct Recorder {
+    phases: Mutex<Vec<Phase>>,
+    pixels: Mutex<Vec<[u8; 3]>>,
+}
 
-impl Notes {
+impl Recorder {
     fn phases(&self) -> Vec<Phase> {
-        self.0.lock().expect("not poisoned").clone()
+        self.phases.lock().expect("not poisoned").clone()
     }
 }
 
-impl Screen for Notes {
+impl Screen for Recorder {
     fn frame(&self, width: u32, height: u32) -> Box<dyn Frame> {
         Box::new(Pixels(vec![0; (width * height * 3) as usize]))
     }
@@ -50,13 +52,13 @@ impl Screen for Notes {
     fn show(&self, frame: Box<dyn Frame>) {
         let pixels = frame.into_any().downcast::<Pixels>().expect("ours");
         let pixel = pixels.0.first_chunk().expect("a pixel");
-        self.1.lock().expect("not poisoned").push(*pixel);
+        self.pixels.lock().expect("not poisoned").push(*pixel);
     }
 
     fn show_cover(&self, _: FileId, _: Option<Box<dyn Frame>>) {}
 
     fn changed(&self, state: PlayerSnapshot) {
-        let mut phases = self.0.lock().expect("not poisoned");
+        let mut phases = self.phases.lock().expect("not poisoned");
         if phases.last() != Some(&state.phase) {
             phases.push(state.phase);
         }
@@ -64,19 +66,19 @@ impl Screen for Notes {
 
     fn queue_changed(&self, _: QueueSnapshot) {}
 
-    fn passed_over(&self, _: PassedOver) {}
+    fn song_skipped(&self, _: SkippedSong) {}
 
     fn history_changed(&self, _: Vec<(FileId, PlayProgress)>) {}
 }
 
-fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>, Arc<Notes>) {
+fn player(node: &Node, change: impl FnOnce(&mut PlayerConfig)) -> (Addr<Player>, Arc<Recorder>) {
     let mut config = PlayerConfig::default();
     change(&mut config);
-    let notes = Arc::new(Notes::default());
+    let recorder = Arc::new(Recorder::default());
     let gateway = node.gateway.clone().expect("gateway");
     let streams = node.sources.streams.clone();
-    let player = Player::new(config, gateway, notes.clone(), streams, None);
-    (player.start(), notes)
+    let player = Player::new(config, gateway, recorder.clone(), streams, None);
+    (player.start(), recorder)
 }
 
 async fn state(player: &Addr<Player>) -> PlayerSnapshot {
@@ -95,19 +97,19 @@ async fn end(player: Addr<Player>, nodes: Vec<Node>) {
     }
 }
 
-/// Processes that read from a place of this node.
-fn readers(node: &Node, place: &str) -> usize {
+/// Number of processes that read from a path of this node's gateway.
+fn readers(node: &Node, path: &str) -> usize {
     let gateway = node.gateway.as_ref().expect("gateway").address;
-    let gateway = format!("{gateway}/{place}");
+    let gateway = format!("{gateway}/{path}");
     let reads = |process: &procfs::process::Process| {
-        let words = process.cmdline().unwrap_or_default();
-        words.iter().any(|word| word.contains(&gateway))
+        let arguments = process.cmdline().unwrap_or_default();
+        arguments.iter().any(|argument| argument.contains(&gateway))
     };
     let processes = procfs::process::all_processes().expect("proc").flatten();
     processes.filter(reads).count()
 }
 
-/// A film of a picture and a tone, both as ffmpeg makes them.
+/// Encodes a film of a generated picture and a tone.
 fn film(path: &Path, picture: &str, seconds: u32, more: &[&str]) {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("folder");
     let tone = format!("sine=d={seconds}");
@@ -121,49 +123,54 @@ fn film(path: &Path, picture: &str, seconds: u32, more: &[&str]) {
     assert!(made.expect("ffmpeg runs").success());
 }
 
-/// A film of half a minute in ten steps, each brighter than the one before by as much;
-/// its container begins to count at 20 s.
-fn steps(path: &Path) {
+/// Encodes a film of 30 s in ten steps of equally increasing brightness. Its container
+/// starts to count at 20 s.
+fn brightness_steps(path: &Path) {
     let picture = "color=black:s=64x48:r=10:d=30,geq=lum='16+20*floor(T/3)':cb=128:cr=128";
     film(path, picture, 30, &["-g", "20", "-output_ts_offset", "20"]);
 }
 
 #[test]
-fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
+fn seek_position_is_the_same_with_and_without_standby() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
-    steps(&at("server/steps.mkv"));
+    brightness_steps(&at("server/steps.mkv"));
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         open(&viewer, "steps.mkv", 1).await;
-        let (player, notes) = player(&viewer, |_| {});
+        let (player, recorder) = player(&viewer, |_| {});
         let list = entries(&viewer).await;
         player.do_send(Play { list, index: 0 });
-        eventually("a pair that waits", || async {
+        eventually("a standby pair", || async {
             (readers(&viewer, "door") == 2).then_some(())
         })
         .await;
-        // Paused, what is shown is what was jumped to. The second jump comes before
-        // another pair waits.
+        // While paused, the picture is that of the seek position. The second seek comes
+        // before another standby pair is ready.
         player.do_send(PlayerCommand(Control::Toggle));
         for step in [7, 3] {
             eventually("a pause", || async {
                 state(&player).await.paused.then_some(())
             })
             .await;
-            notes.1.lock().expect("not poisoned").clear();
+            recorder.pixels.lock().expect("not poisoned").clear();
             let to = std::time::Duration::from_millis(step * 3000 + 1500);
             player.do_send(PlayerCommand(Control::SeekTo(to)));
             let [shown, ..] = eventually("a picture", || async {
-                notes.1.lock().expect("not poisoned").last().copied()
+                recorder
+                    .pixels
+                    .lock()
+                    .expect("not poisoned")
+                    .last()
+                    .copied()
             })
             .await;
             let bright = (step as f64 * 20.0 * 255.0 / 219.0).round() as u8;
             assert!(shown.abs_diff(bright) <= 6, "{shown} for {bright}");
         }
         swarmplay::runtime::close(&player, common::PATIENCE).await;
-        eventually("an end of all decoders", || async {
+        eventually("the end of all decoders", || async {
             (readers(&viewer, "") == 0).then_some(())
         })
         .await;
@@ -172,16 +179,16 @@ fn a_jump_leads_to_the_same_place_whether_decoders_wait_for_it_or_not() {
     });
 }
 
-/// A second of red; how its colours are coded, and what it says of that.
-fn red(path: &Path, size: &str, matrix: &str, says: &[&str]) {
+/// Encodes a second of red with a colour matrix and the options that tag it.
+fn red(path: &Path, size: &str, matrix: &str, tags: &[&str]) {
     let picture = format!(
         "color=red:s={size}:r=10:d=1,format=rgb24,scale=out_color_matrix={matrix},format=yuv420p"
     );
-    film(path, &picture, 1, says);
+    film(path, &picture, 1, tags);
 }
 
 #[test]
-fn red_is_red_however_a_film_codes_it() {
+fn colours_are_right_for_every_matrix_and_tag() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     let films = [
@@ -200,8 +207,8 @@ fn red_is_red_however_a_film_codes_it() {
             &["-colorspace", "smpte170m"],
         ),
     ];
-    for (name, size, matrix, says) in films {
-        red(&at("server").join(name), size, matrix, says);
+    for (name, size, matrix, tags) in films {
+        red(&at("server").join(name), size, matrix, tags);
     }
     run(async {
         let server = tracker(&at("dt"), &[&at("server")]).await;
@@ -212,14 +219,19 @@ fn red_is_red_however_a_film_codes_it() {
         })
         .await;
         for entry in entries(&viewer).await {
-            let (player, notes) = player(&viewer, |_| {});
+            let (player, recorder) = player(&viewer, |_| {});
             let name = entry.name.clone();
             player.do_send(Play {
                 list: vec![entry],
                 index: 0,
             });
             let shown = eventually("a picture", || async {
-                notes.1.lock().expect("not poisoned").first().copied()
+                recorder
+                    .pixels
+                    .lock()
+                    .expect("not poisoned")
+                    .first()
+                    .copied()
             })
             .await;
             let off = shown.into_iter().zip([255, 0, 0_u8]);
@@ -233,7 +245,7 @@ fn red_is_red_however_a_film_codes_it() {
 }
 
 #[test]
-fn one_file_follows_another_and_the_last_one_ends() {
+fn queue_plays_in_order_and_ends() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "a.wav", 1, 41);
@@ -242,7 +254,7 @@ fn one_file_follows_another_and_the_last_one_ends() {
         let server = tracker(&at("dt"), &[&at("server")]).await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         open(&viewer, "b.wav", 1).await;
-        let (player, notes) = player(&viewer, |_| {});
+        let (player, recorder) = player(&viewer, |_| {});
         let list = entries(&viewer).await;
         let last = list[1].id;
         player.do_send(Play { list, index: 0 });
@@ -253,8 +265,8 @@ fn one_file_follows_another_and_the_last_one_ends() {
         .await;
         assert_eq!(state.entry.map(|entry| entry.id), Some(last));
         assert_eq!(state.position, state.duration);
-        // A busy machine may make it wait in between, but each is loaded once and plays.
-        let phases = notes.phases();
+        // A busy machine may buffer in between, but each file is loaded once and plays.
+        let phases = recorder.phases();
         let files = phases.split(|phase| *phase == Phase::Loading).skip(1);
         let played: Vec<bool> = files.map(|of| of.contains(&Phase::Playing)).collect();
         assert_eq!(played, [true, true], "{phases:?}");
@@ -263,7 +275,7 @@ fn one_file_follows_another_and_the_last_one_ends() {
 }
 
 #[test]
-fn a_film_ends_however_late_its_sound_is_heard() {
+fn film_ends_with_any_audio_delay() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     red(&at("server/sound.mkv"), "64x48", "bt601", &[]);
@@ -293,13 +305,13 @@ fn a_film_ends_however_late_its_sound_is_heard() {
 }
 
 #[test]
-fn late_bytes_make_it_wait_and_go_on_by_itself() {
+fn playback_buffers_on_late_data_and_resumes() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     noise(&at("server"), "a.wav", 8, 43);
     run(async {
         let server = tracker(&at("dt"), &[]).await;
-        // Two thirds of what the sound needs.
+        // Two thirds of the bitrate of the sound.
         let source = client(
             &at("ds"),
             &server,
@@ -310,11 +322,11 @@ fn late_bytes_make_it_wait_and_go_on_by_itself() {
         .await;
         let viewer = client(&at("dv"), &server, "viewer", &[], |_| {}).await;
         open(&viewer, "a.wav", 1).await;
-        let (player, notes) = player(&viewer, |_| {});
+        let (player, recorder) = player(&viewer, |_| {});
         let list = entries(&viewer).await;
         player.do_send(Play { list, index: 0 });
-        eventually("a wait and its end", || async {
-            let phases = notes.phases();
+        eventually("buffering and its end", || async {
+            let phases = recorder.phases();
             let waited = phases.iter().position(|phase| *phase == Phase::Buffering)?;
             phases[waited..].contains(&Phase::Playing).then_some(())
         })
@@ -323,7 +335,7 @@ fn late_bytes_make_it_wait_and_go_on_by_itself() {
     });
 }
 
-/// A film whose second half is overwritten, with the index intact.
+/// Overwrites the second half of a film; the index stays intact.
 fn damage(path: &Path) {
     let mut bytes = std::fs::read(path).expect("film");
     let half = bytes.len() / 2;
@@ -332,7 +344,7 @@ fn damage(path: &Path) {
 }
 
 #[test]
-fn what_cannot_be_played_is_explained_and_nothing_crashes() {
+fn unplayable_file_fails_with_a_reason() {
     let dir = tempfile::tempdir().expect("folder");
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(at("server")).expect("folder");
@@ -352,7 +364,7 @@ fn what_cannot_be_played_is_explained_and_nothing_crashes() {
             index: 0,
         });
         damaged.do_send(PlayerCommand(Control::SeekShare(0.9)));
-        eventually("a word about the damage, or the end of it", || async {
+        eventually("a failure or the end of the file", || async {
             let phase = state(&damaged).await.phase;
             matches!(phase, Phase::Failed(_) | Phase::Ended).then_some(())
         })
@@ -362,7 +374,7 @@ fn what_cannot_be_played_is_explained_and_nothing_crashes() {
             config.ffmpeg = "/nonexistent/ffmpeg".into()
         });
         without.do_send(Play { list, index: 0 });
-        let error = eventually("the reason", || async {
+        let error = eventually("the error", || async {
             match state(&without).await.phase {
                 Phase::Failed(error) => Some(error),
                 _ => None,

@@ -295,7 +295,7 @@ fn what_was_played_is_listed_the_latest_first() {
             position_ms: 1000,
             duration_ms: entry.info.duration_ms,
             done,
-            played: true,
+            started: true,
             order: 1,
         };
         (entry.id, seen)

@@ -1,75 +1,58 @@
-//! The player's mailbox.
+//! Mailbox of the player.
 //!
-//! Below it: nothing but the gateway's address; ffmpeg reads from there. Above
-//! it: the [`Screen`]. The state changes only here, and the screen is told after
-//! each change.
+//! Below it: the gateway, from which ffmpeg reads, and the streams, which prefetch. Above
+//! it: the [`Screen`]. Every message becomes a call of [`State`], whose effects are
+//! performed; a snapshot is published afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use engine::ids::Generation;
+use engine::media::FileEntry;
+use engine::player::{Effect, History, Phase, PlaybackError, Report, Start, State};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::config::PlayerConfig;
-use crate::ffmpeg::Killer;
-use crate::ffmpeg::read_cover;
 use crate::http::Gateway;
+use crate::player::audio_output::AudioOutput;
+use crate::player::cover::{CoverLoader, CoverStarted};
 use crate::player::history_file::HistoryFile;
-use crate::player::pipeline::video::later;
-use crate::player::pipeline::{Pipeline, PipelineReport, Source, Start, SubtitleSource};
-use crate::player::{
-    Enqueue, Mark, Notice, Play, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot,
-    SHOWN_UPCOMING, Screen,
+use crate::player::pipeline::{
+    Pipeline, PipelineReport, PipelineStart, Source, StandbyDecoders, SubtitleSource,
 };
+use crate::player::playback::{Playback, normalising_gain};
+use crate::player::preload::{PREFETCH_BEFORE_END, PREPARE_BEFORE_END, Preloader};
+use crate::player::publisher::{Publisher, snapshot};
+use crate::player::{Enqueue, Mark, Play, PlayerCommand, PlayerSnapshot, PlayerState, Screen};
 use crate::runtime::Close;
 use crate::scheduler::{PlayerStarves, StreamManager};
 
-mod ahead;
-mod hearing;
-mod waiting;
-
-use ahead::Preloader;
-use engine::ids::{FileId, Generation};
-use engine::media::FileEntry;
-use engine::player::History;
-use engine::player::Phase;
-use engine::player::{Effect, PlaybackError, Report, State};
-use hearing::AudioOutput;
-use waiting::Waiting;
-
-/// How often the clock is looked at: fast enough for a smooth seek bar.
+/// Interval at which the pipeline is polled: short enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How often it is kept how far something was played.
-const KEEP: Duration = Duration::from_secs(3);
+/// Interval at which progress is saved.
+const SAVE_INTERVAL: Duration = Duration::from_secs(3);
 
-/// The actor.
+/// Actor of the player.
 pub struct Player {
     config: PlayerConfig,
     gateway: Gateway,
-    screen: Arc<dyn Screen>,
-    /// They find out why nothing comes, and fetch what comes next.
     streams: Addr<StreamManager>,
     state: State,
-    hearing: AudioOutput,
-    pipeline: Option<Pipeline>,
-    /// Loudness as chosen, and what makes the present song as loud as others.
-    gain: f32,
-    level: f32,
-    ahead: Preloader,
-    waiting: Waiting,
-    notice: Option<Notice>,
-    told: PlayerSnapshot,
-    told_queue: u64,
-    history: Option<Arc<HistoryFile>>,
-    past_frames: (u64, u64),
-    cover: Option<Killer>,
+    playback: Playback,
+    preloader: Preloader,
+    standby: StandbyDecoders,
+    output: AudioOutput,
+    cover: CoverLoader,
+    publisher: Publisher,
+    history_file: Option<Arc<HistoryFile>>,
 }
 
 impl Player {
-    /// A player that shows on `screen` and tells the streams when it has to wait. Without
-    /// a `history` it remembers nothing over a restart.
+    /// A player that shows on `screen`. Without a `history` file, progress ends with the
+    /// process.
     pub fn new(
         config: PlayerConfig,
         gateway: Gateway,
@@ -77,322 +60,292 @@ impl Player {
         streams: Addr<StreamManager>,
         history: Option<HistoryFile>,
     ) -> Self {
-        let kept = history.as_ref().map_or(Ok(Vec::new()), HistoryFile::load);
-        let kept = kept.unwrap_or_else(|error| {
-            tracing::warn!(%error, "what was played before cannot be read");
+        let saved = history.as_ref().map_or(Ok(Vec::new()), HistoryFile::load);
+        let saved = saved.unwrap_or_else(|error| {
+            tracing::warn!(%error, "history not loaded");
             Vec::new()
         });
         let rng = StdRng::from_os_rng();
         Self {
-            streams,
-            history: history.map(Arc::new),
-            state: State::new(config.volume, History::new(kept), rng),
+            state: State::new(config.volume, History::new(saved), rng),
             config,
             gateway,
-            screen,
-            hearing: AudioOutput::default(),
-            pipeline: None,
-            gain: 0.0,
-            level: 1.0,
-            ahead: Preloader::default(),
-            waiting: Waiting::default(),
-            notice: None,
-            told: PlayerSnapshot::default(),
-            told_queue: 0,
-            past_frames: (0, 0),
-            cover: None,
+            playback: Playback::default(),
+            preloader: Preloader::new(streams.clone()),
+            streams,
+            standby: StandbyDecoders::default(),
+            output: AudioOutput::default(),
+            cover: CoverLoader::default(),
+            publisher: Publisher::new(screen),
+            history_file: history.map(Arc::new),
         }
     }
 
     fn perform(&mut self, ctx: &mut Context<Self>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Start {
-                    generation,
-                    entry,
-                    from,
-                    paused,
-                    speed,
-                    audio,
-                    subtitles,
-                    fresh,
-                } => {
-                    if fresh {
-                        self.past_frames = (0, 0);
-                        self.fetch_cover(ctx, &entry);
-                    }
-                    // What was fetched for later must not come in the way of this.
-                    self.keep_ahead(entry.id);
-                    self.level = self.level_of(&entry);
-                    let mut source = self.source(&entry, from, speed);
-                    source.audio = source.audio.map(|_| audio);
-                    source.subtitles = subtitles.and_then(|track| self.words(&entry, track));
-                    self.start(ctx, generation, source, paused);
-                }
-                Effect::Stop => {
-                    self.end_pipeline();
-                    self.give_up_ahead();
-                    self.waiting = Waiting::default();
-                    self.end_cover();
-                }
-                Effect::Pause(paused) => {
-                    // The device first: its opening is not part of the film.
-                    if !paused {
-                        self.listen(ctx);
-                    }
-                    let next = self.ahead.pipeline();
-                    for pipeline in self.pipeline.iter().chain(next) {
-                        pipeline.pause(paused);
-                    }
-                }
-                Effect::SoundLate(milliseconds) => {
-                    if let Some(pipeline) = &self.pipeline {
-                        pipeline.set_sound_late(milliseconds);
-                    }
-                }
+                Effect::Start(start) => self.start(ctx, *start),
+                Effect::Stop => self.stop(),
+                Effect::Pause(paused) => self.pause(ctx, paused),
+                Effect::AudioDelay(milliseconds) => self.playback.set_audio_delay_ms(milliseconds),
                 Effect::Gain(gain) => {
-                    self.gain = gain;
-                    if let Some(pipeline) = &self.pipeline {
-                        pipeline.set_gain(gain * self.level);
-                    }
-                    if let Some(pipeline) = self.ahead.pipeline() {
-                        pipeline.set_gain(gain * self.ahead.level());
-                    }
+                    self.playback.set_volume_gain(gain);
+                    self.preloader.set_volume_gain(gain);
                 }
             }
         }
-        self.tell();
+        self.publish();
     }
 
-    fn end_pipeline(&mut self) -> Option<Pipeline> {
-        let pipeline = self.pipeline.take()?;
-        let (shown, dropped) = pipeline.frames();
-        self.past_frames.0 += shown;
-        self.past_frames.1 += dropped;
-        Some(pipeline)
-    }
-
-    fn source(&self, entry: &FileEntry, from: Duration, speed: u32) -> Source {
-        Source {
-            ffmpeg: self.config.ffmpeg.clone(),
-            url: self.gateway.url(entry.id),
-            from,
-            speed: f64::from(speed) / 100.0,
-            video: entry.info.video.clone(),
-            audio: (!entry.info.audio.is_empty()).then_some(0),
-            subtitles: None,
+    /// Replaces the pipeline: by the preloaded one if it fits, else by a new one.
+    fn start(&mut self, ctx: &mut Context<Self>, start: Start) {
+        let entry = &start.entry;
+        // A prefetch for later must not compete with the file that plays now.
+        self.preloader.keep_only(entry.id);
+        let source = self.source(&start);
+        let track_gain = self.track_gain(entry);
+        let previous = self.playback.end();
+        if start.fresh {
+            self.playback.reset_frames();
+            self.load_cover(ctx, entry);
         }
-    }
-
-    fn start(
-        &mut self,
-        ctx: &mut Context<Self>,
-        generation: Generation,
-        source: Source,
-        paused: bool,
-    ) {
-        let before = self.end_pipeline();
-        if let Some(next) = self.ahead.take(generation, &source, before) {
-            next.pause(paused);
-            next.set_gain(self.gain * self.level);
-            self.pipeline = Some(next);
-            return self.listen(ctx);
+        self.playback.set_track_gain(track_gain);
+        let next = self.preloader.take(start.generation, &source, previous);
+        if let Some(next) = next {
+            next.set_paused(start.paused);
+            self.playback.begin(next);
+            return self.resume_output(ctx);
         }
-        let spare = self.waiting.take(&source);
-        let start = Start {
-            spare,
-            ..self.start_of(generation, source, paused)
+        let standby = self.standby.take(&source);
+        let gain = self.playback.gain();
+        let parameters = PipelineStart {
+            paused: start.paused,
+            standby,
+            ..self.pipeline_start(start.generation, source, gain)
         };
-        let reports = ctx.address().recipient();
-        let screen = self.screen.clone();
+        let (screen, reports) = (self.publisher.screen(), ctx.address().recipient());
         // The decoders load while the device is opened.
-        let (mut pipeline, sound) = Pipeline::prepare(start, screen, reports);
-        match self.play(sound) {
-            Ok(followers) => {
-                pipeline.leads(followers);
-                self.pipeline = Some(pipeline);
+        let (mut pipeline, stream) = Pipeline::prepare(parameters, screen, reports);
+        match self.output.play(stream) {
+            Ok(successors) => {
+                pipeline.set_successors(successors);
+                self.playback.begin(pipeline);
             }
             Err(error) => {
                 let report = Report::Failed(PlaybackError::Sound(error));
-                let effects = self.state.report(generation, report);
+                let effects = self.state.report(start.generation, report);
                 self.perform(ctx, effects);
             }
         }
     }
 
-    fn start_of(&self, generation: Generation, source: Source, paused: bool) -> Start {
-        Start {
-            generation,
-            source,
-            paused,
-            gain: self.gain * self.level,
-            delay: self.config.audio_delay.0,
-            sound_late: self.state.tracks().sound_late,
-            spare: None,
+    fn stop(&mut self) {
+        drop(self.playback.end());
+        self.preloader.clear();
+        self.standby = StandbyDecoders::default();
+        self.cover.cancel();
+    }
+
+    fn pause(&mut self, ctx: &mut Context<Self>, paused: bool) {
+        // The device first: media time must not advance while it opens.
+        if !paused {
+            self.resume_output(ctx);
+        }
+        self.playback.set_paused(paused);
+        self.preloader.set_paused(paused);
+    }
+
+    fn restart(&mut self, ctx: &mut Context<Self>) {
+        let effects = self.state.restart();
+        self.perform(ctx, effects);
+    }
+
+    fn resume_output(&mut self, ctx: &mut Context<Self>) {
+        if let Err(error) = self.output.resume() {
+            tracing::warn!(?error, "audio output lost");
+            self.output.discard();
+            self.restart(ctx);
         }
     }
 
-    /// What makes a song as loud as others. None is raised above what it is, which
-    /// could distort it; most music is lowered.
-    fn level_of(&self, entry: &FileEntry) -> f32 {
-        let song = entry.info.video.is_none() && self.config.normalise;
-        let gain = entry.info.gain_cdb.filter(|_| song);
-        gain.map_or(1.0, |gain| 10_f32.powf(gain as f32 / 2000.0).min(1.0))
+    fn source(&self, start: &Start) -> Source {
+        let info = &start.entry.info;
+        let subtitles = start.subtitles;
+        Source {
+            ffmpeg: self.config.ffmpeg.clone(),
+            url: self.gateway.url(start.entry.id),
+            from: start.from,
+            speed: f64::from(start.speed) / 100.0,
+            video: info.video.clone(),
+            audio: (!info.audio.is_empty()).then_some(start.audio),
+            subtitles: subtitles.and_then(|track| self.subtitle_source(&start.entry, track)),
+        }
     }
 
-    /// Where the subtitles of a number come from.
-    fn words(&self, entry: &FileEntry, track: usize) -> Option<SubtitleSource> {
+    /// Origin of a subtitle track: tracks of the file come first, then sidecars.
+    fn subtitle_source(&self, entry: &FileEntry, track: usize) -> Option<SubtitleSource> {
         let info = &entry.info;
         match track.checked_sub(info.subtitles.len()) {
             None => Some(SubtitleSource::Track(track)),
-            Some(beside) => {
-                let sidecar = info.subtitles_beside().nth(beside)?;
-                Some(SubtitleSource::Beside(self.gateway.sidecar_url(sidecar.id)))
+            Some(number) => {
+                let sidecar = info.subtitles_beside().nth(number)?;
+                let url = self.gateway.sidecar_url(sidecar.id);
+                Some(SubtitleSource::Sidecar(url))
             }
         }
     }
 
-    /// Reads a song's cover beside the playing, on the blocking pool.
-    fn fetch_cover(&mut self, ctx: &mut Context<Self>, entry: &FileEntry) {
-        self.end_cover();
-        let (file, screen) = (entry.id, self.screen.clone());
-        screen.show_cover(file, None);
-        if entry.info.video.is_some() || !entry.info.has_cover {
-            return;
+    fn track_gain(&self, entry: &FileEntry) -> f32 {
+        match self.config.normalise {
+            true => normalising_gain(entry),
+            false => 1.0,
         }
-        let (ffmpeg, url) = (self.config.ffmpeg.clone(), self.gateway.url(file));
-        let player = ctx.address();
-        actix_rt::task::spawn_blocking(move || {
-            let started = |killer| player.do_send(CoverStarted(file, killer));
-            if let Some(cover) = read_cover(&ffmpeg, &url, screen.as_ref(), started) {
-                screen.show_cover(file, Some(cover));
-            }
-        });
     }
 
-    /// A cover of another song is no longer wanted.
-    fn end_cover(&mut self) {
-        if let Some(killer) = self.cover.take() {
-            killer.kill();
+    fn pipeline_start(&self, generation: Generation, source: Source, gain: f32) -> PipelineStart {
+        PipelineStart {
+            generation,
+            source,
+            paused: false,
+            gain,
+            output_delay: self.config.audio_delay.0,
+            audio_delay_ms: self.state.tracks().audio_delay_ms,
+            standby: None,
+        }
+    }
+
+    fn load_cover(&mut self, ctx: &mut Context<Self>, entry: &FileEntry) {
+        self.cover.cancel();
+        let screen = self.publisher.screen();
+        screen.show_cover(entry.id, None);
+        if entry.info.video.is_none() && entry.info.has_cover {
+            let (url, ffmpeg) = (self.gateway.url(entry.id), self.config.ffmpeg.clone());
+            let player = ctx.address().recipient();
+            self.cover.load(entry.id, url, ffmpeg, screen, player);
         }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        self.let_rest();
-        let Some(pipeline) = &mut self.pipeline else {
+        self.output.suspend_when_silent(match self.state.phase() {
+            Phase::Stopped | Phase::Paused | Phase::Ended | Phase::Failed(_) => true,
+            Phase::Loading | Phase::Playing | Phase::Buffering => false,
+        });
+        let Some(progress) = self.playback.poll() else {
             return;
         };
-        let (generation, reports) = (pipeline.generation(), pipeline.poll());
-        let position = pipeline.position();
-        for report in reports {
-            let effects = self.state.report(generation, report);
+        for report in progress.reports {
+            let effects = self.state.report(progress.generation, report);
             self.perform(ctx, effects);
         }
-        self.state.at(generation, position);
-        self.watch_output(ctx);
-        self.look_ahead(ctx);
-        self.keep_spare();
-        self.tell();
+        self.state
+            .set_position(progress.generation, progress.position);
+        let heartbeats = self.playback.pipeline().map(Pipeline::heartbeats);
+        if heartbeats.is_some_and(|heartbeats| self.output.check(heartbeats)) {
+            self.restart(ctx);
+        }
+        self.preload_next(ctx);
+        self.maintain_standby();
+        self.publish();
+    }
+
+    /// Prefetches the next item near the end of the present one, and prepares its
+    /// pipeline.
+    fn preload_next(&mut self, ctx: &mut Context<Self>) {
+        if *self.state.phase() != Phase::Playing {
+            return;
+        }
+        let left = self.state.duration().saturating_sub(self.state.position());
+        let queue = self.state.queue();
+        let next = queue.next(false).filter(|_| left < PREFETCH_BEFORE_END);
+        let next = next.and_then(|next| queue.items().get(next));
+        let history = self.state.history();
+        let next = next.map(|item| (item.entry.clone(), history.resume_position(&item.entry)));
+        self.preloader
+            .prefetch(next.as_ref().map(|(entry, from)| (entry, *from)));
+        match next {
+            Some((next, from)) if left < PREPARE_BEFORE_END => self.prepare_next(ctx, next, from),
+            _ => self.preloader.discard_pipeline(),
+        }
+    }
+
+    /// Starts the decoder of a song that follows a song.
+    fn prepare_next(&mut self, ctx: &mut Context<Self>, next: FileEntry, from: Duration) {
+        let is_song = |entry: &FileEntry| entry.info.video.is_none();
+        if !is_song(&next) || !self.state.entry().is_some_and(is_song) {
+            return;
+        }
+        let track_gain = self.track_gain(&next);
+        let source = self.source(&Start {
+            generation: Generation::default(),
+            entry: next,
+            from,
+            paused: false,
+            speed: self.state.speed(),
+            audio: 0,
+            subtitles: None,
+            fresh: true,
+        });
+        if self.preloader.has_prepared(&source) {
+            return;
+        }
+        // A pipeline prepared for another song first gives up its place at the output.
+        self.preloader.discard_pipeline();
+        let gain = self.playback.volume_gain() * track_gain;
+        let start = self.pipeline_start(Generation::default(), source.clone(), gain);
+        let (screen, reports) = (self.publisher.screen(), ctx.address().recipient());
+        let present = self.playback.pipeline_mut();
+        let pipeline =
+            present.and_then(|present| present.prepare_successor(start, screen, reports));
+        self.preloader.set_prepared(source, pipeline, track_gain);
+    }
+
+    fn maintain_standby(&mut self) {
+        let steady = matches!(self.state.phase(), Phase::Playing | Phase::Paused);
+        if let Some(entry) = self.state.entry().filter(|_| steady) {
+            self.standby
+                .maintain(entry, &self.config.ffprobe, &self.gateway);
+        }
     }
 
     fn snapshot(&self) -> PlayerSnapshot {
-        let frames = self.pipeline.as_ref().map_or((0, 0), Pipeline::frames);
-        let tracks = self.state.tracks();
-        let words = |pipeline: &Pipeline| {
-            let time = later(self.state.position(), -tracks.subtitles_late);
-            pipeline.words_at(time)
-        };
-        PlayerSnapshot {
-            phase: self.state.phase().clone(),
-            entry: self.state.entry().cloned(),
-            position: self.state.position(),
-            duration: self.state.duration(),
-            volume: self.state.volume(),
-            paused: self.state.paused(),
-            muted: self.state.muted(),
-            speed: self.state.speed(),
-            audio_track: tracks.audio,
-            subtitle_track: tracks.subtitles,
-            subtitle: self.pipeline.as_ref().map(words).unwrap_or_default(),
-            subtitles_late_ms: tracks.subtitles_late,
-            sound_late_ms: tracks.sound_late,
-            has_next: self.state.has_next(),
-            shuffled: self.state.queue().shuffled(),
-            repeat: self.state.queue().repeat(),
-            resumed: self.state.resumed(),
-            notice: self.notice,
-            frames_shown: self.past_frames.0 + frames.0,
-            frames_dropped: self.past_frames.1 + frames.1,
-        }
+        snapshot(&self.state, &self.playback, self.output.notice())
     }
 
-    /// Keeps how far everything was played, beside the playing or at once.
-    fn keep_history(&mut self, now: bool) {
-        let changes = self.state.history().take_changes();
-        if changes.is_empty() {
-            return;
-        }
-        self.screen.history_changed(self.state.history().recent());
-        let Some(file) = self.history.clone() else {
-            return;
-        };
-        let number = file.number();
-        let save = move || {
-            if let Err(error) = file.save(number, &changes) {
-                tracing::warn!(%error, "how far this was played is not kept");
-            }
-        };
-        match now {
-            true => save(),
-            false => drop(actix_rt::task::spawn_blocking(save)),
-        }
-    }
-
-    fn tell_queue(&mut self) {
-        if self.told_queue == self.state.queue_version() {
-            return;
-        }
-        self.told_queue = self.state.queue_version();
-        let queue = self.state.queue();
-        let first = (queue.index() + 1).min(queue.items().len());
-        let upcoming = &queue.items()[first..];
-        self.screen.queue_changed(QueueSnapshot {
-            first,
-            count: upcoming.len(),
-            upcoming: upcoming.iter().take(SHOWN_UPCOMING).cloned().collect(),
-        });
-    }
-
-    fn tell(&mut self) {
-        self.tell_queue();
+    fn publish(&mut self) {
+        self.publisher.publish_queue(self.state.queue());
         let snapshot = self.snapshot();
-        let waits = (&self.told.phase, &snapshot.phase) == (&Phase::Playing, &Phase::Buffering);
-        if let Some(entry) = snapshot.entry.as_ref().filter(|_| waits) {
+        let sent = self.publisher.sent_phase();
+        let starved = (sent, &snapshot.phase) == (&Phase::Playing, &Phase::Buffering);
+        if let Some(entry) = snapshot.entry.as_ref().filter(|_| starved) {
             let (file, at) = (entry.id, snapshot.position);
             self.streams.do_send(PlayerStarves { file, at });
         }
-        if let Some(song) = self.state.take_passed_over() {
-            self.screen.passed_over(song);
+        if let Some(song) = self.state.take_skipped() {
+            self.publisher.publish_skipped(song);
         }
-        if snapshot != self.told {
-            self.told = snapshot.clone();
-            self.screen.changed(snapshot);
-        }
+        self.publisher.publish(snapshot);
     }
-}
 
-/// A cover's decoder runs.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct CoverStarted(FileId, Killer);
-
-impl Handler<CoverStarted> for Player {
-    type Result = ();
-
-    fn handle(&mut self, started: CoverStarted, _: &mut Context<Self>) {
-        match self.state.entry() {
-            Some(entry) if entry.id == started.0 => self.cover = Some(started.1),
-            _ => started.1.kill(),
+    /// Saves the progress of files on the blocking pool, or before returning.
+    fn save_history(&mut self, wait: bool) {
+        let changes = self.state.history_mut().take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        let recent = self.state.history().recent();
+        self.publisher.publish_history(recent);
+        let Some(file) = self.history_file.clone() else {
+            return;
+        };
+        let batch = file.next_batch();
+        let save = move || {
+            if let Err(error) = file.save(batch, &changes) {
+                tracing::warn!(%error, "history not saved");
+            }
+        };
+        match wait {
+            true => save(),
+            false => drop(actix_rt::task::spawn_blocking(save)),
         }
     }
 }
@@ -402,9 +355,10 @@ impl Actor for Player {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(TICK, Self::tick);
-        ctx.run_interval(KEEP, |actor, _| actor.keep_history(false));
-        self.screen.history_changed(self.state.history().recent());
-        self.tell();
+        ctx.run_interval(SAVE_INTERVAL, |actor, _| actor.save_history(false));
+        let recent = self.state.history().recent();
+        self.publisher.publish_history(recent);
+        self.publish();
     }
 }
 
@@ -430,8 +384,8 @@ impl Handler<Mark> for Player {
     type Result = ();
 
     fn handle(&mut self, Mark { entry, done }: Mark, _: &mut Context<Self>) {
-        self.state.history().mark(&entry, done);
-        self.keep_history(false);
+        self.state.history_mut().mark(&entry, done);
+        self.save_history(false);
     }
 }
 
@@ -453,6 +407,15 @@ impl Handler<PipelineReport> for Player {
     }
 }
 
+impl Handler<CoverStarted> for Player {
+    type Result = ();
+
+    fn handle(&mut self, started: CoverStarted, _: &mut Context<Self>) {
+        let present = self.state.entry().map(|entry| entry.id);
+        self.cover.started(started, present);
+    }
+}
+
 impl Handler<PlayerState> for Player {
     type Result = MessageResult<PlayerState>;
 
@@ -465,10 +428,10 @@ impl Handler<Close> for Player {
     type Result = ();
 
     fn handle(&mut self, _: Close, ctx: &mut Context<Self>) {
-        self.pipeline = None;
-        self.end_cover();
-        self.hearing = AudioOutput::default();
-        self.keep_history(true);
+        drop(self.playback.end());
+        self.cover.cancel();
+        self.output.discard();
+        self.save_history(true);
         ctx.stop();
     }
 }

@@ -1,4 +1,4 @@
-//! Sound: the sample ring, the output, and the device below kira.
+//! Sound: sample ring, output, and the device below kira.
 
 pub mod device;
 pub mod output;

@@ -99,7 +99,7 @@ pub fn seen() -> Vec<(FileId, PlayProgress)> {
             position_ms: duration_ms * share / 100,
             duration_ms,
             done,
-            played: true,
+            started: true,
             order: u64::from(id),
         };
         (FileId([id; 32]), seen)

@@ -1,100 +1,104 @@
-//! Media time between two steps of the sound card, and what to do with a frame.
+//! Media time between two steps of the sound card, and the decision on a frame.
 
 use std::time::{Duration, Instant};
 
-/// Frames of sound in a second, of every pipeline.
+/// Audio samples a second, of every pipeline.
 pub const SAMPLE_RATE: u32 = 48_000;
 
-/// The clock runs on by itself for this long after a step: sound cards step by
-/// 10 to 100 ms; a longer rest is a hold.
+/// Time that the clock extrapolates after a step. Sound cards step by 10 to 100 ms; a
+/// longer gap means that the sound is held.
 const MAX_COAST: Duration = Duration::from_millis(100);
 
-/// Share of what a step is off that the clock is set right by, once it has settled: a
-/// sound server asks for samples now early, now late, now for twice as many.
-const CORRECTION: f64 = 0.1;
+/// Loop gain of the clock filter once it has settled: the share of the error of a step
+/// that corrects the clock. Sound servers request samples with a jitter of a whole period;
+/// a gain of 0.1 averages over about ten steps.
+const LOOP_GAIN: f64 = 0.1;
 
-/// A step that is off by more, or that is late by [`MAX_COAST`], begins anew: sound was
-/// held, or ran out.
-const OFF: f64 = 0.08;
+/// Error of a step, in seconds, that resets the filter: sound was held or ran out. Larger
+/// than the jitter of common sound servers.
+const RESET_ERROR: f64 = 0.08;
 
-/// A frame may be shown this much early rather than wait for so little.
+/// Time that a frame may be early: shorter than the granularity of a sleep.
 const EARLY: Duration = Duration::from_millis(2);
 
-/// A frame later than this many frame times is dropped.
+/// Lateness in frame times that drops a frame.
 const DROP_AFTER: f64 = 1.5;
 
-/// What to do with a frame.
+/// Decision on a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Show it now.
+    /// Show the frame now.
     Show,
-    /// Look again after this time.
+    /// Decide again after this time.
     Wait(Duration),
-    /// Too late.
+    /// Drop the frame, which is too late.
     Drop,
 }
 
-/// Turns the count of sounded samples, which comes in uneven steps, into a smooth time,
-/// by a loop that follows the mean of the steps (of first order, after F. Adriaensen,
-/// "Using a DLL to filter time", 2005).
+/// Smooth media time from the count of played samples, which advances in uneven steps.
+///
+/// A first-order loop follows the mean of the steps (after F. Adriaensen, "Using a DLL to
+/// filter time", 2005).
 #[derive(Debug)]
 pub struct Clock {
     from: Duration,
     speed: f64,
     delay: Duration,
     played: u64,
-    stepped: Instant,
-    /// Seconds sounded at the last step.
-    sounded: f64,
-    /// Steps since it began anew.
+    last_step: Instant,
+    /// Filtered seconds played at the last step.
+    filtered: f64,
+    /// Steps since the last reset.
     steps: u32,
 }
 
 impl Clock {
-    /// A clock whose sound begins at media time `from`, runs at `speed` times
-    /// normal and is heard `delay` after it is counted.
+    /// A clock whose sound starts at media time `from`, runs at `speed` times normal and
+    /// is heard `delay` after it is counted.
     pub fn new(from: Duration, speed: f64, delay: Duration, now: Instant) -> Self {
         Self {
             from,
             speed,
             delay,
             played: 0,
-            stepped: now,
-            sounded: 0.0,
+            last_step: now,
+            filtered: 0.0,
             steps: 0,
         }
     }
 
-    /// Media time heard now, after `played` samples were counted. Does not
-    /// coast while `held`.
+    /// Media time heard now, after `played` samples were counted. Not extrapolated while
+    /// `held`.
     pub fn time(&mut self, now: Instant, played: u64, held: bool) -> Duration {
         if played != self.played || held {
             let counted = played as f64 / f64::from(SAMPLE_RATE);
-            let off = counted - self.at(now);
-            let rested = now.saturating_duration_since(self.stepped) >= MAX_COAST;
-            self.steps = match held || rested || off.abs() > OFF {
+            let error = counted - self.seconds_at(now);
+            let late = now.saturating_duration_since(self.last_step) >= MAX_COAST;
+            self.steps = match held || late || error.abs() > RESET_ERROR {
                 true => 0,
                 false => self.steps + 1,
             };
-            // At first the mean of all steps.
-            let weight = CORRECTION.max(1.0 / f64::from(self.steps + 1));
-            (self.sounded, self.stepped) = (self.at(now) + off * weight, now);
+            // The first steps are averaged, for the clock to settle at once.
+            let weight = LOOP_GAIN.max(1.0 / f64::from(self.steps + 1));
+            self.filtered = self.seconds_at(now) + error * weight;
+            self.last_step = now;
             self.played = played;
         }
-        let heard = (self.at(now) - self.delay.as_secs_f64()).max(0.0);
+        let heard = (self.seconds_at(now) - self.delay.as_secs_f64()).max(0.0);
         self.from + Duration::from_secs_f64(heard * self.speed)
     }
 
-    fn at(&self, now: Instant) -> f64 {
+    /// Seconds played, extrapolated since the last step.
+    fn seconds_at(&self, now: Instant) -> f64 {
         let coast = match self.played {
             0 => Duration::ZERO,
-            _ => now.saturating_duration_since(self.stepped).min(MAX_COAST),
+            _ => now.saturating_duration_since(self.last_step).min(MAX_COAST),
         };
-        self.sounded + coast.as_secs_f64()
+        self.filtered + coast.as_secs_f64()
     }
 }
 
-/// Decides on the frame for `due`, at media time `time`.
+/// Decides on a frame that is `due`, at media time `time`.
 pub fn judge(time: Duration, due: Duration, frame_time: Duration) -> Verdict {
     if time + EARLY < due {
         return Verdict::Wait(due - time);
@@ -116,11 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn time_runs_on_between_steps_and_rests_when_they_stop() {
+    fn time_is_extrapolated_between_steps_and_then_stops() {
         let start = Instant::now();
         let mut clock = Clock::new(Duration::from_secs(5), 1.0, Duration::ZERO, start);
         assert!(near(clock.time(start + 50 * MS, 0, false), 5000));
-        // The first step counts whole: nothing was heard before.
+        // The first step is taken as it is.
         assert!(near(clock.time(start + 60 * MS, 9600, false), 5200));
         assert!(near(clock.time(start + 65 * MS, 9600, false), 5205));
         assert!(near(clock.time(start + 900 * MS, 9600, false), 5300));
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn uneven_steps_make_an_even_time() {
+    fn uneven_steps_yield_an_even_time() {
         let start = Instant::now();
         let mut clock = Clock::new(Duration::ZERO, 1.0, Duration::ZERO, start);
         let mut last = None;
@@ -137,21 +141,21 @@ mod tests {
             let late = if step % 2 == 0 { 15 } else { 0 };
             let now = start + MS * (20 * step + late);
             let time = clock.time(now, u64::from(step) * 960, false);
-            let ahead = (start + time)
+            let lead = (start + time)
                 .saturating_duration_since(start)
                 .as_secs_f64()
                 - now.duration_since(start).as_secs_f64();
-            if let Some(before) = last.replace(ahead)
+            if let Some(before) = last.replace(lead)
                 && step > 20
             {
-                assert!((ahead - before).abs() < 0.002, "step {step}: {ahead}");
-                assert!((-0.012..-0.003).contains(&ahead), "the mean: {ahead}");
+                assert!((lead - before).abs() < 0.002, "step {step}: {lead}");
+                assert!((-0.012..-0.003).contains(&lead), "the mean: {lead}");
             }
         }
     }
 
     #[test]
-    fn after_a_hold_it_begins_anew() {
+    fn long_gap_resets_the_filter() {
         let start = Instant::now();
         let mut clock = Clock::new(Duration::ZERO, 1.0, Duration::ZERO, start);
         for step in 1..50_u32 {
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn double_speed_and_the_way_to_the_ear_are_accounted_for() {
+    fn speed_and_output_delay_are_applied() {
         let start = Instant::now();
         let mut clock = Clock::new(Duration::ZERO, 2.0, 10 * MS, start);
         assert!(near(clock.time(start, 48_000, false), 1980));
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_wait_show_or_drop() {
+    fn frame_waits_shows_or_drops_by_its_due_time() {
         let frame = 33 * MS;
         assert_eq!(judge(100 * MS, 150 * MS, frame), Verdict::Wait(50 * MS));
         assert_eq!(judge(149 * MS, 150 * MS, frame), Verdict::Show);

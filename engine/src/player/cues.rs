@@ -1,21 +1,23 @@
-//! Subtitles that are text: which tracks can be shown, and the cues that ffmpeg
-//! writes as SRT beside the pictures.
+//! Text subtitles: tracks that can be shown, and the cues that ffmpeg writes as SRT.
 //!
-//! They come out of the process that decodes the pictures, since a second one would
-//! read the film to its end at once, and all of it would have to be fetched.
+//! The process that decodes the pictures writes them. A second process would read the
+//! whole file at once, and all of it would have to be fetched.
 
 use std::io::BufRead;
 use std::time::Duration;
 
 use crate::media::SubtitleTrack;
 
-/// Cues kept of one film: hours of dense dialogue.
+/// Cues kept of one file: hours of dense dialogue.
 const MAX_CUES: usize = 20_000;
+
+/// Cues that may overlap; more than a few are rare.
+const MAX_OVERLAP: usize = 16;
 
 /// Bytes of text kept of one cue.
 const MAX_TEXT: usize = 2_000;
 
-/// Whether a track is text, which can be drawn; pictures of text cannot.
+/// True for text tracks, which the window can draw, unlike bitmap subtitles.
 pub fn is_text(track: &SubtitleTrack) -> bool {
     matches!(
         track.codec.as_str(),
@@ -23,46 +25,46 @@ pub fn is_text(track: &SubtitleTrack) -> bool {
     )
 }
 
-/// Words on the picture for a while.
+/// Text shown over the picture for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cue {
-    /// Media time at which they appear.
+    /// Media time at which the text appears.
     pub start: Duration,
-    /// Media time at which they go.
+    /// Media time at which the text disappears.
     pub end: Duration,
-    /// Lines, without markup.
+    /// Lines without markup.
     pub text: String,
 }
 
-/// The cues that have come so far.
+/// Cues received so far.
 #[derive(Debug, Default)]
 pub struct Cues(Vec<Cue>);
 
 impl Cues {
-    /// Adds one; they come in the order of their starts.
+    /// Appends a cue. Cues arrive in the order of their starts.
     pub fn push(&mut self, cue: Cue) {
         if self.0.len() < MAX_CUES {
             self.0.push(cue);
         }
     }
 
-    /// All words to be seen at a media time.
+    /// Text of all cues at a media time.
     pub fn at(&self, time: Duration) -> String {
-        let begun = self.0.partition_point(|cue| cue.start <= time);
-        // Hardly more than a few overlap.
-        let near = &self.0[begun.saturating_sub(16)..begun];
-        let seen: Vec<&str> = near
+        let started = self.0.partition_point(|cue| cue.start <= time);
+        let recent = &self.0[started.saturating_sub(MAX_OVERLAP)..started];
+        let shown: Vec<&str> = recent
             .iter()
             .filter(|cue| time < cue.end)
             .map(|cue| cue.text.as_str())
             .collect();
-        seen.join("\n")
+        shown.join("\n")
     }
 }
 
-/// Reads SRT until its end; `from` is the media time of its zero.
+/// Reads SRT to its end; `from` is the media time of its zero.
 ///
-/// What is not UTF-8 is replaced: a writer whose reader is gone would end.
+/// Invalid UTF-8 is replaced rather than refused: ffmpeg ends when its reader closes the
+/// pipe.
 pub fn read(reader: impl BufRead, from: Duration, mut each: impl FnMut(Cue)) {
     let mut block: Vec<String> = Vec::new();
     let lines = reader.split(b'\n').map_while(Result::ok);
@@ -72,32 +74,35 @@ pub fn read(reader: impl BufRead, from: Duration, mut each: impl FnMut(Cue)) {
             block.push(line);
             continue;
         }
-        each_of(&std::mem::take(&mut block), from)
+        parse_cue(&std::mem::take(&mut block), from)
             .into_iter()
             .for_each(&mut each);
     }
 }
 
-/// A number, a line of times, lines of text.
-fn each_of(block: &[String], from: Duration) -> Option<Cue> {
+/// Parses a block: a number, a line of times, lines of text.
+fn parse_cue(block: &[String], from: Duration) -> Option<Cue> {
     let at = block.iter().position(|line| line.contains("-->"))?;
     let (start, end) = block[at].split_once("-->")?;
-    let text: Vec<String> = block[at + 1..].iter().map(|line| plain(line)).collect();
+    let text: Vec<String> = block[at + 1..]
+        .iter()
+        .map(|line| strip_markup(line))
+        .collect();
     let mut text = text.join("\n").trim().to_owned();
     if text.len() > MAX_TEXT {
         let cut = (0..=MAX_TEXT).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(cut.unwrap_or(0));
     }
     let cue = Cue {
-        start: from + time(start)?,
-        end: from + time(end)?,
+        start: from + parse_time(start)?,
+        end: from + parse_time(end)?,
         text,
     };
     Some(cue).filter(|cue| !cue.text.is_empty() && cue.end > cue.start)
 }
 
-/// `01:02:03,450`
-fn time(text: &str) -> Option<Duration> {
+/// Parses a time such as `01:02:03,450`.
+fn parse_time(text: &str) -> Option<Duration> {
     let (clock, fraction) = text.trim().split_once([',', '.'])?;
     let mut seconds = 0_u64;
     for part in clock.split(':') {
@@ -111,8 +116,8 @@ fn time(text: &str) -> Option<Duration> {
     ))
 }
 
-/// A line without its markup: `<i>`, `<font …>`, and what ASS leaves in braces.
-fn plain(line: &str) -> String {
+/// Removes markup: `<i>`, `<font …>` and the braces of ASS.
+fn strip_markup(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
     while let Some(at) = rest.find(['<', '{']) {

@@ -1,7 +1,4 @@
-//! What was played and how far: where to go on, what is done, what was last.
-//!
-//! [`History`] is pure; [`HistoryFile`] keeps it in an embedded database in the data
-//! directory.
+//! Progress of played files: resume positions, played marks, order of last use.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,32 +8,33 @@ use serde::{Deserialize, Serialize};
 use crate::ids::FileId;
 use crate::media::{FileEntry, MediaKind};
 
-/// Files remembered; the one that was played longest ago is forgotten first.
+/// Files remembered; the least recently played one is forgotten first.
 const MAX_FILES: usize = 5000;
 
-/// Less than this of a file was only looked into.
+/// Position below which a file counts as not begun.
 const BEGUN: Duration = Duration::from_secs(5);
 
-/// Songs are played from the start; a lecture goes on where it was left.
+/// Audio of at least this length resumes; shorter songs start from the beginning.
 const LONG_AUDIO: Duration = Duration::from_secs(600);
 
-/// What is left of a file that is as good as done: a twentieth, within these bounds.
-const LEFT_MIN: Duration = Duration::from_secs(10);
-const LEFT_MAX: Duration = Duration::from_secs(300);
+/// Time before the end from which a file counts as played: a twentieth of its duration
+/// (closing credits), within these bounds.
+const MIN_CREDITS: Duration = Duration::from_secs(10);
+const MAX_CREDITS: Duration = Duration::from_secs(300);
 
-/// How far a file was played.
+/// Progress of a file. The stored field names are those of earlier releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PlayProgress {
-    /// Media time reached last, in milliseconds.
+    /// Media time reached last, in milliseconds; 0 at the start and once played.
     pub position_ms: u64,
-    /// Length, in milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: u64,
-    /// Whether it was played to the end, or nearly, at some time.
+    /// True once played to the end, or marked as played.
     pub done: bool,
-    /// Whether it was played at all: what is done may only be said to be.
-    #[serde(default = "yes")]
-    pub played: bool,
-    /// Grows from one played file to the next: the highest was played last.
+    /// True once started; false if only marked as played.
+    #[serde(rename = "played", default = "yes")]
+    pub started: bool,
+    /// Sequence number of the last start: the highest was played last.
     pub order: u64,
 }
 
@@ -45,7 +43,7 @@ fn yes() -> bool {
 }
 
 impl PlayProgress {
-    /// Share that was played last, 0 to 1; 0 if it is done.
+    /// Share of the duration reached last, 0 to 1.
     pub fn share(self) -> f32 {
         match self.duration_ms {
             0 => 0.0,
@@ -53,124 +51,134 @@ impl PlayProgress {
         }
     }
 
-    /// Whether it is begun and not over.
+    /// True if playback can resume within the file.
     pub fn is_begun(self) -> bool {
         self.position_ms > 0
     }
 }
 
-/// How far each file was played.
+/// Progress of all files.
 #[derive(Debug, Default)]
 pub struct History {
     files: HashMap<FileId, PlayProgress>,
     order: u64,
-    /// Changed since they were last kept.
+    /// Files changed since the last [`History::take_changes`].
     changed: Vec<FileId>,
-    /// What a person said how it is while it may have played.
-    settled: Option<FileId>,
+    /// File marked by the user, whose progress is not recorded until it starts again.
+    marked: Option<FileId>,
 }
 
 impl History {
-    /// A history as it was kept.
-    pub fn new(kept: impl IntoIterator<Item = (FileId, PlayProgress)>) -> Self {
-        let files: HashMap<FileId, PlayProgress> = kept.into_iter().collect();
-        let order = files.values().map(|seen| seen.order).max().unwrap_or(0);
+    /// A history with saved progress.
+    pub fn new(saved: impl IntoIterator<Item = (FileId, PlayProgress)>) -> Self {
+        let files: HashMap<FileId, PlayProgress> = saved.into_iter().collect();
+        let order = files
+            .values()
+            .map(|progress| progress.order)
+            .max()
+            .unwrap_or(0);
         Self {
             files,
             order,
             changed: Vec::new(),
-            settled: None,
+            marked: None,
         }
     }
 
-    /// How far a file was played.
-    pub fn seen(&self, file: FileId) -> Option<PlayProgress> {
+    /// Progress of a file.
+    pub fn progress(&self, file: FileId) -> Option<PlayProgress> {
         self.files.get(&file).copied()
     }
 
-    /// All files, the one played last first.
+    /// All files, most recently played first.
     pub fn recent(&self) -> Vec<(FileId, PlayProgress)> {
-        let mut all: Vec<(FileId, PlayProgress)> =
-            self.files.iter().map(|(id, s)| (*id, *s)).collect();
-        all.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.order));
+        let mut all: Vec<(FileId, PlayProgress)> = self
+            .files
+            .iter()
+            .map(|(id, progress)| (*id, *progress))
+            .collect();
+        all.sort_by_key(|(_, progress)| std::cmp::Reverse(progress.order));
         all
     }
 
-    /// Where a file goes on: where it was left, or at the start.
-    pub fn resume(&self, entry: &FileEntry) -> Duration {
+    /// Position at which a file resumes; zero for short audio.
+    pub fn resume_position(&self, entry: &FileEntry) -> Duration {
         let long = entry.info.kind == MediaKind::Video || entry.info.duration() >= LONG_AUDIO;
-        match self.seen(entry.id) {
-            Some(seen) if long => Duration::from_millis(seen.position_ms),
+        match self.progress(entry.id) {
+            Some(progress) if long => Duration::from_millis(progress.position_ms),
             _ => Duration::ZERO,
         }
     }
 
-    /// A file begins to play.
-    pub fn begins(&mut self, entry: &FileEntry) {
+    /// Records the start of a file.
+    pub fn start(&mut self, entry: &FileEntry) {
         self.order += 1;
-        self.settled = None;
+        self.marked = None;
         let order = self.order;
-        let seen = self.files.entry(entry.id).or_insert(PlayProgress {
+        let progress = self.files.entry(entry.id).or_insert(PlayProgress {
             position_ms: 0,
             duration_ms: entry.info.duration_ms,
             done: false,
-            played: true,
+            started: true,
             order,
         });
-        (seen.order, seen.played) = (order, true);
+        (progress.order, progress.started) = (order, true);
         self.note_changed(entry.id);
         self.forget_oldest();
     }
 
-    /// A file that began is at a media time.
-    pub fn at(&mut self, file: FileId, position: Duration) {
-        let followed = self.settled != Some(file);
-        let Some(seen) = self.files.get_mut(&file).filter(|_| followed) else {
+    /// Records the position of a started file.
+    pub fn record(&mut self, file: FileId, position: Duration) {
+        let recorded = self.marked != Some(file);
+        let Some(progress) = self.files.get_mut(&file).filter(|_| recorded) else {
             return;
         };
-        let duration = Duration::from_millis(seen.duration_ms);
+        let duration = Duration::from_millis(progress.duration_ms);
         let left = duration.saturating_sub(position);
-        let over = left <= (duration / 20).clamp(LEFT_MIN, LEFT_MAX).min(duration / 2);
+        let over = left
+            <= (duration / 20)
+                .clamp(MIN_CREDITS, MAX_CREDITS)
+                .min(duration / 2);
         let position = match over || position < BEGUN {
             true => Duration::ZERO,
             false => position,
         };
         let new = PlayProgress {
             position_ms: position.as_millis() as u64,
-            done: seen.done || over,
-            ..*seen
+            done: progress.done || over,
+            ..*progress
         };
-        if new != *seen {
-            *seen = new;
+        if new != *progress {
+            *progress = new;
             self.note_changed(file);
         }
     }
 
-    /// A person says that a file is done, or that it may be forgotten. What plays is not
-    /// followed any more until it begins anew.
+    /// Marks a file as played, or forgets its progress. Progress of a file that plays
+    /// now is not recorded until the file starts again.
     pub fn mark(&mut self, entry: &FileEntry, done: bool) {
-        self.settled = Some(entry.id);
+        self.marked = Some(entry.id);
         if !done {
             if self.files.remove(&entry.id).is_some() {
                 self.note_changed(entry.id);
             }
             return;
         }
-        let seen = self.files.entry(entry.id).or_insert(PlayProgress {
+        let progress = self.files.entry(entry.id).or_insert(PlayProgress {
             position_ms: 0,
             duration_ms: entry.info.duration_ms,
             done,
-            played: false,
+            started: false,
             order: self.order,
         });
-        (seen.position_ms, seen.done) = (0, done);
+        (progress.position_ms, progress.done) = (0, done);
         self.note_changed(entry.id);
         self.forget_oldest();
     }
 
     fn forget_oldest(&mut self) {
         if self.files.len() > MAX_FILES
-            && let Some(oldest) = self.files.iter().min_by_key(|(_, seen)| seen.order)
+            && let Some(oldest) = self.files.iter().min_by_key(|(_, progress)| progress.order)
         {
             let oldest = *oldest.0;
             self.files.remove(&oldest);
@@ -184,10 +192,13 @@ impl History {
         }
     }
 
-    /// What changed since the last call; `None` for what is forgotten.
+    /// Takes the changes since the last call; `None` for forgotten files.
     pub fn take_changes(&mut self) -> Vec<(FileId, Option<PlayProgress>)> {
         let changed = std::mem::take(&mut self.changed);
-        changed.into_iter().map(|id| (id, self.seen(id))).collect()
+        changed
+            .into_iter()
+            .map(|id| (id, self.progress(id)))
+            .collect()
     }
 }
 

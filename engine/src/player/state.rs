@@ -1,6 +1,4 @@
-//! What is playing and what a command changes: no process, no clock.
-
-mod reports;
+//! State of playback and the effect of commands and reports on it.
 
 use std::time::Duration;
 
@@ -10,149 +8,102 @@ use crate::ids::Generation;
 use crate::media::{FileEntry, MediaFailure};
 use crate::player::history::History;
 use crate::player::queue::Queue;
+use crate::player::recovery::{AfterFailure, Recovery, SkippedSong, StreamEnd};
 use crate::player::tracks::Tracks;
-use crate::player::{Control, PassedOver, Phase, PlaybackError};
+use crate::player::volume::Volume;
+use crate::player::{Control, Effect, Phase, PlaybackError, Report, Start};
 
-/// "Previous" within this time goes to the file before, later to the start.
+/// "Previous" selects the previous file within this time, later it restarts the present
+/// one.
 const RESTART_AFTER: Duration = Duration::from_secs(3);
 
-/// A seek to the very end lands this far before it, so that something is seen.
+/// Distance from the end that a seek keeps, so that a picture is shown.
 const END_MARGIN: Duration = Duration::from_millis(100);
 
-/// A person is told that a film goes on where it was left until this much of it has
-/// played.
-const TOLD_RESUMED: Duration = Duration::from_secs(8);
+/// Playing time after which the notice of a resumed file disappears.
+const RESUME_NOTICE: Duration = Duration::from_secs(8);
 
-/// What to do with the pipeline.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// End what runs, begin anew.
-    Start {
-        /// Number of the new pipeline.
-        generation: Generation,
-        /// What to play.
-        entry: Box<FileEntry>,
-        /// From where.
-        from: Duration,
-        /// Whether time stands still.
-        paused: bool,
-        /// Speed in percent of normal.
-        speed: u32,
-        /// Number of the sound track.
-        audio: usize,
-        /// Number of the subtitle track, if one is shown.
-        subtitles: Option<usize>,
-        /// Whether the file is another one than before.
-        fresh: bool,
-    },
-    /// End what runs.
-    Stop,
-    /// Hold time, or let it go on.
-    Pause(bool),
-    /// Loudness, 0 to 1.
-    Gain(f32),
-    /// Sound later than the picture by milliseconds.
-    SoundLate(i32),
+/// Speed in percent: the range that ffmpeg's `atempo` filter covers in one step.
+const MIN_SPEED: f64 = 50.0;
+const MAX_SPEED: f64 = 200.0;
+
+/// Halves of a pipeline that lack data.
+#[derive(Debug, Clone, Copy, Default)]
+struct Starving {
+    audio: bool,
+    video: bool,
 }
 
-/// What a pipeline reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// The first picture or sound is there.
-    Started,
-    /// Bytes of the sound are late, or there again.
-    SoundStarving(bool),
-    /// Bytes of the picture are late, or there again.
-    PictureStarving(bool),
-    /// Playback reached its end, with the last failure that a decoder reported.
-    Ended(Option<MediaFailure>),
-    /// Playback cannot continue.
-    Failed(PlaybackError),
-}
-
-/// The playing list and the state of its present file.
+/// Queue, playback settings and the state of the present file.
 #[derive(Debug)]
 pub struct State {
     queue: Queue,
-    /// Counts the changes of the queue.
-    queue_version: u64,
     history: History,
-    /// Where the present file went on, while that is news.
-    resumed: Option<Duration>,
+    tracks: Tracks,
+    volume: Volume,
+    recovery: Recovery,
     rng: StdRng,
     phase: Phase,
     paused: bool,
-    volume: u32,
-    muted: bool,
     speed: u32,
     generation: Generation,
     position: Duration,
-    sound_starving: bool,
-    picture_starving: bool,
-    tracks: Tracks,
-    /// Where the stream last broke off, to tell progress from a loop.
-    broke_at: Option<Duration>,
-    /// Files that failed since one last began.
-    failures: usize,
-    passed_over: Option<PassedOver>,
+    starving: Starving,
+    /// Position at which the present file resumed, while the notice is shown.
+    resumed: Option<Duration>,
 }
 
 impl State {
-    /// Nothing chosen, at a volume of 0 to 100.
+    /// An empty queue at a volume of 0 to 100.
     pub fn new(volume: u32, history: History, rng: StdRng) -> Self {
         Self {
             queue: Queue::default(),
-            queue_version: 0,
             history,
-            resumed: None,
+            tracks: Tracks::default(),
+            volume: Volume::new(volume),
+            recovery: Recovery::default(),
             rng,
             phase: Phase::default(),
             paused: false,
-            volume: volume.min(100),
-            muted: false,
             speed: 100,
             generation: Generation::default(),
             position: Duration::ZERO,
-            sound_starving: false,
-            picture_starving: false,
-            tracks: Tracks::default(),
-            broke_at: None,
-            failures: 0,
-            passed_over: None,
+            starving: Starving::default(),
+            resumed: None,
         }
     }
 
-    /// What plays and what comes next.
+    /// The queue.
     pub fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    /// How far everything was played.
-    pub fn history(&mut self) -> &mut History {
+    /// Progress of all files.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Progress of all files, to mark one or to save the changes.
+    pub fn history_mut(&mut self) -> &mut History {
         &mut self.history
     }
 
-    /// Where the present file went on, while that is news.
+    /// Position at which the present file resumed, while the notice is shown.
     pub fn resumed(&self) -> Option<Duration> {
         self.resumed
     }
 
-    /// Which tracks are heard and read.
+    /// Selected tracks and their delays.
     pub fn tracks(&self) -> &Tracks {
         &self.tracks
     }
 
-    /// Changes whenever the queue does.
-    pub fn queue_version(&self) -> u64 {
-        self.queue_version
-    }
-
-    /// What it does.
+    /// Phase of playback.
     pub fn phase(&self) -> &Phase {
         &self.phase
     }
 
-    /// The chosen file.
+    /// The present file.
     pub fn entry(&self) -> Option<&FileEntry> {
         self.queue.current()
     }
@@ -162,14 +113,9 @@ impl State {
         self.position
     }
 
-    /// 0 to 100.
-    pub fn volume(&self) -> u32 {
+    /// Volume and mute.
+    pub fn volume(&self) -> Volume {
         self.volume
-    }
-
-    /// Whether it is muted.
-    pub fn muted(&self) -> bool {
-        self.muted
     }
 
     /// Speed in percent of normal.
@@ -177,50 +123,35 @@ impl State {
         self.speed
     }
 
-    /// Whether the list goes on.
+    /// True if the queue continues after the present file.
     pub fn has_next(&self) -> bool {
         self.queue.next(true).is_some()
     }
 
-    /// Whether time passes or is about to.
-    pub fn is_active(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Loading | Phase::Playing | Phase::Buffering
-        )
-    }
-
-    /// Whether it was stopped by hand.
+    /// True while paused by the user.
     pub fn paused(&self) -> bool {
         self.paused
     }
 
-    /// Length of the chosen file.
+    /// Duration of the present file.
     pub fn duration(&self) -> Duration {
         self.entry()
             .map_or(Duration::ZERO, |entry| entry.info.duration())
     }
 
-    /// Loudness as the ear hears it: the square of the slider.
-    fn gain(&self) -> f32 {
-        let slider = self.volume as f32 / 100.0;
-        if self.muted { 0.0 } else { slider * slider }
-    }
-
-    /// Takes a new list.
+    /// Replaces the queue and plays one of its files.
     pub fn play(&mut self, list: Vec<FileEntry>, index: usize) -> Vec<Effect> {
         if index >= list.len() {
             return Vec::new();
         }
-        self.failures = 0;
+        self.recovery.reset_failures();
         self.queue.replace(list, index, &mut self.rng);
-        self.go(self.queue.index())
+        self.play_item(self.queue.index())
     }
 
-    /// Adds to the list, behind the present file or at the end. If nothing plays, the
-    /// first of them does.
+    /// Adds files behind the present one or at the end. Plays the first of them if
+    /// nothing plays.
     pub fn enqueue(&mut self, entries: Vec<FileEntry>, next: bool) -> Vec<Effect> {
-        self.queue_version += 1;
         let idle = matches!(self.phase, Phase::Stopped | Phase::Ended);
         let at = match (next, self.queue.items().len()) {
             (true, 1..) => self.queue.index() + 1,
@@ -231,34 +162,123 @@ impl State {
             false => self.queue.push(entries),
         }
         match idle {
-            true => self.go(at),
+            true => self.play_item(at),
             false => Vec::new(),
         }
     }
 
-    /// Goes to a file of the list, playing.
-    fn go(&mut self, index: usize) -> Vec<Effect> {
-        self.paused = false;
-        self.go_on(index)
+    /// Executes a command of the user.
+    pub fn control(&mut self, control: Control) -> Vec<Effect> {
+        self.recovery.reset_failures();
+        match control {
+            Control::Toggle => self.toggle(),
+            Control::Stop => self.stop(),
+            Control::SeekTo(position) => self.seek(position),
+            Control::SeekBy(seconds) => self.seek_by(seconds),
+            Control::SeekShare(share) => self.seek(self.duration().mul_f64(share.clamp(0.0, 1.0))),
+            Control::Next => self.next(),
+            Control::Previous => self.previous(),
+            Control::PlayItem(index) => self.play_item(index),
+            Control::SpeedBy(step) => self.change_speed(step),
+            Control::SetVolume(percent) => self.change_volume(|volume| volume.set(percent)),
+            Control::VolumeBy(step) => self.change_volume(|volume| volume.change(step)),
+            Control::ToggleMute => self.change_volume(Volume::toggle_mute),
+            Control::ChooseAudio(track) => {
+                let changed = self.tracks.choose_audio(self.queue.current(), track);
+                self.restart_if(changed)
+            }
+            Control::ChooseSubtitles(track) => {
+                let changed = self.tracks.choose_subtitles(self.queue.current(), track);
+                self.restart_if(changed)
+            }
+            Control::SubtitlesBy(milliseconds) => {
+                self.tracks.delay_subtitles(milliseconds);
+                Vec::new()
+            }
+            Control::SoundBy(milliseconds) => {
+                self.tracks.delay_audio(milliseconds);
+                vec![Effect::AudioDelay(self.tracks.audio_delay_ms)]
+            }
+            Control::Remove(index) => self.remove(index),
+            Control::Move(from, to) => self.edit_queue(|queue, _| queue.move_item(from, to)),
+            Control::ClearUpcoming => self.edit_queue(|queue, _| queue.clear_upcoming()),
+            Control::ToggleShuffle => {
+                self.edit_queue(|queue, rng| queue.set_shuffled(!queue.shuffled(), rng))
+            }
+            Control::SetShuffled(shuffled) => {
+                self.edit_queue(|queue, rng| queue.set_shuffled(shuffled, rng))
+            }
+            Control::CycleRepeat => {
+                self.edit_queue(|queue, _| queue.set_repeat(queue.repeat().next()))
+            }
+            Control::SetRepeat(repeat) => self.edit_queue(|queue, _| queue.set_repeat(repeat)),
+        }
     }
 
-    /// Goes to a file of the list, stopped by hand if that is so now.
-    fn go_on(&mut self, index: usize) -> Vec<Effect> {
-        self.queue_version += 1;
-        if !self.queue.go(index) {
+    /// Restarts the pipeline at the present position.
+    pub fn restart(&mut self) -> Vec<Effect> {
+        self.start(self.position, false)
+    }
+
+    /// Takes in a report of a pipeline; reports of older generations are ignored.
+    pub fn report(&mut self, generation: Generation, report: Report) -> Vec<Effect> {
+        if generation != self.generation || self.phase == Phase::Stopped {
             return Vec::new();
         }
-        self.broke_at = None;
+        match report {
+            Report::Started => {
+                self.recovery.reset_failures();
+                if self.phase == Phase::Loading {
+                    self.phase = Phase::Playing;
+                }
+            }
+            Report::AudioStarving(starving) => self.starving.audio = starving,
+            Report::VideoStarving(starving) => self.starving.video = starving,
+            Report::Ended(failure) => return self.stream_ended(failure),
+            Report::Failed(error) => return self.fail(error),
+        }
+        self.update_phase();
+        Vec::new()
+    }
+
+    /// Takes in the position of a pipeline.
+    pub fn set_position(&mut self, generation: Generation, position: Duration) {
+        if generation == self.generation && self.is_running() {
+            self.position = position.min(self.duration());
+            self.record_progress();
+            let recent = |from: &Duration| self.position < *from + RESUME_NOTICE;
+            self.resumed = self.resumed.filter(recent);
+        }
+    }
+
+    /// Takes the song that was skipped since the last call.
+    pub fn take_skipped(&mut self) -> Option<SkippedSong> {
+        self.recovery.take_skipped()
+    }
+
+    /// Plays an item of the queue.
+    fn play_item(&mut self, index: usize) -> Vec<Effect> {
+        self.paused = false;
+        self.open_item(index)
+    }
+
+    /// Opens an item of the queue; a pause stays a pause.
+    fn open_item(&mut self, index: usize) -> Vec<Effect> {
+        if !self.queue.select(index) {
+            return Vec::new();
+        }
+        self.recovery.file_chosen();
         self.tracks.begin(self.queue.current());
         let Some(entry) = self.queue.current() else {
             return Vec::new();
         };
-        let from = self.history.resume(entry);
-        self.history.begins(entry);
+        let from = self.history.resume_position(entry);
+        self.history.start(entry);
         self.resumed = Some(from).filter(|from| !from.is_zero());
         self.start(from, true)
     }
 
+    /// Starts a new generation at a position.
     fn start(&mut self, from: Duration, fresh: bool) -> Vec<Effect> {
         let Some(entry) = self.entry().cloned() else {
             return Vec::new();
@@ -266,10 +286,10 @@ impl State {
         self.generation = self.generation.next();
         self.position = from;
         self.phase = Phase::Loading;
-        (self.sound_starving, self.picture_starving) = (false, false);
-        let start = Effect::Start {
+        self.starving = Starving::default();
+        let start = Start {
             generation: self.generation,
-            entry: Box::new(entry),
+            entry,
             from,
             paused: self.paused,
             speed: self.speed,
@@ -277,115 +297,85 @@ impl State {
             subtitles: self.tracks.subtitles,
             fresh,
         };
-        vec![start, Effect::Gain(self.gain())]
+        vec![
+            Effect::Start(Box::new(start)),
+            Effect::Gain(self.volume.gain()),
+        ]
     }
 
-    /// Begins again where it is, with a fresh pipeline.
-    pub fn restart(&mut self) -> Vec<Effect> {
-        self.start(self.position, false)
-    }
-
-    /// Carries out what a person wants.
-    pub fn control(&mut self, control: Control) -> Vec<Effect> {
-        self.failures = 0;
-        match control {
-            Control::Toggle => self.toggle(),
-            Control::SeekTo(to) => self.seek(to),
-            Control::SeekBy(seconds) => {
-                let to = self.position.as_secs_f64() + seconds;
-                self.seek(Duration::from_secs_f64(to.max(0.0)))
-            }
-            Control::SeekShare(share) => self.seek(self.duration().mul_f64(share.clamp(0.0, 1.0))),
-            Control::SetVolume(volume) => {
-                self.volume = volume.min(100);
-                self.muted = false;
-                vec![Effect::Gain(self.gain())]
-            }
-            Control::VolumeBy(step) => {
-                let volume = self.volume.saturating_add_signed(step);
-                self.control(Control::SetVolume(volume))
-            }
-            Control::ToggleMute => {
-                self.muted = !self.muted;
-                vec![Effect::Gain(self.gain())]
-            }
-            Control::SpeedBy(step) => {
-                let speed = f64::from(self.speed) + step * 100.0;
-                self.speed = speed.round().clamp(50.0, 200.0) as u32;
-                self.restart_if_begun()
-            }
-            Control::ChooseAudio(track) => {
-                match self.tracks.choose_audio(self.queue.current(), track) {
-                    true => self.restart_if_begun(),
-                    false => Vec::new(),
-                }
-            }
-            Control::ChooseSubtitles(track) => {
-                match self.tracks.choose_subtitles(self.queue.current(), track) {
-                    true => self.restart_if_begun(),
-                    false => Vec::new(),
-                }
-            }
-            Control::SubtitlesBy(milliseconds) => {
-                self.tracks.subtitles_by(milliseconds);
-                Vec::new()
-            }
-            Control::SoundBy(milliseconds) => {
-                self.tracks.sound_by(milliseconds);
-                vec![Effect::SoundLate(self.tracks.sound_late)]
-            }
-            Control::Next => match self.queue.next(true) {
-                Some(next) => self.go(next),
-                None => Vec::new(),
-            },
-            Control::Previous => match self.queue.previous() {
-                Some(before) if self.position <= RESTART_AFTER => self.go(before),
-                _ => self.seek(Duration::ZERO),
-            },
-            Control::Jump(index) => self.go(index),
-            Control::Remove(index) => self.remove(index),
-            Control::Shift(from, to) => {
-                self.queue_version += 1;
-                self.queue.shift(from, to);
-                Vec::new()
-            }
-            Control::ClearUpcoming => {
-                self.queue_version += 1;
-                self.queue.clear_upcoming();
-                Vec::new()
-            }
-            Control::ToggleShuffle => self.control(Control::SetShuffled(!self.queue.shuffled())),
-            Control::SetShuffled(shuffled) => {
-                self.queue_version += 1;
-                self.queue.set_shuffled(shuffled, &mut self.rng);
-                Vec::new()
-            }
-            Control::CycleRepeat => self.control(Control::SetRepeat(self.queue.repeat().next())),
-            Control::SetRepeat(repeat) => {
-                self.queue.set_repeat(repeat);
-                Vec::new()
-            }
-            Control::Stop => {
-                self.phase = Phase::Stopped;
-                self.position = Duration::ZERO;
-                self.resumed = None;
-                self.generation = self.generation.next();
-                vec![Effect::Stop]
-            }
+    fn restart_if(&mut self, changed: bool) -> Vec<Effect> {
+        let has_pipeline = self.is_running() || self.phase == Phase::Loading;
+        match changed && has_pipeline {
+            true => self.restart(),
+            false => Vec::new(),
         }
     }
 
-    /// What runs begins anew where it is.
-    fn restart_if_begun(&mut self) -> Vec<Effect> {
-        match self.phase {
-            Phase::Loading | Phase::Playing | Phase::Paused | Phase::Buffering => self.restart(),
-            _ => Vec::new(),
+    fn toggle(&mut self) -> Vec<Effect> {
+        let from = match self.phase {
+            Phase::Stopped | Phase::Ended => Duration::ZERO,
+            Phase::Failed(_) => self.position,
+            Phase::Loading | Phase::Buffering | Phase::Playing | Phase::Paused => {
+                self.paused = !self.paused;
+                self.update_phase();
+                return vec![Effect::Pause(self.paused)];
+            }
+        };
+        self.paused = false;
+        self.start(from, self.phase == Phase::Stopped)
+    }
+
+    fn stop(&mut self) -> Vec<Effect> {
+        self.phase = Phase::Stopped;
+        self.position = Duration::ZERO;
+        self.resumed = None;
+        self.generation = self.generation.next();
+        vec![Effect::Stop]
+    }
+
+    fn seek(&mut self, to: Duration) -> Vec<Effect> {
+        self.resumed = None;
+        let last = self.duration().saturating_sub(END_MARGIN);
+        self.start(to.min(last), false)
+    }
+
+    fn seek_by(&mut self, seconds: f64) -> Vec<Effect> {
+        let to = self.position.as_secs_f64() + seconds;
+        self.seek(Duration::from_secs_f64(to.max(0.0)))
+    }
+
+    fn next(&mut self) -> Vec<Effect> {
+        match self.queue.next(true) {
+            Some(next) => self.play_item(next),
+            None => Vec::new(),
         }
     }
 
-    /// Takes a file out of the list; if it is the present one, the one behind it plays.
+    fn previous(&mut self) -> Vec<Effect> {
+        match self.queue.previous() {
+            Some(previous) if self.position <= RESTART_AFTER => self.play_item(previous),
+            _ => self.seek(Duration::ZERO),
+        }
+    }
+
+    fn change_speed(&mut self, step: f64) -> Vec<Effect> {
+        let speed = f64::from(self.speed) + step * 100.0;
+        self.speed = speed.round().clamp(MIN_SPEED, MAX_SPEED) as u32;
+        self.restart_if(true)
+    }
+
+    fn change_volume(&mut self, change: impl FnOnce(&mut Volume)) -> Vec<Effect> {
+        change(&mut self.volume);
+        vec![Effect::Gain(self.volume.gain())]
+    }
+
+    fn edit_queue(&mut self, edit: impl FnOnce(&mut Queue, &mut StdRng)) -> Vec<Effect> {
+        edit(&mut self.queue, &mut self.rng);
+        Vec::new()
+    }
+
+    /// Removes an item of the queue; if it is the present one, the one behind it plays.
     fn remove(&mut self, index: usize) -> Vec<Effect> {
-        self.queue_version += 1;
         let last = index + 1 == self.queue.items().len();
         if !self.queue.remove(index) || self.phase == Phase::Stopped {
             return Vec::new();
@@ -396,73 +386,66 @@ impl State {
                 self.generation = self.generation.next();
                 vec![Effect::Stop]
             }
-            false => self.go(index),
+            false => self.play_item(index),
         }
     }
 
-    fn toggle(&mut self) -> Vec<Effect> {
-        match self.phase {
-            Phase::Stopped => {
-                self.paused = false;
-                self.start(Duration::ZERO, true)
-            }
-            Phase::Ended | Phase::Failed(_) => {
-                self.paused = false;
-                let from = match self.phase {
-                    Phase::Ended => Duration::ZERO,
-                    _ => self.position,
-                };
-                self.start(from, false)
-            }
-            Phase::Loading | Phase::Buffering | Phase::Playing | Phase::Paused => {
-                self.paused = !self.paused;
-                self.settle();
-                vec![Effect::Pause(self.paused)]
-            }
-        }
-    }
-
-    /// What a begun pipeline is in: stopped by hand, waiting for bytes, or
-    /// playing.
-    fn settle(&mut self) {
-        if !matches!(
+    fn is_running(&self) -> bool {
+        matches!(
             self.phase,
             Phase::Playing | Phase::Paused | Phase::Buffering
-        ) {
+        )
+    }
+
+    /// Derives the phase of a running pipeline.
+    fn update_phase(&mut self) {
+        if !self.is_running() {
             return;
         }
         self.phase = if self.paused {
             Phase::Paused
-        } else if self.sound_starving || self.picture_starving {
+        } else if self.starving.audio || self.starving.video {
             Phase::Buffering
         } else {
             Phase::Playing
         };
     }
 
-    fn seek(&mut self, to: Duration) -> Vec<Effect> {
-        self.resumed = None;
-        let last = self.duration().saturating_sub(END_MARGIN);
-        self.start(to.min(last), false)
-    }
-
-    /// The pipeline's clock shows a time.
-    pub fn at(&mut self, generation: Generation, position: Duration) {
-        let runs = matches!(
-            self.phase,
-            Phase::Playing | Phase::Paused | Phase::Buffering
-        );
-        if generation == self.generation && runs {
-            self.position = position.min(self.duration());
-            self.note_position();
-            let told = |at: &Duration| self.position < *at + TOLD_RESUMED;
-            self.resumed = self.resumed.filter(told);
+    fn stream_ended(&mut self, failure: Option<MediaFailure>) -> Vec<Effect> {
+        let duration = self.duration();
+        match self.recovery.stream_ended(self.position, duration, failure) {
+            StreamEnd::Complete => self.finish_file(),
+            StreamEnd::Retry => self.restart(),
+            StreamEnd::Fail(failure) => self.fail(failure.into()),
         }
     }
 
-    fn note_position(&mut self) {
+    fn finish_file(&mut self) -> Vec<Effect> {
+        self.position = self.duration();
+        self.record_progress();
+        if let Some(next) = self.queue.next(false) {
+            // A pause at the very end stays a pause.
+            return self.open_item(next);
+        }
+        self.phase = Phase::Ended;
+        vec![Effect::Stop]
+    }
+
+    fn fail(&mut self, error: PlaybackError) -> Vec<Effect> {
+        let (next, length) = (self.queue.next(true), self.queue.items().len());
+        let entry = self.queue.current();
+        match self.recovery.failed(error, entry, next, length) {
+            AfterFailure::Skip(next) => self.play_item(next),
+            AfterFailure::Stop(error) => {
+                self.phase = Phase::Failed(error);
+                vec![Effect::Stop]
+            }
+        }
+    }
+
+    fn record_progress(&mut self) {
         if let Some(file) = self.queue.current().map(|entry| entry.id) {
-            self.history.at(file, self.position);
+            self.history.record(file, self.position);
         }
     }
 }

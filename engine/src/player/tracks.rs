@@ -1,55 +1,55 @@
-//! Which sound and subtitle tracks are chosen, and how late they are; pure.
+//! Selection of audio and subtitle tracks, and their delays.
 //!
-//! A choice is remembered by its language, for the next film.
+//! The language of a selected track is remembered for the next file.
 
 use crate::media::{AudioTrack, FileEntry, SubtitleTrack};
 use crate::player::cues::is_text;
 
-/// Milliseconds that a track may be moved either way.
-const MOST_LATE: i32 = 60_000;
+/// Largest delay in either direction, in milliseconds.
+const MAX_DELAY_MS: i32 = 60_000;
 
-/// The tracks of the present file.
+/// Selected tracks of the present file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tracks {
-    /// Number of the sound track.
+    /// Number of the audio track.
     pub audio: usize,
     /// Number of the subtitle track, if one is shown.
     pub subtitles: Option<usize>,
-    /// How much later than they say subtitles are shown, in milliseconds.
-    pub subtitles_late: i32,
-    /// How much later than the picture sound is heard, in milliseconds.
-    pub sound_late: i32,
+    /// Delay of the subtitles in milliseconds, negative if early.
+    pub subtitle_delay_ms: i32,
+    /// Delay of the sound against the picture in milliseconds, negative if early.
+    pub audio_delay_ms: i32,
     audio_language: String,
     subtitle_language: Option<String>,
 }
 
 impl Tracks {
-    /// Another file: the tracks in the languages that were chosen before, else the
-    /// first sound and no subtitles; nothing is late. What is not simply the film's
-    /// sound, or not all of its words, comes last.
+    /// Selects tracks for another file: those in the languages selected before, else the
+    /// first audio track and no subtitles. Commentary, audio description and forced
+    /// subtitles come last. Resets the delays.
     pub fn begin(&mut self, entry: Option<&FileEntry>) {
-        (self.subtitles_late, self.sound_late) = (0, 0);
+        (self.subtitle_delay_ms, self.audio_delay_ms) = (0, 0);
         (self.audio, self.subtitles) = (0, None);
         let Some(info) = entry.map(|entry| &entry.info) else {
             return;
         };
         let wanted = &self.audio_language;
-        let last = |track: &AudioTrack| {
+        let rank = |track: &AudioTrack| {
             let foreign = !wanted.is_empty() && track.language != *wanted;
             (foreign, track.commentary, track.described)
         };
-        let sounds = info.audio.iter().enumerate();
-        let best = sounds.min_by_key(|(_, track)| last(track));
+        let tracks = info.audio.iter().enumerate();
+        let best = tracks.min_by_key(|(_, track)| rank(track));
         self.audio = best.map_or(0, |(number, _)| number);
         let wanted = self.subtitle_language.as_ref();
         let all = info.all_subtitles();
         let fits = |track: &SubtitleTrack| is_text(track) && Some(&track.language) == wanted;
-        let words = all.iter().enumerate().filter(|(_, track)| fits(track));
-        let best = words.min_by_key(|(_, track)| track.forced);
+        let fitting = all.iter().enumerate().filter(|(_, track)| fits(track));
+        let best = fitting.min_by_key(|(_, track)| track.forced);
         self.subtitles = best.map(|(number, _)| number);
     }
 
-    /// Another sound track. Returns whether anything changed.
+    /// Selects an audio track; false if nothing changed.
     pub fn choose_audio(&mut self, entry: Option<&FileEntry>, track: usize) -> bool {
         let chosen = entry.and_then(|entry| entry.info.audio.get(track));
         let Some(chosen) = chosen.filter(|_| track != self.audio) else {
@@ -60,7 +60,7 @@ impl Tracks {
         true
     }
 
-    /// Other subtitles, or none. Returns whether anything changed.
+    /// Selects a subtitle track or none; false if nothing changed.
     pub fn choose_subtitles(&mut self, entry: Option<&FileEntry>, track: Option<usize>) -> bool {
         let tracks = entry
             .map(|entry| entry.info.all_subtitles())
@@ -75,19 +75,19 @@ impl Tracks {
         true
     }
 
-    /// Subtitles later by milliseconds, earlier if negative.
-    pub fn subtitles_by(&mut self, milliseconds: i32) {
-        self.subtitles_late = moved(self.subtitles_late, milliseconds);
+    /// Delays the subtitles by milliseconds, advances them if negative.
+    pub fn delay_subtitles(&mut self, milliseconds: i32) {
+        self.subtitle_delay_ms = shifted(self.subtitle_delay_ms, milliseconds);
     }
 
-    /// Sound later by milliseconds, earlier if negative.
-    pub fn sound_by(&mut self, milliseconds: i32) {
-        self.sound_late = moved(self.sound_late, milliseconds);
+    /// Delays the sound by milliseconds, advances it if negative.
+    pub fn delay_audio(&mut self, milliseconds: i32) {
+        self.audio_delay_ms = shifted(self.audio_delay_ms, milliseconds);
     }
 }
 
-fn moved(late: i32, by: i32) -> i32 {
-    late.saturating_add(by).clamp(-MOST_LATE, MOST_LATE)
+fn shifted(delay: i32, by: i32) -> i32 {
+    delay.saturating_add(by).clamp(-MAX_DELAY_MS, MAX_DELAY_MS)
 }
 
 #[cfg(test)]
@@ -98,19 +98,19 @@ mod tests {
 
     fn film(audio: &[&str], subtitles: &[(&str, &str)]) -> FileEntry {
         let mut info = MediaInfo::new(MediaKind::Video, 1000);
-        let sound = |language: &&str| AudioTrack {
+        let audio_track = |language: &&str| AudioTrack {
             codec: "aac".into(),
             language: (*language).into(),
             channels: 2,
             ..AudioTrack::default()
         };
-        let words = |(codec, language): &(&str, &str)| SubtitleTrack {
+        let subtitle_track = |(codec, language): &(&str, &str)| SubtitleTrack {
             codec: (*codec).into(),
             language: (*language).into(),
             ..SubtitleTrack::default()
         };
-        info.audio = audio.iter().map(sound).collect();
-        info.subtitles = subtitles.iter().map(words).collect();
+        info.audio = audio.iter().map(audio_track).collect();
+        info.subtitles = subtitles.iter().map(subtitle_track).collect();
         FileEntry {
             id: FileId([1; 32]),
             name: "film".into(),
@@ -122,51 +122,51 @@ mod tests {
     }
 
     #[test]
-    fn a_language_that_was_chosen_is_chosen_in_the_next_film_too() {
+    fn selected_language_carries_over_to_the_next_file() {
         let one = film(&["eng", "deu"], &[("ass", "eng"), ("subrip", "por")]);
         let mut tracks = Tracks::default();
         tracks.begin(Some(&one));
         assert_eq!((tracks.audio, tracks.subtitles), (0, None));
         assert!(tracks.choose_audio(Some(&one), 1));
         assert!(tracks.choose_subtitles(Some(&one), Some(1)));
-        tracks.subtitles_by(-250);
+        tracks.delay_subtitles(-250);
         let two = film(&["deu", "eng"], &[("subrip", "por")]);
         tracks.begin(Some(&two));
         assert_eq!((tracks.audio, tracks.subtitles), (0, Some(0)));
-        assert_eq!(tracks.subtitles_late, 0);
+        assert_eq!(tracks.subtitle_delay_ms, 0);
         tracks.begin(Some(&film(&["fra"], &[("hdmv_pgs_subtitle", "por")])));
         assert_eq!((tracks.audio, tracks.subtitles), (0, None));
         assert!(tracks.choose_subtitles(Some(&two), Some(0)));
         assert!(tracks.choose_subtitles(Some(&two), None));
         tracks.begin(Some(&two));
-        assert_eq!(tracks.subtitles, None, "switched off stays off");
+        assert_eq!(tracks.subtitles, None, "subtitles stay off");
     }
 
     #[test]
-    fn what_is_not_simply_the_sound_of_the_film_is_chosen_last() {
+    fn commentary_and_description_are_selected_last() {
         let mut film = film(&["eng", "deu", "deu", "deu", "eng"], &[]);
         film.info.audio[0].described = true;
         film.info.audio[1].commentary = true;
         film.info.audio[2].described = true;
         let mut tracks = Tracks::default();
         tracks.begin(Some(&film));
-        assert_eq!(tracks.audio, 3, "the first that is none of these");
+        assert_eq!(tracks.audio, 3, "the first main track");
         assert!(tracks.choose_audio(Some(&film), 2));
         tracks.begin(Some(&film));
         assert_eq!(tracks.audio, 3);
         film.info.audio.truncate(3);
         tracks.begin(Some(&film));
-        assert_eq!(tracks.audio, 2, "there is no other in German");
+        assert_eq!(tracks.audio, 2, "the only German track");
         film.info.audio.truncate(2);
         tracks.begin(Some(&film));
-        assert_eq!(tracks.audio, 1, "there is no other in German");
+        assert_eq!(tracks.audio, 1, "the only German track");
         film.info.audio.truncate(1);
         tracks.begin(Some(&film));
-        assert_eq!(tracks.audio, 0, "there is no other at all");
+        assert_eq!(tracks.audio, 0, "the only track");
     }
 
     #[test]
-    fn all_words_are_rather_chosen_than_those_that_must_be_read() {
+    fn full_subtitles_are_preferred_to_forced_ones() {
         let mut film = film(&["eng"], &[("ass", "deu"), ("ass", "eng"), ("ass", "deu")]);
         film.info.subtitles[0].forced = true;
         let mut tracks = Tracks::default();
@@ -176,20 +176,20 @@ mod tests {
         assert_eq!(tracks.subtitles, Some(2));
         film.info.subtitles.pop();
         tracks.begin(Some(&film));
-        assert_eq!(tracks.subtitles, Some(0), "better than none");
+        assert_eq!(tracks.subtitles, Some(0), "the only track in the language");
     }
 
     #[test]
-    fn what_is_not_there_or_cannot_be_drawn_is_not_chosen() {
+    fn missing_or_bitmap_tracks_cannot_be_selected() {
         let film = film(&["eng"], &[("dvd_subtitle", "eng")]);
         let mut tracks = Tracks::default();
         tracks.begin(Some(&film));
         assert!(!tracks.choose_audio(Some(&film), 1));
-        assert!(!tracks.choose_audio(Some(&film), 0), "it is already");
+        assert!(!tracks.choose_audio(Some(&film), 0), "already selected");
         assert!(!tracks.choose_subtitles(Some(&film), Some(0)));
         assert!(!tracks.choose_subtitles(None, Some(0)));
         assert_eq!(tracks, Tracks::default());
-        (0..9).for_each(|_| tracks.sound_by(10_000));
-        assert_eq!(tracks.sound_late, MOST_LATE);
+        (0..9).for_each(|_| tracks.delay_audio(10_000));
+        assert_eq!(tracks.audio_delay_ms, MAX_DELAY_MS);
     }
 }

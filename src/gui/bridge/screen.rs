@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use engine::ids::FileId;
-use engine::player::{PassedOver, PlayProgress};
+use engine::player::{PlayProgress, SkippedSong};
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, Weak};
 use tokio::sync::watch;
 use tr::tr;
@@ -197,7 +197,7 @@ impl Screen for WindowScreen {
         self.post(|slots| &slots.queue, queue, crate::gui::views::queue::show);
     }
 
-    fn passed_over(&self, song: PassedOver) {
+    fn song_skipped(&self, song: SkippedSong) {
         let why = playback_error(&song.error);
         self.toast(tr!("Cannot play {}: {}", song.title, why));
     }

@@ -18,7 +18,6 @@ use crate::gui::charts::{Buffers, ChartColors};
 use crate::gui::models::rows::Rows;
 use crate::gui::models::stream_map as show;
 use crate::gui::models::stream_map::{Held, Only, Sort};
-use crate::gui::text::language::of_actors;
 use crate::gui::text::reasons::{link_state, path_reasons, playback_error, player_notice};
 use crate::gui::ui::{
     AppWindow, ChunkState, PeerRow, PlayerAdapter, Segment, ShellAdapter, SwarmAdapter, Theme,

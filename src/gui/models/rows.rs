@@ -76,7 +76,7 @@ impl Facts {
             Only::All => true,
             Only::Unseen => !self.seen.get(&file).is_some_and(|seen| seen.done),
             Only::Here => self.held(file) >= 1.0,
-            Only::Lately => self.seen.get(&file).is_some_and(|seen| seen.played),
+            Only::Lately => self.seen.get(&file).is_some_and(|seen| seen.started),
         }
     }
 

@@ -65,12 +65,12 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             }
         }
     };
-    adapter.on_play_entry(at(Control::Jump));
+    adapter.on_play_entry(at(Control::PlayItem));
     adapter.on_remove(at(Control::Remove));
     let player = core.player.clone();
     adapter.on_move_entry(move |from, to| {
         if let (Some(from), Some(to)) = (place(from), place(to)) {
-            player.do_send(PlayerCommand(Control::Shift(from, to)));
+            player.do_send(PlayerCommand(Control::Move(from, to)));
         }
     });
     let (weak, player) = (app.as_weak(), core.player.clone());

@@ -1,6 +1,5 @@
-//! The system's sound device below kira: as kira's own backend, but one that can rest.
-//! An open device asks for samples all the time, which keeps a machine awake on which a
-//! film is paused.
+//! Default sound device as a backend of kira that can be suspended. An open device requests
+//! samples all the time, which keeps the machine awake while a film is paused.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,17 +8,16 @@ use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, Stream, StreamConfig, SupportedBufferSize};
 use kira::backend::{Backend, Renderer};
 
-/// Samples the device asks for at once where it may be told: 21 ms at 48 kHz, two of
-/// which wait at most.
+/// Requested samples of a period: 21 ms at 48 kHz, of which at most two wait.
 const PERIOD: u32 = 1024;
 
-/// The renderer while no stream has it.
+/// Renderer while no stream uses it.
 type RendererSlot = Arc<Mutex<Option<Renderer>>>;
 
-/// The renderer while a stream has it; back on the shelf when that ends.
+/// Renderer while a stream uses it; returned to its slot when the stream ends.
 struct RendererGuard {
     renderer: Option<Renderer>,
-    shelf: RendererSlot,
+    slot: RendererSlot,
 }
 
 impl RendererGuard {
@@ -33,77 +31,77 @@ impl RendererGuard {
 
 impl Drop for RendererGuard {
     fn drop(&mut self) {
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        *shelf = self.renderer.take();
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = self.renderer.take();
     }
 }
 
-/// The default device of the system.
+/// Default sound device of the system.
 pub struct Device {
-    shelf: RendererSlot,
+    slot: RendererSlot,
     stream: Option<Stream>,
     sample_rate: u32,
-    /// The stream says that its device is gone.
+    /// Set by the stream when its device is gone.
     lost: Arc<AtomicBool>,
-    /// What was opened last: to ask a device what it can do takes longer than to open it.
-    known: Option<Known>,
+    /// Device opened last: querying its configuration takes longer than opening it.
+    last: Option<DeviceConfig>,
 }
 
 impl Device {
-    /// Closes the device. All that plays stays where it is.
-    pub fn rest(&mut self) {
+    /// Closes the device. Sounds keep their positions.
+    pub fn suspend(&mut self) {
         self.stream = None;
     }
 
-    /// Whether it is closed.
-    pub fn rests(&self) -> bool {
+    /// True while closed.
+    pub fn is_suspended(&self) -> bool {
         self.stream.is_none()
     }
 
-    /// Whether it was open and went away.
+    /// True once an open device has gone.
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Opens the device that is the default one now, if it rests; takes 10 to 100 ms.
+    /// Opens the present default device, if suspended. Takes 10 to 100 ms.
     ///
     /// # Errors
-    /// There is none, or it cannot be used; why. It may be tried again.
-    pub fn wake(&mut self) -> Result<(), cpal::Error> {
+    /// No device exists, or the device cannot be opened. May be tried again.
+    pub fn resume(&mut self) -> Result<(), cpal::Error> {
         if self.stream.is_some() {
             return Ok(());
         }
-        let known = self.known.take().filter(Known::is_still_default);
-        if let Some(known) = known
-            && self.open(known).is_ok()
+        let last = self.last.take().filter(DeviceConfig::is_still_default);
+        if let Some(last) = last
+            && self.open(last).is_ok()
         {
             return Ok(());
         }
-        Known::ask().and_then(|known| self.open(known))
+        DeviceConfig::query().and_then(|last| self.open(last))
     }
 
-    fn open(&mut self, known: Known) -> Result<(), cpal::Error> {
-        let Known { device, config } = &known;
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut renderer = shelf.take().ok_or(ErrorKind::DeviceBusy)?;
-        drop(shelf);
+    fn open(&mut self, last: DeviceConfig) -> Result<(), cpal::Error> {
+        let DeviceConfig { device, config } = &last;
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut renderer = slot.take().ok_or(ErrorKind::DeviceBusy)?;
+        drop(slot);
         if config.sample_rate != self.sample_rate {
             self.sample_rate = config.sample_rate;
             renderer.on_change_sample_rate(self.sample_rate);
         }
-        let mut lent = RendererGuard {
+        let mut renderer = RendererGuard {
             renderer: Some(renderer),
-            shelf: self.shelf.clone(),
+            slot: self.slot.clone(),
         };
         let channels = config.channels;
         let lost = Arc::new(AtomicBool::new(false));
         self.lost = lost.clone();
         let stream = device.build_output_stream(
             *config,
-            move |out: &mut [f32], _| lent.render(out, channels),
+            move |out: &mut [f32], _| renderer.render(out, channels),
             move |error| {
-                tracing::debug!(%error, "the sound device");
-                if ends(error.kind()) {
+                tracing::debug!(%error, "sound device error");
+                if is_fatal(error.kind()) {
                     lost.store(true, Ordering::Release);
                 }
             },
@@ -111,7 +109,7 @@ impl Device {
         )?;
         stream.play()?;
         self.stream = Some(stream);
-        self.known = Some(known);
+        self.last = Some(last);
         Ok(())
     }
 }
@@ -121,43 +119,43 @@ impl Backend for Device {
     type Error = cpal::Error;
 
     fn setup((): (), _: usize) -> Result<(Self, u32), cpal::Error> {
-        let known = Known::ask()?;
-        let sample_rate = known.config.sample_rate;
+        let last = DeviceConfig::query()?;
+        let sample_rate = last.config.sample_rate;
         let device = Self {
-            shelf: RendererSlot::default(),
+            slot: RendererSlot::default(),
             stream: None,
             sample_rate,
             lost: Arc::default(),
-            known: Some(known),
+            last: Some(last),
         };
         Ok((device, sample_rate))
     }
 
     fn start(&mut self, renderer: Renderer) -> Result<(), cpal::Error> {
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        *shelf = Some(renderer);
-        drop(shelf);
-        self.wake()
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(renderer);
+        drop(slot);
+        self.resume()
     }
 }
 
-/// Whether a stream is of no use after such an error.
-fn ends(kind: ErrorKind) -> bool {
+/// True if a stream is unusable after the error.
+fn is_fatal(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated
     )
 }
 
-/// A device, and what is asked of it.
-struct Known {
+/// Device and its stream configuration.
+struct DeviceConfig {
     device: cpal::Device,
     config: StreamConfig,
 }
 
-impl Known {
-    /// The default device, as it likes to be used.
-    fn ask() -> Result<Self, cpal::Error> {
+impl DeviceConfig {
+    /// Queries the default device for its preferred configuration.
+    fn query() -> Result<Self, cpal::Error> {
         let device = cpal::default_host()
             .default_output_device()
             .ok_or(ErrorKind::DeviceNotAvailable)?;

@@ -1,7 +1,7 @@
-//! Where sound goes: to the system's device, or nowhere.
+//! Audio output: the system's device or, without one, the null output.
 //!
-//! Where there is no sound device, kira's mock backend is driven by a thread of
-//! our own in real time: nothing is heard and time passes all the same.
+//! The null output drives kira's mock backend in real time on a thread of its own: nothing
+//! is heard, but media time advances.
 
 use std::convert::Infallible;
 use std::sync::mpsc;
@@ -14,26 +14,25 @@ use kira::{AudioManager, AudioManagerSettings, PlaySoundError};
 use crate::player::sound::device::Device;
 use crate::player::sound::ring::RingSound;
 
-/// Samples that are mixed at once: 10 ms.
+/// Samples mixed at once: 10 ms.
 pub(super) const BLOCK: usize = 480;
 
-/// How often the silent backend wakes.
-const SILENT_STEP: Duration = Duration::from_millis(5);
+/// Interval at which the null output takes samples.
+const NULL_STEP: Duration = Duration::from_millis(5);
 
-/// The silent backend does not catch up with more than this, after the machine
-/// slept.
+/// Samples that the null output catches up at most, after the machine slept.
 const MAX_CATCH_UP: u64 = SAMPLE_RATE as u64 / 2;
 
-/// Where sound goes.
+/// Destination of the sound.
 pub enum Output {
     /// The system's device.
     Device(Box<AudioManager<Device>>),
-    /// Nowhere, in real time.
-    Silent(SilentOutput),
+    /// Nothing, in real time.
+    Null(NullOutput),
 }
 
 impl Output {
-    /// The system's device, or silence and the reason.
+    /// Opens the system's device, or the null output with the reason.
     pub fn open() -> (Self, Option<SoundError>) {
         let settings = AudioManagerSettings {
             internal_buffer_size: BLOCK,
@@ -43,66 +42,68 @@ impl Output {
             Ok(manager) => (Self::Device(Box::new(manager)), None),
             Err(error) => {
                 tracing::warn!(%error, "sound device unavailable");
-                (Self::silence(), Some(SoundError::NoDevice))
+                (Self::null(), Some(SoundError::NoDevice))
             }
         }
     }
 
-    /// Nothing is heard, and time passes all the same.
-    pub fn silence() -> Self {
-        Self::Silent(SilentOutput::start())
+    /// Starts the null output.
+    pub fn null() -> Self {
+        Self::Null(NullOutput::start())
     }
 
-    /// Plays a pipeline's sound beside whatever still fades out. Says why not,
-    /// if it cannot.
+    /// Plays a sound beside those that still fade out.
+    ///
+    /// # Errors
+    /// The mixer is full, or the null output has ended.
     pub fn play(&mut self, sound: RingSound) -> Result<(), SoundError> {
         match self {
             Self::Device(manager) => manager.play(sound).map_err(play_error),
-            Self::Silent(silent) => silent.tell(Order::Play(sound)),
+            Self::Null(null) => null.send(Command::Play(sound)),
         }
     }
 
-    /// Takes no more samples, and no time of the processor, until [`Self::wake`].
-    pub fn rest(&mut self) {
+    /// Stops taking samples, and using the processor, until [`Self::resume`].
+    pub fn suspend(&mut self) {
         match self {
-            Self::Device(manager) => manager.backend_mut().rest(),
-            Self::Silent(silent) => {
-                silent.rests = true;
-                // One whose thread has ended rests.
-                let _ = silent.tell(Order::Rest);
+            Self::Device(manager) => manager.backend_mut().suspend(),
+            Self::Null(null) => {
+                null.suspended = true;
+                // A thread that has ended takes no samples either.
+                let _ = null.send(Command::Suspend);
             }
         }
     }
 
-    /// Whether it rests.
-    pub fn rests(&mut self) -> bool {
+    /// True while suspended.
+    pub fn is_suspended(&mut self) -> bool {
         match self {
-            Self::Device(manager) => manager.backend_mut().rests(),
-            Self::Silent(silent) => silent.rests,
+            Self::Device(manager) => manager.backend_mut().is_suspended(),
+            Self::Null(null) => null.suspended,
         }
     }
 
-    /// Whether the device is gone.
+    /// True once the device is gone.
     pub fn is_lost(&mut self) -> bool {
         match self {
             Self::Device(manager) => manager.backend_mut().is_lost(),
-            Self::Silent(_) => false,
+            Self::Null(_) => false,
         }
     }
 
-    /// Goes on, if it rests.
+    /// Resumes a suspended output.
     ///
     /// # Errors
-    /// The device is gone; why.
-    pub fn wake(&mut self) -> Result<(), SoundError> {
+    /// The device is gone, or the null output has ended.
+    pub fn resume(&mut self) -> Result<(), SoundError> {
         match self {
-            Self::Device(manager) => manager.backend_mut().wake().map_err(|error| {
+            Self::Device(manager) => manager.backend_mut().resume().map_err(|error| {
                 tracing::warn!(%error, "sound device unavailable");
                 SoundError::NoDevice
             }),
-            Self::Silent(silent) => {
-                silent.rests = false;
-                silent.tell(Order::Wake)
+            Self::Null(null) => {
+                null.suspended = false;
+                null.send(Command::Resume)
             }
         }
     }
@@ -115,64 +116,64 @@ fn play_error(error: PlaySoundError<Infallible>) -> SoundError {
     }
 }
 
-/// What the silent thread is told.
-enum Order {
+/// Command to the thread of the null output.
+enum Command {
     Play(RingSound),
-    Rest,
-    Wake,
+    Suspend,
+    Resume,
 }
 
-/// The mock backend on a thread of its own.
-pub struct SilentOutput {
-    orders: mpsc::Sender<Order>,
-    rests: bool,
+/// Output that plays nothing, on a thread of its own.
+pub struct NullOutput {
+    commands: mpsc::Sender<Command>,
+    suspended: bool,
 }
 
-impl SilentOutput {
-    /// The thread ends when this is dropped.
+impl NullOutput {
+    /// Starts the thread, which ends when the value is dropped.
     fn start() -> Self {
-        let (orders, queue) = mpsc::channel();
-        std::thread::spawn(move || run_silently(&queue));
+        let (commands, queue) = mpsc::channel();
+        std::thread::spawn(move || run_null_output(&queue));
         Self {
-            orders,
-            rests: false,
+            commands,
+            suspended: false,
         }
     }
 
-    fn tell(&self, order: Order) -> Result<(), SoundError> {
-        let sent = self.orders.send(order);
+    fn send(&self, command: Command) -> Result<(), SoundError> {
+        let sent = self.commands.send(command);
         sent.map_err(|_| SoundError::NullOutputEnded)
     }
 }
 
-fn run_silently(queue: &mpsc::Receiver<Order>) {
-    let Some(mut silence) = Silence::new(Instant::now()) else {
+fn run_null_output(queue: &mpsc::Receiver<Command>) {
+    let Some(mut mixer) = NullMixer::new(Instant::now()) else {
         return;
     };
     loop {
-        let order = match silence.start {
+        let command = match mixer.start {
             None => queue.recv().map_err(mpsc::RecvTimeoutError::from),
-            Some(_) => queue.recv_timeout(SILENT_STEP),
+            Some(_) => queue.recv_timeout(NULL_STEP),
         };
-        match order {
-            Ok(order) => silence.obey(order, Instant::now()),
+        match command {
+            Ok(command) => mixer.apply(command, Instant::now()),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }
-        silence.go_on(Instant::now());
+        mixer.advance(Instant::now());
     }
 }
 
-/// The mock backend, which takes as many samples as time has passed.
-struct Silence {
+/// Mixer that takes samples in real time and discards them.
+struct NullMixer {
     manager: AudioManager<MockBackend>,
-    /// When it began to take them; not while it rests.
+    /// Time of the first sample; `None` while suspended.
     start: Option<Instant>,
     /// Samples taken since.
-    done: u64,
+    taken: u64,
 }
 
-impl Silence {
+impl NullMixer {
     fn new(now: Instant) -> Option<Self> {
         let settings = AudioManagerSettings {
             internal_buffer_size: BLOCK,
@@ -184,33 +185,33 @@ impl Silence {
         Some(Self {
             manager: AudioManager::<MockBackend>::new(settings).ok()?,
             start: Some(now),
-            done: 0,
+            taken: 0,
         })
     }
 
-    fn obey(&mut self, order: Order, now: Instant) {
-        match order {
-            Order::Play(sound) => {
-                // More sounds than kira holds: this one stays silent, as all do.
+    fn apply(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Play(sound) => {
+                // A sound beyond kira's limit is not heard either way.
                 let _ = self.manager.play(sound);
             }
-            Order::Rest => self.start = None,
-            Order::Wake if self.start.is_none() => (self.start, self.done) = (Some(now), 0),
-            Order::Wake => {}
+            Command::Suspend => self.start = None,
+            Command::Resume if self.start.is_none() => (self.start, self.taken) = (Some(now), 0),
+            Command::Resume => {}
         }
     }
 
-    fn go_on(&mut self, now: Instant) {
+    fn advance(&mut self, now: Instant) {
         let Some(start) = self.start else {
             return;
         };
         let passed = now.saturating_duration_since(start);
         let due = (passed.as_secs_f64() * f64::from(SAMPLE_RATE)) as u64;
-        self.done = self.done.max(due.saturating_sub(MAX_CATCH_UP));
+        self.taken = self.taken.max(due.saturating_sub(MAX_CATCH_UP));
         self.manager.backend_mut().on_start_processing();
-        while self.done + BLOCK as u64 <= due {
+        while self.taken + BLOCK as u64 <= due {
             self.manager.backend_mut().process();
-            self.done += BLOCK as u64;
+            self.taken += BLOCK as u64;
         }
     }
 }
@@ -221,31 +222,31 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::player::sound::ring::SoundControl;
+    use crate::player::sound::ring::{SampleStream, SoundControl};
 
     #[test]
-    fn what_rests_takes_no_samples_and_goes_on_where_it_was() {
+    fn suspended_null_output_takes_no_samples() {
         let (mut samples, ring) = rtrb::RingBuffer::new(SAMPLE_RATE as usize);
         samples
             .push_entire_slice(&vec![0.5; SAMPLE_RATE as usize])
             .expect("room");
         let control = Arc::new(SoundControl::default());
-        let (sound, _follow) = RingSound::new(ring, control.clone());
+        let (sound, _successors) = RingSound::new(SampleStream::new(ring, control.clone()));
         let played = || control.played.load(Ordering::Acquire);
         let (step, mut now) = (Duration::from_millis(100), Instant::now());
-        let mut silence = Silence::new(now).expect("the mock backend");
-        silence.obey(Order::Play(sound), now);
+        let mut mixer = NullMixer::new(now).expect("the mock backend");
+        mixer.apply(Command::Play(sound), now);
         now += step;
-        silence.go_on(now);
+        mixer.advance(now);
         assert_eq!(played(), 4800);
-        silence.obey(Order::Rest, now);
+        mixer.apply(Command::Suspend, now);
         now += step;
-        silence.go_on(now);
+        mixer.advance(now);
         assert_eq!(played(), 4800);
-        silence.obey(Order::Wake, now);
-        silence.obey(Order::Wake, now + step);
+        mixer.apply(Command::Resume, now);
+        mixer.apply(Command::Resume, now + step);
         now += step;
-        silence.go_on(now);
-        assert_eq!(played(), 9600, "the time it rested is not made up for");
+        mixer.advance(now);
+        assert_eq!(played(), 9600, "suspended time is not caught up");
     }
 }

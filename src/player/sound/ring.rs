@@ -1,5 +1,5 @@
-//! Sound through kira: a ring of samples that the audio thread empties without
-//! ever locking, and the count of what it played, which is the clock.
+//! Sound in kira's mixer: a ring of samples that the audio thread reads without locks.
+//! The count of played samples is the clock.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,100 +12,100 @@ use kira::info::Info;
 use kira::sound::{Sound, SoundData};
 use rtrb::{Consumer, Producer};
 
-/// Time of a fade at pause, seek and gaps: too short to notice, long enough not
-/// to click.
+/// Fade at pauses, seeks and gaps: too short to notice, long enough to avoid clicks.
 const FADE: Duration = Duration::from_millis(8);
 
-/// What is shared with the audio thread: latest value wins, nothing locks.
+/// State shared with the audio thread. Latest value wins; nothing locks.
 #[derive(Debug, Default)]
 pub struct SoundControl {
-    /// Stopped by hand.
+    /// Paused by the user.
     pub paused: AtomicBool,
-    /// Held until pictures are there.
+    /// Held until pictures are ready.
     pub held: AtomicBool,
-    /// To be dropped, once it has faded out.
+    /// To be dropped once faded out.
     pub stopped: AtomicBool,
-    /// No more samples will come.
-    pub over: AtomicBool,
-    /// Samples played of this pipeline.
+    /// No more samples will be written.
+    pub ended: AtomicBool,
+    /// Samples played.
     pub played: AtomicU64,
-    /// Samples missing since the last one played; 0 while all is well.
+    /// Samples missing since the last one played; 0 without a gap.
     pub missing: AtomicU64,
-    /// Times the output asked for samples.
-    pub blocks: AtomicU64,
+    /// Requests of the output for samples.
+    pub requests: AtomicU64,
     gain: AtomicU32,
 }
 
 impl SoundControl {
-    /// Loudness, 0 to 1.
+    /// Sets the linear gain, 0 to 1.
     pub fn set_gain(&self, gain: f32) {
         self.gain.store(gain.to_bits(), Ordering::Relaxed);
     }
 }
 
-/// Samples that are to be heard right behind those of another pipeline.
+/// Samples of a pipeline, two floats each at 48 kHz, and how they are played.
 #[derive(Debug)]
-pub struct Follow {
+pub struct SampleStream {
     ring: Consumer<f32>,
     control: Arc<SoundControl>,
 }
 
-impl Follow {
-    /// What comes through `ring`, two floats a sample, at 48 kHz.
+impl SampleStream {
+    /// Samples of a ring.
     pub fn new(ring: Consumer<f32>, control: Arc<SoundControl>) -> Self {
         Self { ring, control }
     }
 }
 
-/// Followers that may wait: one, and one that took the place of another.
-const FOLLOWERS: usize = 4;
+/// Queue of streams to play behind the last sample of the present one.
+pub type Successors = Producer<SampleStream>;
 
-/// One pipeline's sound, and behind its last sample that of the next.
+/// Successors that may wait: the next stream and those it replaced.
+const MAX_SUCCESSORS: usize = 4;
+
+/// Sound of one pipeline, followed by that of the next without a gap.
 #[derive(Debug)]
 pub struct RingSound {
-    ring: Consumer<f32>,
-    control: Arc<SoundControl>,
-    followers: Consumer<Follow>,
-    before: Frame,
-    after: Frame,
-    /// PeerPosition between the two, 1 when the next is due.
-    between: f64,
+    stream: SampleStream,
+    successors: Consumer<SampleStream>,
+    previous: Frame,
+    next: Frame,
+    /// Position between the two, 1 when another sample is due.
+    phase: f64,
     fade: f32,
     gain: f32,
 }
 
 impl RingSound {
-    /// Plays what comes through `ring`, two floats a sample, at 48 kHz; then what
-    /// comes through the producer that is returned.
-    pub fn new(ring: Consumer<f32>, control: Arc<SoundControl>) -> (Self, Producer<Follow>) {
-        let (follow, followers) = rtrb::RingBuffer::new(FOLLOWERS);
+    /// Plays a stream, then those pushed to the returned queue.
+    pub fn new(stream: SampleStream) -> (Self, Successors) {
+        let (queue, successors) = rtrb::RingBuffer::new(MAX_SUCCESSORS);
         let sound = Self {
-            ring,
-            control,
-            followers,
-            before: Frame::ZERO,
-            after: Frame::ZERO,
-            between: 1.0,
+            stream,
+            successors,
+            previous: Frame::ZERO,
+            next: Frame::ZERO,
+            phase: 1.0,
             fade: 0.0,
             gain: 0.0,
         };
-        (sound, follow)
+        (sound, queue)
     }
 
-    /// Whether the last sample has been taken.
+    /// True once the last sample has been read.
     fn is_drained(&self) -> bool {
-        self.control.over.load(Ordering::Acquire) && self.ring.slots() < 2
+        let stream = &self.stream;
+        stream.control.ended.load(Ordering::Acquire) && stream.ring.slots() < 2
     }
 
-    /// Goes on with what is to follow, if this is over and something is. What was to
-    /// follow and is no longer wanted is passed over.
-    fn go_on(&mut self) -> bool {
+    /// Continues with the next successor once the stream is drained. Successors stopped
+    /// meanwhile are skipped.
+    fn advance_stream(&mut self) -> bool {
         while self.is_drained() {
-            let Ok(next) = self.followers.pop() else {
+            let Ok(next) = self.successors.pop() else {
                 return false;
             };
             if !next.control.stopped.load(Ordering::Acquire) {
-                (self.ring, self.control) = (next.ring, next.control);
+                self.stream = next;
                 return true;
             }
         }
@@ -132,22 +132,22 @@ fn approach(value: f32, target: f32, step: f32) -> f32 {
 }
 
 impl RingSound {
-    /// Fills a block as far as there are samples of this ring; what is left of it
-    /// if the next ring may fill that.
+    /// Fills a block from the present stream. Returns the rest of the block, which the
+    /// next stream may fill.
     fn fill<'a>(&mut self, out: &'a mut [Frame], dt: f64) -> &'a mut [Frame] {
-        self.control.blocks.fetch_add(1, Ordering::Relaxed);
+        let SampleStream { ring, control } = &mut self.stream;
+        control.requests.fetch_add(1, Ordering::Relaxed);
         let on = |flag: &AtomicBool| flag.load(Ordering::Acquire);
-        let silent =
-            on(&self.control.paused) || on(&self.control.held) || on(&self.control.stopped);
-        let over = on(&self.control.over);
-        let gain = f32::from_bits(self.control.gain.load(Ordering::Relaxed));
+        let silent = on(&control.paused) || on(&control.held) || on(&control.stopped);
+        let ended = on(&control.ended);
+        let gain = f32::from_bits(control.gain.load(Ordering::Relaxed));
         let fade_to = if silent { 0.0 } else { 1.0 };
         let fade_step = (dt / FADE.as_secs_f64()) as f32;
-        // Devices at another rate are served by linear interpolation.
+        // Devices at another rate get linear interpolation.
         let step = f64::from(SAMPLE_RATE) * dt;
         let step = if (step - 1.0).abs() < 1e-6 { 1.0 } else { step };
-        let available = self.ring.slots() & !1;
-        let Ok(chunk) = self.ring.read_chunk(available) else {
+        let available = ring.slots() & !1;
+        let Ok(chunk) = ring.read_chunk(available) else {
             out.fill(Frame::ZERO);
             return &mut [];
         };
@@ -165,33 +165,33 @@ impl RingSound {
                 filled += 1;
                 continue;
             }
-            while self.between >= 1.0 && used + 2 <= available {
-                self.before = self.after;
-                self.after = Frame::new(sample(used), sample(used + 1));
+            while self.phase >= 1.0 && used + 2 <= available {
+                self.previous = self.next;
+                self.next = Frame::new(sample(used), sample(used + 1));
                 used += 2;
-                self.between -= 1.0;
+                self.phase -= 1.0;
             }
-            if self.between >= 1.0 && over {
+            if self.phase >= 1.0 && ended {
                 break;
             }
             filled += 1;
-            if self.between >= 1.0 {
+            if self.phase >= 1.0 {
                 missing += 1;
                 self.fade = 0.0;
                 *frame = Frame::ZERO;
                 continue;
             }
-            let mixed = self.before + (self.after - self.before) * self.between as f32;
+            let mixed = self.previous + (self.next - self.previous) * self.phase as f32;
             *frame = mixed * (self.fade * self.gain);
-            self.between += step;
+            self.phase += step;
         }
         chunk.commit(used);
         let played = (used / 2) as u64;
-        self.control.played.fetch_add(played, Ordering::Release);
+        control.played.fetch_add(played, Ordering::Release);
         if played > 0 && missing == 0 {
-            self.control.missing.store(0, Ordering::Relaxed);
+            control.missing.store(0, Ordering::Relaxed);
         } else {
-            self.control.missing.fetch_add(missing, Ordering::Relaxed);
+            control.missing.fetch_add(missing, Ordering::Relaxed);
         }
         &mut out[filled..]
     }
@@ -202,7 +202,7 @@ impl Sound for RingSound {
         let mut rest = out;
         while !rest.is_empty() {
             rest = self.fill(rest, dt);
-            if !self.go_on() {
+            if !self.advance_stream() {
                 break;
             }
         }
@@ -213,9 +213,9 @@ impl Sound for RingSound {
     }
 
     fn finished(&self) -> bool {
-        let stopped = self.control.stopped.load(Ordering::Acquire);
-        let goes_on = self.is_drained() && self.followers.slots() > 0;
-        stopped && self.fade == 0.0 && !goes_on
+        let stopped = self.stream.control.stopped.load(Ordering::Acquire);
+        let continues = self.is_drained() && self.successors.slots() > 0;
+        stopped && self.fade == 0.0 && !continues
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     use crate::player::sound::output::BLOCK;
 
     #[test]
-    fn samples_are_counted_and_what_is_missing_too() {
+    fn played_and_missing_samples_are_counted() {
         let (mut samples, ring) = rtrb::RingBuffer::new(2000);
         let control = Arc::new(SoundControl::default());
         control.set_gain(1.0);
@@ -241,7 +241,7 @@ mod tests {
         };
         let mut manager = AudioManager::<MockBackend>::new(settings).expect("mock");
         samples.push_entire_slice(&[0.5; 1000]).expect("room");
-        let (sound, _follow) = RingSound::new(ring, control.clone());
+        let (sound, _successors) = RingSound::new(SampleStream::new(ring, control.clone()));
         manager.play(sound).expect("plays");
         manager.backend_mut().on_start_processing();
         manager.backend_mut().process();
@@ -258,18 +258,18 @@ mod tests {
         assert!(fading <= 400, "only the fade plays while paused: {fading}");
     }
 
-    /// A ring of samples that are all alike, and how it is controlled.
-    fn tone(level: f32, samples: usize) -> (Consumer<f32>, Arc<SoundControl>) {
+    /// A stream of equal samples, and its control.
+    fn tone(level: f32, samples: usize) -> (SampleStream, Arc<SoundControl>) {
         let (mut into, ring) = rtrb::RingBuffer::new(samples * 2);
         into.push_entire_slice(&vec![level; samples * 2])
             .expect("room");
         let control = Arc::new(SoundControl::default());
         control.set_gain(1.0);
-        control.over.store(true, Ordering::Relaxed);
-        (ring, control)
+        control.ended.store(true, Ordering::Relaxed);
+        (SampleStream::new(ring, control.clone()), control)
     }
 
-    fn heard(sound: &mut RingSound, frames: usize) -> Vec<f32> {
+    fn render(sound: &mut RingSound, frames: usize) -> Vec<f32> {
         let info = kira::info::MockInfoBuilder::new().build();
         let mut out = vec![Frame::ZERO; frames];
         sound.process(&mut out, 1.0 / f64::from(SAMPLE_RATE), &info);
@@ -277,45 +277,38 @@ mod tests {
     }
 
     #[test]
-    fn one_pipeline_follows_another_without_a_gap() {
+    fn successor_follows_without_a_gap() {
         let (first, first_control) = tone(0.5, 1000);
         let (unwanted, unwanted_control) = tone(1.0, 1000);
         let (second, second_control) = tone(0.25, 1000);
-        let (mut sound, mut follow) = RingSound::new(first, first_control.clone());
+        let (mut sound, mut successors) = RingSound::new(first);
         unwanted_control.stopped.store(true, Ordering::Relaxed);
-        let followers = [
-            Follow::new(unwanted, unwanted_control),
-            Follow::new(second, second_control.clone()),
-        ];
-        for next in followers {
-            follow.push(next).expect("room");
+        for next in [unwanted, second] {
+            successors.push(next).expect("room");
         }
-        let heard = heard(&mut sound, 1600);
-        let begun = heard
+        let played = render(&mut sound, 1600);
+        let begun = played
             .iter()
             .position(|level| *level == 0.5)
-            .expect("faded in");
-        let change = heard[begun..].iter().position(|level| *level == 0.25);
-        let change = begun + change.expect("goes on");
+            .expect("fade-in ends");
+        let change = played[begun..].iter().position(|level| *level == 0.25);
+        let change = begun + change.expect("second tone");
         // Interpolation is a sample behind.
         assert_eq!(change, 1001, "right behind the last sample");
-        assert!(heard[begun..1001].iter().all(|level| *level == 0.5));
-        assert!(heard[1001..].iter().all(|level| *level == 0.25));
-        let played = |control: &SoundControl| control.played.load(Ordering::Relaxed);
-        assert_eq!(
-            (played(&first_control), played(&second_control)),
-            (1000, 600)
-        );
+        assert!(played[begun..1001].iter().all(|level| *level == 0.5));
+        assert!(played[1001..].iter().all(|level| *level == 0.25));
+        let count = |control: &SoundControl| control.played.load(Ordering::Relaxed);
+        assert_eq!((count(&first_control), count(&second_control)), (1000, 600));
     }
 
     #[test]
-    fn what_is_stopped_fades_out_before_it_ends() {
-        let (ring, control) = tone(0.5, 4000);
-        let (mut sound, _follow) = RingSound::new(ring, control.clone());
-        heard(&mut sound, 1000);
+    fn stopped_sound_fades_out_before_it_finishes() {
+        let (stream, control) = tone(0.5, 4000);
+        let (mut sound, _successors) = RingSound::new(stream);
+        render(&mut sound, 1000);
         control.stopped.store(true, Ordering::Relaxed);
-        assert!(!sound.finished(), "that would click");
-        let fading = heard(&mut sound, 500);
+        assert!(!sound.finished(), "would click");
+        let fading = render(&mut sound, 500);
         let steps = fading.windows(2).map(|two| (two[0] - two[1]).abs());
         assert!(steps.fold(0.0, f32::max) < 0.01, "no step can be heard");
         assert!(sound.finished());

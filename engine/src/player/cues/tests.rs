@@ -1,4 +1,4 @@
-//! Cues as ffmpeg writes them.
+//! SRT as ffmpeg writes it.
 
 use super::*;
 
@@ -30,7 +30,7 @@ fn blocks_become_cues_without_markup() {
 }
 
 #[test]
-fn what_is_no_cue_is_left_out() {
+fn malformed_blocks_are_skipped() {
     for nonsense in [
         "",
         "\n\n1\n\n",
@@ -46,7 +46,7 @@ fn what_is_no_cue_is_left_out() {
 }
 
 #[test]
-fn what_overlaps_is_seen_together() {
+fn overlapping_cues_are_joined() {
     let mut all = Cues::default();
     all.push(cue(1000, 5000, "a"));
     all.push(cue(2000, 3000, "b"));
@@ -57,7 +57,7 @@ fn what_overlaps_is_seen_together() {
 }
 
 #[test]
-fn pictures_of_text_are_not_offered() {
+fn bitmap_subtitles_are_not_text() {
     let track = |codec: &str| SubtitleTrack {
         codec: codec.into(),
         ..SubtitleTrack::default()

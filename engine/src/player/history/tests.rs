@@ -1,4 +1,4 @@
-//! Where a person finds a film again.
+//! Resume positions and played marks.
 
 use super::*;
 use crate::media::MediaInfo;
@@ -18,79 +18,103 @@ fn entry(id: u8, kind: MediaKind, minutes: u64) -> FileEntry {
 
 fn played(entry: &FileEntry, to: Duration) -> History {
     let mut history = History::default();
-    history.begins(entry);
-    history.at(entry.id, to);
+    history.start(entry);
+    history.record(entry.id, to);
     history
 }
 
 #[test]
-fn a_film_goes_on_where_it_was_left_unless_it_is_nearly_over_or_hardly_begun() {
+fn film_resumes_unless_barely_begun_or_nearly_over() {
     let film = entry(1, MediaKind::Video, 100);
-    let resume = |to| played(&film, to).resume(&film);
+    let resume = |to| played(&film, to).resume_position(&film);
     assert_eq!(resume(40 * MINUTE), 40 * MINUTE);
     assert_eq!(resume(Duration::from_secs(4)), Duration::ZERO);
     assert_eq!(resume(96 * MINUTE), Duration::ZERO);
     let mut history = played(&film, 96 * MINUTE);
-    assert!(history.seen(film.id).expect("seen").done);
-    history.at(film.id, 10 * MINUTE);
-    let seen = history.seen(film.id).expect("seen");
-    assert!(seen.done && seen.is_begun(), "seen, and begun again");
-    assert!((seen.share() - 0.1).abs() < 0.001);
+    assert!(history.progress(film.id).expect("progress").done);
+    history.record(film.id, 10 * MINUTE);
+    let progress = history.progress(film.id).expect("progress");
+    assert!(
+        progress.done && progress.is_begun(),
+        "played and begun again"
+    );
+    assert!((progress.share() - 0.1).abs() < 0.001);
 }
 
 #[test]
-fn songs_begin_at_the_start_and_lectures_do_not() {
+fn only_long_audio_resumes() {
     let song = entry(1, MediaKind::Audio, 4);
-    assert_eq!(played(&song, 2 * MINUTE).resume(&song), Duration::ZERO);
+    assert_eq!(
+        played(&song, 2 * MINUTE).resume_position(&song),
+        Duration::ZERO
+    );
     let lecture = entry(2, MediaKind::Audio, 90);
-    assert_eq!(played(&lecture, 2 * MINUTE).resume(&lecture), 2 * MINUTE);
+    assert_eq!(
+        played(&lecture, 2 * MINUTE).resume_position(&lecture),
+        2 * MINUTE
+    );
 }
 
 #[test]
-fn a_short_clip_is_done_in_its_second_half_at_the_earliest() {
+fn short_clip_counts_as_played_in_its_second_half() {
     let mut clip = entry(1, MediaKind::Video, 0);
     clip.info.duration_ms = 16_000;
     let history = played(&clip, Duration::from_secs(7));
-    assert_eq!(history.resume(&clip), Duration::from_secs(7));
+    assert_eq!(history.resume_position(&clip), Duration::from_secs(7));
     let history = played(&clip, Duration::from_secs(9));
-    assert!(history.seen(clip.id).expect("seen").done);
+    assert!(history.progress(clip.id).expect("progress").done);
 }
 
 #[test]
-fn a_person_may_know_better_what_was_watched() {
+fn mark_overrides_recorded_progress() {
     let film = entry(1, MediaKind::Video, 100);
     let mut history = played(&film, 40 * MINUTE);
     history.mark(&film, true);
-    // It may play on meanwhile.
-    history.at(film.id, 50 * MINUTE);
-    let seen = history.seen(film.id).expect("seen");
-    assert!(seen.done && seen.played && !seen.is_begun());
-    history.begins(&film);
-    history.at(film.id, 50 * MINUTE);
-    assert!(history.seen(film.id).expect("seen").is_begun(), "anew");
+    // Playback may continue meanwhile.
+    history.record(film.id, 50 * MINUTE);
+    let progress = history.progress(film.id).expect("progress");
+    assert!(progress.done && progress.started && !progress.is_begun());
+    history.start(&film);
+    history.record(film.id, 50 * MINUTE);
+    assert!(
+        history.progress(film.id).expect("progress").is_begun(),
+        "recorded again"
+    );
     history.mark(&film, false);
-    history.at(film.id, 60 * MINUTE);
-    assert_eq!(history.seen(film.id), None, "forgotten");
+    history.record(film.id, 60 * MINUTE);
+    assert_eq!(history.progress(film.id), None, "forgotten");
     assert_eq!(history.take_changes(), [(film.id, None)]);
     history.mark(&film, true);
-    let seen = history.seen(film.id).expect("known again");
-    assert!(seen.done && !seen.played);
+    let progress = history.progress(film.id).expect("known again");
+    assert!(progress.done && !progress.started);
 }
 
 #[test]
-fn what_was_played_last_comes_first_and_the_oldest_is_forgotten() {
+fn history_is_ordered_by_last_start_and_bounded() {
     let mut history = History::default();
     let films: Vec<FileEntry> = (1..=3).map(|id| entry(id, MediaKind::Video, 10)).collect();
-    films.iter().for_each(|film| history.begins(film));
-    history.begins(&films[0]);
+    films.iter().for_each(|film| history.start(film));
+    history.start(&films[0]);
     let order: Vec<u8> = history.recent().iter().map(|(id, _)| id.0[0]).collect();
     assert_eq!(order, [1, 3, 2]);
     for number in 0..MAX_FILES {
         let mut film = entry(9, MediaKind::Video, 10);
         film.id.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
-        history.begins(&film);
+        history.start(&film);
     }
     assert_eq!(history.recent().len(), MAX_FILES);
-    assert_eq!(history.seen(films[1].id), None);
+    assert_eq!(history.progress(films[1].id), None);
     assert!(history.take_changes().contains(&(films[1].id, None)));
+}
+
+#[test]
+fn progress_keeps_the_stored_field_names() {
+    let stored = r#"{"position_ms":5000,"duration_ms":60000,"done":true,"order":3}"#;
+    let progress: PlayProgress = serde_json::from_str(stored).expect("earlier releases");
+    assert!(progress.done && progress.started);
+    let json = serde_json::to_value(progress).expect("serializable");
+    assert_eq!(
+        (&json["done"], &json["played"]),
+        (&true.into(), &true.into())
+    );
 }

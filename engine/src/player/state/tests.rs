@@ -1,4 +1,4 @@
-//! What a person at the controls may expect.
+//! Effects of commands and reports.
 
 use rand::SeedableRng;
 
@@ -34,22 +34,17 @@ fn playing() -> State {
 
 fn started(effects: &[Effect]) -> Option<(u8, Duration, bool)> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Start {
-            entry,
-            from,
-            paused,
-            ..
-        } => Some((entry.id.0[0], *from, *paused)),
+        Effect::Start(start) => Some((start.entry.id.0[0], start.from, start.paused)),
         _ => None,
     })
 }
 
 #[test]
-fn the_end_of_a_file_goes_on_with_the_next_and_the_last_one_ends() {
+fn end_of_file_plays_the_next_until_the_queue_ends() {
     let mut state = playing();
     let end = |state: &mut State| {
         state.report(state.generation, Report::Started);
-        state.at(state.generation, 60 * SECOND);
+        state.set_position(state.generation, 60 * SECOND);
         state.report(state.generation, Report::Ended(None))
     };
     let effects = end(&mut state);
@@ -66,12 +61,12 @@ fn the_end_of_a_file_goes_on_with_the_next_and_the_last_one_ends() {
 }
 
 #[test]
-fn an_older_pipeline_is_ignored() {
+fn reports_of_older_generations_are_ignored() {
     let mut state = playing();
     let old = state.generation;
     state.control(Control::SeekTo(30 * SECOND));
     assert!(state.report(old, Report::Ended(None)).is_empty());
-    state.at(old, 5 * SECOND);
+    state.set_position(old, 5 * SECOND);
     assert_eq!(
         (state.position(), state.phase()),
         (30 * SECOND, &Phase::Loading)
@@ -79,7 +74,7 @@ fn an_older_pipeline_is_ignored() {
 }
 
 #[test]
-fn a_paused_film_stays_paused_over_a_seek() {
+fn pause_survives_a_seek() {
     let mut state = playing();
     assert_eq!(state.control(Control::Toggle), [Effect::Pause(true)]);
     let effects = state.control(Control::SeekBy(10.0));
@@ -89,7 +84,7 @@ fn a_paused_film_stays_paused_over_a_seek() {
 }
 
 #[test]
-fn seeks_stay_within_the_film() {
+fn seeks_are_clamped_to_the_file() {
     let mut state = playing();
     let effects = state.control(Control::SeekBy(-10.0));
     assert_eq!(started(&effects).map(|s| s.1), Some(Duration::ZERO));
@@ -103,23 +98,23 @@ fn seeks_stay_within_the_film() {
 }
 
 #[test]
-fn buffering_comes_and_goes_by_itself_but_not_while_paused() {
+fn buffering_follows_starvation_unless_paused() {
     let mut state = playing();
-    state.report(state.generation, Report::PictureStarving(true));
+    state.report(state.generation, Report::VideoStarving(true));
     assert_eq!(*state.phase(), Phase::Buffering);
-    state.report(state.generation, Report::PictureStarving(false));
+    state.report(state.generation, Report::VideoStarving(false));
     assert_eq!(*state.phase(), Phase::Playing);
     state.control(Control::Toggle);
-    state.report(state.generation, Report::PictureStarving(true));
+    state.report(state.generation, Report::VideoStarving(true));
     assert_eq!(*state.phase(), Phase::Paused);
 }
 
 #[test]
-fn previous_restarts_a_file_that_has_run_for_a_while() {
+fn previous_restarts_a_file_that_has_played_a_while() {
     let mut state = playing();
     state.control(Control::Next);
     state.report(state.generation, Report::Started);
-    state.at(state.generation, 10 * SECOND);
+    state.set_position(state.generation, 10 * SECOND);
     let effects = state.control(Control::Previous);
     assert_eq!(started(&effects).map(|s| s.0), Some(2));
     let effects = state.control(Control::Previous);
@@ -127,9 +122,9 @@ fn previous_restarts_a_file_that_has_run_for_a_while() {
 }
 
 #[test]
-fn stopped_by_hand_at_the_very_end_the_next_file_waits() {
+fn pause_at_the_end_holds_the_next_file() {
     let mut state = playing();
-    state.at(state.generation, 60 * SECOND);
+    state.set_position(state.generation, 60 * SECOND);
     state.control(Control::Toggle);
     let effects = state.report(state.generation, Report::Ended(None));
     assert_eq!(started(&effects), Some((2, Duration::ZERO, true)));
@@ -138,20 +133,20 @@ fn stopped_by_hand_at_the_very_end_the_next_file_waits() {
 }
 
 #[test]
-fn mute_keeps_the_volume_and_a_volume_ends_mute() {
+fn mute_keeps_the_volume_and_a_new_volume_unmutes() {
     let mut state = playing();
     assert_eq!(state.control(Control::ToggleMute), [Effect::Gain(0.0)]);
-    assert_eq!(state.volume(), 50);
+    assert_eq!(state.volume().percent(), 50);
     assert_eq!(state.control(Control::VolumeBy(50)), [Effect::Gain(1.0)]);
-    assert!(!state.muted());
+    assert!(!state.volume().muted());
     state.control(Control::VolumeBy(-500));
-    assert_eq!(state.volume(), 0);
+    assert_eq!(state.volume().percent(), 0);
 }
 
 #[test]
-fn a_failure_says_why_and_can_be_tried_again() {
+fn failed_file_shows_its_error_and_can_be_retried() {
     let mut state = playing();
-    state.at(state.generation, 7 * SECOND);
+    state.set_position(state.generation, 7 * SECOND);
     state.report(state.generation, Report::Failed(damaged()));
     assert_eq!(*state.phase(), Phase::Failed(damaged()));
     let effects = state.control(Control::Toggle);
@@ -159,7 +154,7 @@ fn a_failure_says_why_and_can_be_tried_again() {
 }
 
 #[test]
-fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
+fn unplayable_song_is_skipped_unless_all_fail() {
     let song = |id| {
         let mut song = entry(id);
         song.info.kind = MediaKind::Audio;
@@ -170,13 +165,13 @@ fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
     let failed = || Report::Failed(damaged());
     let effects = state.report(state.generation, failed());
     assert_eq!(started(&effects).map(|s| s.0), Some(2));
-    let passed_over = state.take_passed_over().expect("a word about it");
-    assert_eq!(passed_over.error, damaged());
+    let skipped = state.take_skipped().expect("a skipped song");
+    assert_eq!(skipped.error, damaged());
     let effects = state.report(state.generation, failed());
     assert_eq!(started(&effects).map(|s| s.0), Some(3));
     assert_eq!(state.report(state.generation, failed()), [Effect::Stop]);
     assert_eq!(*state.phase(), Phase::Failed(damaged()));
-    // One that plays ends the series.
+    // A song that starts resets the count of failures.
     state.play(vec![song(1), song(2)], 0);
     state.report(state.generation, Report::Started);
     let effects = state.report(state.generation, failed());
@@ -184,9 +179,9 @@ fn a_song_that_cannot_be_played_is_passed_over_unless_all_are_so() {
 }
 
 #[test]
-fn speed_stays_within_bounds_and_goes_on_where_it_is() {
+fn speed_is_clamped_and_keeps_the_position() {
     let mut state = playing();
-    state.at(state.generation, 9 * SECOND);
+    state.set_position(state.generation, 9 * SECOND);
     let effects = state.control(Control::SpeedBy(0.1));
     assert_eq!(started(&effects).map(|s| s.1), Some(9 * SECOND));
     assert_eq!(state.speed(), 110);
@@ -197,9 +192,9 @@ fn speed_stays_within_bounds_and_goes_on_where_it_is() {
 }
 
 #[test]
-fn a_stream_that_breaks_off_goes_on_where_it_was() {
+fn broken_stream_is_retried_once_at_its_position() {
     let mut state = playing();
-    state.at(state.generation, 20 * SECOND);
+    state.set_position(state.generation, 20 * SECOND);
     let effects = state.report(
         state.generation,
         Report::Ended(Some(MediaFailure::UnexpectedEnd)),
@@ -210,14 +205,14 @@ fn a_stream_that_breaks_off_goes_on_where_it_was() {
         state.generation,
         Report::Ended(Some(MediaFailure::InvalidData)),
     );
-    assert_eq!(effects, [Effect::Stop], "no endless loop");
+    assert_eq!(effects, [Effect::Stop], "retried once");
     assert_eq!(*state.phase(), Phase::Failed(damaged()));
 }
 
 #[test]
-fn a_file_that_holds_less_than_its_head_says_still_ends() {
+fn file_shorter_than_its_header_still_ends() {
     let mut state = playing();
-    state.at(state.generation, 40 * SECOND);
+    state.set_position(state.generation, 40 * SECOND);
     state.report(state.generation, Report::Ended(None));
     state.report(state.generation, Report::Started);
     let effects = state.report(state.generation, Report::Ended(None));
@@ -225,25 +220,25 @@ fn a_file_that_holds_less_than_its_head_says_still_ends() {
 }
 
 #[test]
-fn it_plays_again_only_when_both_sound_and_picture_are_there() {
+fn playback_resumes_once_audio_and_video_have_data() {
     let mut state = playing();
-    state.report(state.generation, Report::SoundStarving(true));
-    state.report(state.generation, Report::PictureStarving(true));
-    state.report(state.generation, Report::SoundStarving(false));
+    state.report(state.generation, Report::AudioStarving(true));
+    state.report(state.generation, Report::VideoStarving(true));
+    state.report(state.generation, Report::AudioStarving(false));
     assert_eq!(*state.phase(), Phase::Buffering);
     state.control(Control::Toggle);
     state.control(Control::Toggle);
     assert_eq!(
         *state.phase(),
         Phase::Buffering,
-        "a pause changes nothing about it"
+        "a pause does not end buffering"
     );
-    state.report(state.generation, Report::PictureStarving(false));
+    state.report(state.generation, Report::VideoStarving(false));
     assert_eq!(*state.phase(), Phase::Playing);
 }
 
 #[test]
-fn what_is_put_into_the_list_plays_in_its_turn_and_at_once_if_nothing_does() {
+fn queued_file_plays_in_turn_or_at_once_when_idle() {
     let mut state = playing();
     assert_eq!(state.enqueue(vec![entry(9)], true), [], "not at once");
     let next = state.control(Control::Next);
@@ -253,7 +248,7 @@ fn what_is_put_into_the_list_plays_in_its_turn_and_at_once_if_nothing_does() {
     assert_eq!(
         started(&again),
         Some((9, Duration::ZERO, false)),
-        "the list is still there"
+        "the queue is kept"
     );
     state.control(Control::Stop);
     let first = state.enqueue(vec![entry(4), entry(5)], false);
@@ -262,23 +257,27 @@ fn what_is_put_into_the_list_plays_in_its_turn_and_at_once_if_nothing_does() {
 }
 
 #[test]
-fn what_plays_can_be_taken_out_of_the_list() {
+fn current_item_can_be_removed() {
     let mut state = playing();
     assert_eq!(state.control(Control::Remove(2)), [], "another one");
     let instead = state.control(Control::Remove(0));
     assert_eq!(started(&instead), Some((2, Duration::ZERO, false)));
-    let version = state.queue_version();
+    let version = state.queue().version();
     assert_eq!(state.control(Control::Remove(0)), [Effect::Stop]);
     assert_eq!((state.phase(), state.entry()), (&Phase::Stopped, None));
-    assert_ne!(state.queue_version(), version, "the window hears of it");
+    assert_ne!(
+        state.queue().version(),
+        version,
+        "the publisher sees the change"
+    );
 }
 
 #[test]
-fn a_file_that_repeats_begins_again_until_the_next_is_asked_for() {
+fn repeated_file_restarts_until_next_is_requested() {
     let mut state = playing();
     state.control(Control::CycleRepeat);
     state.control(Control::CycleRepeat);
-    state.at(state.generation, 60 * SECOND);
+    state.set_position(state.generation, 60 * SECOND);
     let again = state.report(state.generation, Report::Ended(None));
     assert_eq!(started(&again), Some((1, Duration::ZERO, false)));
     let next = state.control(Control::Next);
@@ -286,14 +285,27 @@ fn a_file_that_repeats_begins_again_until_the_next_is_asked_for() {
 }
 
 #[test]
-fn a_film_goes_on_where_it_was_left_and_says_so_for_a_while() {
+fn resume_notice_disappears_after_a_while() {
     let mut state = playing();
-    state.at(state.generation, 20 * SECOND);
+    state.set_position(state.generation, 20 * SECOND);
     state.control(Control::Next);
     let back = state.control(Control::Previous);
     assert_eq!(started(&back), Some((1, 20 * SECOND, false)));
     assert_eq!(state.resumed(), Some(20 * SECOND));
     state.report(state.generation, Report::Started);
-    state.at(state.generation, 29 * SECOND);
+    state.set_position(state.generation, 29 * SECOND);
     assert_eq!(state.resumed(), None);
+}
+
+#[test]
+fn sound_error_does_not_skip_to_the_next_song() {
+    let mut song = entry(1);
+    song.info.kind = MediaKind::Audio;
+    let mut state = State::new(50, History::default(), StdRng::seed_from_u64(3));
+    state.play(vec![song.clone(), song], 0);
+    let error = PlaybackError::Sound(crate::player::SoundError::TooManySounds);
+    let effects = state.report(state.generation, Report::Failed(error.clone()));
+    assert_eq!(effects, [Effect::Stop]);
+    assert_eq!(*state.phase(), Phase::Failed(error));
+    assert_eq!(state.take_skipped(), None);
 }
