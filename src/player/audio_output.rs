@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use engine::player::SoundError;
 
 use crate::player::Notice;
-use crate::player::sound::output::Output;
-use crate::player::sound::ring::{RingSound, SampleStream, Successors};
+use crate::player::sound::{Output, RingSound, SampleStream, Successors};
 
 /// Time without requests for samples after which an output is dead. Opening a device may
 /// take a second.
@@ -95,11 +94,11 @@ impl AudioOutput {
     /// Checks the device, given the count of requests for samples. True if the output was
     /// replaced, so that the pipeline has to restart.
     pub fn check(&mut self, heartbeats: u64) -> bool {
-        let Some(output) = self.output.as_mut().filter(|output| !output.is_suspended()) else {
+        if self.output.as_mut().is_none_or(Output::is_suspended) {
             self.heartbeats = None;
             return false;
-        };
-        if output.is_lost() {
+        }
+        if self.output.as_mut().is_some_and(Output::is_lost) {
             tracing::warn!("sound device lost");
             self.replace_lost_device();
             return true;

@@ -24,7 +24,7 @@ use crate::player::Screen;
 use crate::player::pipeline::audio::{RING_FLOATS, feed_silence};
 use crate::player::pipeline::shared::Shared;
 use crate::player::pipeline::standby::{Activation, StandbyPair};
-use crate::player::sound::ring::{SampleStream, SoundControl, Successors};
+use crate::player::sound::{SampleStream, SoundControl, Successors};
 
 pub use self::shared::{PipelineReport, Source, SubtitleSource, shifted};
 pub use self::standby::StandbyDecoders;

@@ -1,5 +1,8 @@
 //! Sound: sample ring, output, and the device below kira.
 
-pub mod device;
-pub mod output;
-pub mod ring;
+mod device;
+mod output;
+mod ring;
+
+pub use self::output::Output;
+pub use self::ring::{RingSound, SampleStream, SoundControl, Successors};

@@ -13,7 +13,7 @@ use engine::player::{Cue, Cues, PlaybackError, Report};
 
 use crate::ffmpeg::{Killer, SpawnError};
 use crate::player::Screen;
-use crate::player::sound::ring::SoundControl;
+use crate::player::sound::SoundControl;
 
 /// Longest sleep of an idle thread while media time is held.
 const MAX_IDLE: Duration = Duration::from_millis(500);
