@@ -67,7 +67,7 @@ pub struct Mark {
     /// File to mark.
     pub entry: FileEntry,
     /// True if played.
-    pub done: bool,
+    pub played: bool,
 }
 
 /// Destination of pictures and snapshots. Latest value wins: a screen may drop values
@@ -130,9 +130,9 @@ pub struct PlayerSnapshot {
     /// Subtitle text over the picture.
     pub subtitle: String,
     /// Delay of the subtitles in milliseconds.
-    pub subtitles_late_ms: i32,
+    pub subtitle_delay_ms: i32,
     /// Delay of the sound against the picture in milliseconds.
-    pub sound_late_ms: i32,
+    pub audio_delay_ms: i32,
     /// True if the queue continues after the present file.
     pub has_next: bool,
     /// True while the queue is shuffled.

@@ -293,7 +293,7 @@ fn film_ends_with_any_audio_delay() {
         let list = entries(&viewer).await;
         let last = list[1].id;
         player.do_send(Play { list, index: 0 });
-        player.do_send(PlayerCommand(Control::SoundBy(-200)));
+        player.do_send(PlayerCommand(Control::DelayAudio(-200)));
         let state = eventually("the end", || async {
             let state = state(&player).await;
             (state.phase == Phase::Ended).then_some(state)

@@ -294,7 +294,7 @@ fn what_was_played_is_listed_the_latest_first() {
         let seen = PlayProgress {
             position_ms: 1000,
             duration_ms: entry.info.duration_ms,
-            done,
+            played: done,
             started: true,
             order: 1,
         };

@@ -67,10 +67,10 @@ pub enum Control {
     ChooseAudio(usize),
     /// Selects a subtitle track by number, or none.
     ChooseSubtitles(Option<usize>),
-    /// Delays subtitles by milliseconds, advances them if negative.
-    SubtitlesBy(i32),
+    /// Delays the subtitles by milliseconds, advances them if negative.
+    DelaySubtitles(i32),
     /// Delays the sound by milliseconds, advances it if negative.
-    SoundBy(i32),
+    DelayAudio(i32),
     /// Removes an item of the queue.
     Remove(usize),
     /// Moves an item of the queue from the first index to the second.

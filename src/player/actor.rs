@@ -383,8 +383,8 @@ impl Handler<Enqueue> for Player {
 impl Handler<Mark> for Player {
     type Result = ();
 
-    fn handle(&mut self, Mark { entry, done }: Mark, _: &mut Context<Self>) {
-        self.state.history_mut().mark(&entry, done);
+    fn handle(&mut self, Mark { entry, played }: Mark, _: &mut Context<Self>) {
+        self.state.history_mut().mark(&entry, played);
         self.save_history(false);
     }
 }

@@ -98,7 +98,7 @@ pub fn seen() -> Vec<(FileId, PlayProgress)> {
         let seen = PlayProgress {
             position_ms: duration_ms * share / 100,
             duration_ms,
-            done,
+            played: done,
             started: true,
             order: u64::from(id),
         };

@@ -30,7 +30,8 @@ pub struct PlayProgress {
     /// Duration in milliseconds.
     pub duration_ms: u64,
     /// True once played to the end, or marked as played.
-    pub done: bool,
+    #[serde(rename = "done")]
+    pub played: bool,
     /// True once started; false if only marked as played.
     #[serde(rename = "played", default = "yes")]
     pub started: bool,
@@ -118,7 +119,7 @@ impl History {
         let progress = self.files.entry(entry.id).or_insert(PlayProgress {
             position_ms: 0,
             duration_ms: entry.info.duration_ms,
-            done: false,
+            played: false,
             started: true,
             order,
         });
@@ -145,7 +146,7 @@ impl History {
         };
         let new = PlayProgress {
             position_ms: position.as_millis() as u64,
-            done: progress.done || over,
+            played: progress.played || over,
             ..*progress
         };
         if new != *progress {
@@ -156,9 +157,9 @@ impl History {
 
     /// Marks a file as played, or forgets its progress. Progress of a file that plays
     /// now is not recorded until the file starts again.
-    pub fn mark(&mut self, entry: &FileEntry, done: bool) {
+    pub fn mark(&mut self, entry: &FileEntry, played: bool) {
         self.marked = Some(entry.id);
-        if !done {
+        if !played {
             if self.files.remove(&entry.id).is_some() {
                 self.note_changed(entry.id);
             }
@@ -167,11 +168,11 @@ impl History {
         let progress = self.files.entry(entry.id).or_insert(PlayProgress {
             position_ms: 0,
             duration_ms: entry.info.duration_ms,
-            done,
+            played,
             started: false,
             order: self.order,
         });
-        (progress.position_ms, progress.done) = (0, done);
+        (progress.position_ms, progress.played) = (0, played);
         self.note_changed(entry.id);
         self.forget_oldest();
     }

@@ -191,11 +191,11 @@ impl State {
                 let changed = self.tracks.choose_subtitles(self.queue.current(), track);
                 self.restart_if(changed)
             }
-            Control::SubtitlesBy(milliseconds) => {
+            Control::DelaySubtitles(milliseconds) => {
                 self.tracks.delay_subtitles(milliseconds);
                 Vec::new()
             }
-            Control::SoundBy(milliseconds) => {
+            Control::DelayAudio(milliseconds) => {
                 self.tracks.delay_audio(milliseconds);
                 vec![Effect::AudioDelay(self.tracks.audio_delay_ms)]
             }

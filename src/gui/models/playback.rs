@@ -179,7 +179,7 @@ impl View {
     pub(crate) fn kept(&self) -> usize {
         match self.only {
             Only::All => 0,
-            Only::Unseen => self.seen.iter().filter(|(_, seen)| seen.done).count(),
+            Only::Unseen => self.seen.iter().filter(|(_, seen)| seen.played).count(),
             Only::Here => self.overview.cached.iter().filter(|c| c.whole).count(),
             Only::Lately => self.seen.len(),
         }

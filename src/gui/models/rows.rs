@@ -65,7 +65,7 @@ impl Facts {
         (
             self.held(file),
             seen.map_or(0.0, |seen| seen.share()),
-            seen.is_some_and(|seen| seen.done),
+            seen.is_some_and(|seen| seen.played),
             self.current == Some(file),
         )
     }
@@ -74,7 +74,7 @@ impl Facts {
     pub fn passes(&self, only: Only, file: FileId) -> bool {
         match only {
             Only::All => true,
-            Only::Unseen => !self.seen.get(&file).is_some_and(|seen| seen.done),
+            Only::Unseen => !self.seen.get(&file).is_some_and(|seen| seen.played),
             Only::Here => self.held(file) >= 1.0,
             Only::Lately => self.seen.get(&file).is_some_and(|seen| seen.started),
         }

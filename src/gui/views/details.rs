@@ -128,7 +128,7 @@ pub(crate) fn refresh(app: &AppWindow, view: &View) {
     let own = shares(view, entry);
     adapter.set_playable(entry.sources > 0 || cached.is_some_and(|cached| cached.whole));
     let seen = view.seen.iter().find(|(file, _)| *file == entry.id);
-    adapter.set_played(seen.is_some_and(|(_, seen)| seen.done));
+    adapter.set_played(seen.is_some_and(|(_, seen)| seen.played));
     adapter.set_pinnable(cached.is_some() && !own);
     adapter.set_pinned(cached.is_some_and(|cached| cached.pinned));
     let whole = cached.is_some_and(|cached| cached.whole);
@@ -219,9 +219,9 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
         }
     });
     let player = core.player.clone();
-    adapter.on_mark(move |done| {
+    adapter.on_mark(move |played| {
         if let Some(entry) = detailed() {
-            player.do_send(Mark { entry, done });
+            player.do_send(Mark { entry, played });
         }
     });
     let (weak, sources) = (app.as_weak(), core.sources.clone());

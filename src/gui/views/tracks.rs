@@ -73,8 +73,8 @@ fn late_text(state: &PlayerSnapshot) -> String {
         late_ms => format!("{what} {}", late(late_ms)),
     };
     let parts = [
-        part(tr!("subtitles"), state.subtitles_late_ms),
-        part(tr!("audio"), state.sound_late_ms),
+        part(tr!("subtitles"), state.subtitle_delay_ms),
+        part(tr!("audio"), state.audio_delay_ms),
     ];
     parts
         .into_iter()
@@ -164,8 +164,8 @@ pub fn show(app: &AppWindow, state: &PlayerSnapshot) -> Vec<usize> {
     adapter.set_subtitle_track(row.and_then(|row| i32::try_from(row).ok()).unwrap_or(-1));
     adapter.set_cue_text(state.subtitle.as_str().into());
     adapter.set_delay_text(late_text(state).into());
-    adapter.set_subtitle_delay(late(state.subtitles_late_ms).into());
-    adapter.set_audio_delay(late(state.sound_late_ms).into());
+    adapter.set_subtitle_delay(late(state.subtitle_delay_ms).into());
+    adapter.set_audio_delay(late(state.audio_delay_ms).into());
     numbers
 }
 
@@ -197,10 +197,10 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
     });
     let player = core.player.clone();
     adapter.on_adjust_subtitle_delay(move |by| {
-        player.do_send(PlayerCommand(Control::SubtitlesBy(by)))
+        player.do_send(PlayerCommand(Control::DelaySubtitles(by)))
     });
     let player = core.player.clone();
-    adapter.on_adjust_audio_delay(move |by| player.do_send(PlayerCommand(Control::SoundBy(by))));
+    adapter.on_adjust_audio_delay(move |by| player.do_send(PlayerCommand(Control::DelayAudio(by))));
 }
 
 #[cfg(test)]
@@ -263,8 +263,8 @@ mod tests {
     #[test]
     fn what_is_late_is_told() {
         let state = PlayerSnapshot {
-            subtitles_late_ms: -300,
-            sound_late_ms: 50,
+            subtitle_delay_ms: -300,
+            audio_delay_ms: 50,
             ..PlayerSnapshot::default()
         };
         assert_eq!(late_text(&state), "subtitles -0.30 s, audio +0.05 s");

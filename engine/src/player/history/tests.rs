@@ -31,11 +31,11 @@ fn film_resumes_unless_barely_begun_or_nearly_over() {
     assert_eq!(resume(Duration::from_secs(4)), Duration::ZERO);
     assert_eq!(resume(96 * MINUTE), Duration::ZERO);
     let mut history = played(&film, 96 * MINUTE);
-    assert!(history.progress(film.id).expect("progress").done);
+    assert!(history.progress(film.id).expect("progress").played);
     history.record(film.id, 10 * MINUTE);
     let progress = history.progress(film.id).expect("progress");
     assert!(
-        progress.done && progress.is_begun(),
+        progress.played && progress.is_begun(),
         "played and begun again"
     );
     assert!((progress.share() - 0.1).abs() < 0.001);
@@ -62,7 +62,7 @@ fn short_clip_counts_as_played_in_its_second_half() {
     let history = played(&clip, Duration::from_secs(7));
     assert_eq!(history.resume_position(&clip), Duration::from_secs(7));
     let history = played(&clip, Duration::from_secs(9));
-    assert!(history.progress(clip.id).expect("progress").done);
+    assert!(history.progress(clip.id).expect("progress").played);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn mark_overrides_recorded_progress() {
     // Playback may continue meanwhile.
     history.record(film.id, 50 * MINUTE);
     let progress = history.progress(film.id).expect("progress");
-    assert!(progress.done && progress.started && !progress.is_begun());
+    assert!(progress.played && progress.started && !progress.is_begun());
     history.start(&film);
     history.record(film.id, 50 * MINUTE);
     assert!(
@@ -86,7 +86,7 @@ fn mark_overrides_recorded_progress() {
     assert_eq!(history.take_changes(), [(film.id, None)]);
     history.mark(&film, true);
     let progress = history.progress(film.id).expect("known again");
-    assert!(progress.done && !progress.started);
+    assert!(progress.played && !progress.started);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn history_is_ordered_by_last_start_and_bounded() {
 fn progress_keeps_the_stored_field_names() {
     let stored = r#"{"position_ms":5000,"duration_ms":60000,"done":true,"order":3}"#;
     let progress: PlayProgress = serde_json::from_str(stored).expect("earlier releases");
-    assert!(progress.done && progress.started);
+    assert!(progress.played && progress.started);
     let json = serde_json::to_value(progress).expect("serializable");
     assert_eq!(
         (&json["done"], &json["played"]),
