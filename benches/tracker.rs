@@ -13,8 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use engine::fixtures;
 use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::media::{FileEntry, MediaInfo, MediaKind};
+use engine::media::FileEntry;
 use engine::protocol::{
     ClientMessage, FileReport, PROTOCOL_VERSION, Publish, Register, Report, TrackerMessage,
 };
@@ -57,14 +58,13 @@ fn id(number: u32) -> PeerId {
 }
 
 fn film() -> FileEntry {
-    FileEntry {
-        id: FILE,
-        name: "film.mp4".into(),
-        size: u64::from(CHUNKS) << 16,
-        chunk_size: 64 << 10,
-        info: MediaInfo::new(MediaKind::Video, 5_400_000),
-        sources: 0,
-    }
+    let mut film = fixtures::film(1, "film.mp4");
+    film.id = FILE;
+    film.size = u64::from(CHUNKS) << 16;
+    film.chunk_size = 64 << 10;
+    film.info.duration_ms = 5_400_000;
+    film.sources = 0;
+    film
 }
 
 /// The report of a viewer with 8 s of buffer that has measured its neighbours'

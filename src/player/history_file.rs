@@ -108,7 +108,8 @@ impl HistoryFile {
 mod tests {
     use std::time::Duration;
 
-    use engine::media::{FileEntry, MediaInfo, MediaKind};
+    use engine::fixtures;
+    use engine::media::{FileEntry, MediaKind};
     use engine::player::History;
 
     use super::*;
@@ -116,14 +117,9 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn entry(id: u8, kind: MediaKind, minutes: u64) -> FileEntry {
-        FileEntry {
-            id: FileId([id; 32]),
-            name: "film".into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(kind, minutes * 60_000),
-            sources: 1,
-        }
+        let mut entry = fixtures::entry(id, kind, "film");
+        entry.info.duration_ms = minutes * 60_000;
+        entry
     }
 
     fn played(film: &FileEntry, position: Duration) -> History {

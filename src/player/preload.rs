@@ -162,18 +162,14 @@ fn range(entry: &FileEntry, from: Duration) -> PrefetchRange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::{MediaInfo, MediaKind, VideoTrack};
+    use engine::fixtures::film;
+    use engine::media::VideoTrack;
 
     #[test]
     fn film_is_prefetched_from_its_resume_position() {
-        let mut entry = FileEntry {
-            id: FileId([1; 32]),
-            name: "film.mkv".into(),
-            size: 600_000_000,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 600_000),
-            sources: 1,
-        };
+        let mut entry = film(1, "film.mkv");
+        entry.size = 600_000_000;
+        entry.info.duration_ms = 600_000;
         entry.info.video = Some(VideoTrack::default());
         let at = |entry: &FileEntry, seconds| {
             let PrefetchRange { head, place } = range(entry, Duration::from_secs(seconds));

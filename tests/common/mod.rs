@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use engine::ids::FileId;
 use engine::units::{ByteRate, HumanDuration};
-use swarmplay::app::node::{Node, Role};
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+use swarmplay::app::{Node, Role};
 use swarmplay::config::Config;
 use swarmplay::scheduler::{AwaitChunk, DownloadAll, OpenReader, OpenStream, OpenedStream};
 use swarmplay::store::ReadChunk;
@@ -51,20 +53,32 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// A folder with one wave file of noise: media of any size, no two seeds alike.
+/// Writes a WAV file of white noise; its content depends on `seed`.
 pub fn noise(folder: &Path, name: &str, seconds: u32, seed: u32) -> PathBuf {
+    const RATE: u32 = 48_000;
+    const FRAME: u16 = 4;
     std::fs::create_dir_all(folder).expect("folder");
     let path = folder.join(name);
-    let source = format!("anoisesrc=d={seconds}:r=48000:seed={seed}");
-    let made = std::process::Command::new("ffmpeg")
-        .args([
-            "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i", &source,
-        ])
-        .args(["-ac", "2"])
-        .arg(&path)
-        .status()
-        .expect("ffmpeg runs");
-    assert!(made.success());
+    let mut samples = vec![0; (seconds * RATE) as usize * usize::from(FRAME)];
+    StdRng::seed_from_u64(seed.into()).fill_bytes(&mut samples);
+    let length = samples.len() as u32;
+    // RIFF header of 16-bit stereo PCM.
+    let mut wave = Vec::with_capacity(samples.len() + 44);
+    wave.extend(b"RIFF");
+    wave.extend((length + 36).to_le_bytes());
+    wave.extend(b"WAVEfmt ");
+    wave.extend(16_u32.to_le_bytes());
+    wave.extend([1_u16, 2].map(u16::to_le_bytes).concat());
+    wave.extend(
+        [RATE, RATE * u32::from(FRAME)]
+            .map(u32::to_le_bytes)
+            .concat(),
+    );
+    wave.extend([FRAME, 16].map(u16::to_le_bytes).concat());
+    wave.extend(b"data");
+    wave.extend(length.to_le_bytes());
+    wave.extend(samples);
+    std::fs::write(&path, wave).expect("writable");
     path
 }
 

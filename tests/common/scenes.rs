@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+use engine::fixtures;
 use engine::ids::FileId;
 use engine::media::{Chapter, FileEntry, MediaKind, Sidecar, SidecarRole};
 use engine::player::Item;
@@ -14,7 +15,7 @@ use swarmplay::gui::bridge::artwork::{Art, Found, Pixels};
 use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{AppWindow, Page, PlayerAdapter, SetupAdapter, ShellAdapter};
 use swarmplay::gui::views::{details, queue};
-use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
+use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, SkipReason, Skipped};
 use swarmplay::player::QueueSnapshot;
 use swarmplay::store::CachedFile;
 
@@ -28,11 +29,9 @@ pub fn sidecar(role: SidecarRole, file: u8, pictures: u32) -> Sidecar {
         SidecarRole::Waveform | SidecarRole::Subtitles => 200,
     };
     Sidecar {
-        role,
-        id: FileId([kind + file; 32]),
         size: 1000,
         pictures,
-        language: String::new(),
+        ..fixtures::sidecar(role, kind + file)
     }
 }
 
@@ -281,7 +280,7 @@ pub fn shared() -> LibrarySnapshot {
         shared: films().into_iter().take(3).map(file).collect(),
         skipped: vec![Skipped {
             path: "/home/you/Films/notes.txt".into(),
-            reason: "neither video nor audio".into(),
+            reason: SkipReason::NothingToPlay,
         }],
         hashing: Some(Hashing {
             path: "/home/you/Films/Winter Light.mkv".into(),

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use engine::ids::{ChunkIndex, FileId, PeerId};
-use engine::media::{AudioTrack, ChunkSize, FileEntry, Geometry, MediaInfo, MediaKind, VideoTrack};
+use engine::fixtures::{self, video_track};
+use engine::ids::{ChunkIndex, PeerId};
+use engine::media::{AudioTrack, ChunkSize, FileEntry, Geometry, MediaKind};
 use engine::player::Phase;
 use engine::protocol::PathReason;
 use engine::scheduler::Supply;
@@ -92,35 +93,22 @@ pub fn press(app: &AppWindow, text: impl Into<SharedString>) {
 
 /// A file of the library.
 pub fn entry(id: u8, kind: MediaKind, title: &str, artist: &str, album: &str) -> FileEntry {
-    let video = (kind == MediaKind::Video).then(|| VideoTrack {
-        codec: "h264".into(),
-        width: 1920,
-        height: 1080,
-        millifps: 25_000,
-        ..VideoTrack::default()
-    });
-    FileEntry {
-        id: FileId([id; 32]),
-        name: format!("{title}.mp4"),
-        size: u64::from(id) * 300_000_000,
-        chunk_size: 64 << 10,
-        info: MediaInfo {
-            kind,
-            duration_ms: u64::from(id) * 1_700_000,
-            video,
-            audio: vec![AudioTrack {
-                codec: "flac".into(),
-                channels: 2,
-                ..AudioTrack::default()
-            }],
-            subtitles: Vec::new(),
-            title: title.into(),
-            artist: artist.into(),
-            album: album.into(),
-            ..MediaInfo::new(MediaKind::Video, 0)
-        },
-        sources: u32::from(id) - 1,
-    }
+    let mut entry = fixtures::entry(id, kind, &format!("{title}.mp4"));
+    entry.size = u64::from(id) * 300_000_000;
+    entry.chunk_size = 64 << 10;
+    entry.sources = u32::from(id) - 1;
+    let info = &mut entry.info;
+    info.duration_ms = u64::from(id) * 1_700_000;
+    info.video = (kind == MediaKind::Video).then(|| video_track(1920, 1080));
+    info.audio = vec![AudioTrack {
+        codec: "flac".into(),
+        channels: 2,
+        ..AudioTrack::default()
+    }];
+    info.title = title.into();
+    info.artist = artist.into();
+    info.album = album.into();
+    entry
 }
 
 /// Three films.

@@ -107,20 +107,14 @@ pub fn filter_and_sort(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{MediaInfo, MediaKind};
+    use crate::fixtures::film;
 
     fn entry(id: u8, title: &str, size: u64) -> FileEntry {
-        FileEntry {
-            id: FileId([id; 32]),
-            name: format!("{title}.mp4"),
-            size,
-            chunk_size: 16 << 10,
-            info: MediaInfo {
-                title: title.into(),
-                ..MediaInfo::new(MediaKind::Video, 60_000)
-            },
-            sources: u32::from(id),
-        }
+        let mut film = film(id, &format!("{title}.mp4"));
+        film.size = size;
+        film.sources = u32::from(id);
+        film.info.title = title.into();
+        film
     }
 
     fn titles(entries: &[FileEntry], search: &str, sort: Sort, descending: bool) -> Vec<String> {

@@ -93,7 +93,7 @@ fn shifted(delay: i32, by: i32) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::FileId;
+    use crate::fixtures;
     use crate::media::{MediaInfo, MediaKind};
 
     fn film(audio: &[&str], subtitles: &[(&str, &str)]) -> FileEntry {
@@ -112,12 +112,8 @@ mod tests {
         info.audio = audio.iter().map(audio_track).collect();
         info.subtitles = subtitles.iter().map(subtitle_track).collect();
         FileEntry {
-            id: FileId([1; 32]),
-            name: "film".into(),
-            size: 1,
-            chunk_size: 16 << 10,
             info,
-            sources: 1,
+            ..fixtures::film(1, "film")
         }
     }
 

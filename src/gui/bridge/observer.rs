@@ -130,17 +130,14 @@ impl Actor for SnapshotPoller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::MediaInfo;
+    use engine::fixtures::entry;
 
     #[test]
     fn what_is_here_in_part_stays_though_its_last_sharer_went() {
         let entry = |id: u8, kind| FileEntry {
-            id: FileId([id; 32]),
-            name: format!("{id}"),
             size: 100,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(kind, 1000),
             sources: 2,
+            ..entry(id, kind, "file")
         };
         let cached = |entry| CachedFile {
             entry,

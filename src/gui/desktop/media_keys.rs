@@ -233,27 +233,13 @@ fn jumped(before: &PlayerSnapshot, since: Duration, state: &PlayerSnapshot) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::{MediaInfo, MediaKind, Sidecar};
+    use engine::fixtures::{sidecar, song};
 
     #[test]
     fn the_desktop_is_told_where_the_poster_is_if_there_is_one() {
-        let mut entry = FileEntry {
-            id: FileId([1; 32]),
-            name: "song.flac".into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Audio, 1000),
-            sources: 1,
-        };
+        let mut entry = song(1, "song.flac");
         let address = |id: FileId| format!("http://here/{}", id.0[0]);
         assert_eq!(metadata(&entry, address).art_url(), None);
-        let sidecar = |role, id| Sidecar {
-            role,
-            id: FileId([id; 32]),
-            size: 1,
-            pictures: 0,
-            language: String::new(),
-        };
         entry.info.sidecars = vec![
             sidecar(SidecarRole::Waveform, 2),
             sidecar(SidecarRole::Poster, 3),

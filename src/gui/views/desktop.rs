@@ -281,19 +281,12 @@ fn connect_drop(app: &AppWindow, core: &UiContext) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::ids::FileId;
-    use engine::media::{FileEntry, MediaInfo, VideoTrack};
+    use engine::fixtures::film;
+    use engine::media::{FileEntry, VideoTrack};
 
     #[test]
     fn only_a_film_that_plays_keeps_the_screen_on() {
-        let mut entry = FileEntry {
-            id: FileId([1; 32]),
-            name: "film.mkv".into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 1000),
-            sources: 1,
-        };
+        let mut entry = film(1, "film.mkv");
         let state = |phase, entry: &FileEntry| PlayerSnapshot {
             phase,
             entry: Some(entry.clone()),

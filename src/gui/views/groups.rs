@@ -261,23 +261,15 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::media::{MediaInfo, MediaKind};
+    use engine::fixtures;
 
     fn song(id: u8, title: &str, artist: &str, album: &str, number: u32) -> FileEntry {
-        FileEntry {
-            id: FileId([id; 32]),
-            name: format!("{title}.flac"),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo {
-                title: title.into(),
-                artist: artist.into(),
-                album: album.into(),
-                track_number: number,
-                ..MediaInfo::new(MediaKind::Audio, 1000)
-            },
-            sources: 1,
-        }
+        let mut song = fixtures::song(id, &format!("{title}.flac"));
+        song.info.title = title.into();
+        song.info.artist = artist.into();
+        song.info.album = album.into();
+        song.info.track_number = number;
+        song
     }
 
     fn songs() -> Vec<FileEntry> {

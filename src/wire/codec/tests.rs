@@ -5,6 +5,7 @@ mod golden;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use engine::fixtures;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{
     AudioTrack, Chapter, ChunkSize, ColourMatrix, FileEntry, Geometry, MediaInfo, MediaKind,
@@ -51,21 +52,17 @@ fn chunk(len: usize) -> PeerMessage {
 /// A file with every field set.
 fn film() -> FileEntry {
     let sidecar = |role, id, pictures, language: &str| Sidecar {
-        role,
-        id: FileId([id; 32]),
         size: 9000,
         pictures,
         language: language.into(),
+        ..fixtures::sidecar(role, id)
     };
     let chapter = |start_ms, title: &str| Chapter {
         start_ms,
         title: title.into(),
     };
     FileEntry {
-        id: FileId([5; 32]),
-        name: "film.mkv".into(),
         size: 1 << 20,
-        chunk_size: 16 << 10,
         info: MediaInfo {
             title: "Film".into(),
             audio: vec![
@@ -110,6 +107,7 @@ fn film() -> FileEntry {
             ..MediaInfo::new(MediaKind::Video, 60_000)
         },
         sources: 2,
+        ..fixtures::film(5, "film.mkv")
     }
 }
 

@@ -1,19 +1,14 @@
 //! Resume positions and played marks.
 
 use super::*;
-use crate::media::MediaInfo;
+use crate::fixtures;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn entry(id: u8, kind: MediaKind, minutes: u64) -> FileEntry {
-    FileEntry {
-        id: FileId([id; 32]),
-        name: id.to_string(),
-        size: 1000,
-        chunk_size: 16 << 10,
-        info: MediaInfo::new(kind, minutes * 60_000),
-        sources: 1,
-    }
+    let mut entry = fixtures::entry(id, kind, &id.to_string());
+    entry.info.duration_ms = minutes * 60_000;
+    entry
 }
 
 fn played(entry: &FileEntry, to: Duration) -> History {

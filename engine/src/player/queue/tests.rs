@@ -4,18 +4,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::ids::FileId;
-use crate::media::{MediaInfo, MediaKind};
+use crate::fixtures::song;
 
 fn entry(id: u8) -> FileEntry {
-    FileEntry {
-        id: FileId([id; 32]),
-        name: format!("{id}.mp3"),
-        size: 1000,
-        chunk_size: 16 << 10,
-        info: MediaInfo::new(MediaKind::Audio, 60_000),
-        sources: 1,
-    }
+    song(id, &format!("{id}.mp3"))
 }
 
 fn rng() -> StdRng {

@@ -3,20 +3,15 @@
 use rand::SeedableRng;
 
 use super::*;
-use crate::ids::FileId;
-use crate::media::{MediaInfo, MediaKind};
+use crate::fixtures::film;
+use crate::media::MediaKind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn entry(id: u8) -> FileEntry {
-    FileEntry {
-        id: FileId([id; 32]),
-        name: format!("{id}.mp4"),
-        size: 1000,
-        chunk_size: 16 << 10,
-        info: MediaInfo::new(MediaKind::Video, 60_000),
-        sources: 1,
-    }
+    let mut film = film(id, &format!("{id}.mp4"));
+    film.info.duration_ms = 60_000;
+    film
 }
 
 fn damaged() -> PlaybackError {

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::media::MediaInfo;
+use crate::fixtures;
 
 fn peer(id: u8) -> PeerId {
     PeerId([id; 16])
@@ -23,17 +23,11 @@ fn info(id: u8, port: u16) -> ClientInfo {
 }
 
 fn entry(id: u8, name: &str, kind: MediaKind) -> FileEntry {
-    FileEntry {
-        id: FileId([id; 32]),
-        name: name.into(),
-        size: 1 << 20,
-        chunk_size: 16 << 10,
-        info: MediaInfo {
-            artist: "Quartet".into(),
-            ..MediaInfo::new(kind, 1000)
-        },
-        sources: 0,
-    }
+    let mut entry = fixtures::entry(id, kind, name);
+    entry.size = 1 << 20;
+    entry.info.artist = "Quartet".into();
+    entry.sources = 0;
+    entry
 }
 
 fn publish(added: Vec<FileEntry>) -> Publish {
