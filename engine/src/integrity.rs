@@ -1,13 +1,13 @@
-//! Content identity and proof: a file is named by its BLAKE3 root, and each
-//! chunk is proved against that root by the sibling hashes on its path.
+//! Content ids and chunk proofs. The id of a file is its BLAKE3 hash; the sibling
+//! hashes on the path to the root prove a chunk against it.
 //!
-//! A chunk is a power-of-two number of kibibytes, aligned, so it is a whole
-//! subtree of BLAKE3's own tree: the id of a file is what `b3sum` prints, and a
-//! proof is at most 32 bytes × log2(chunks). Nothing whose size grows with the
-//! file has to arrive before the first chunk can be verified.
+//! A chunk is a power-of-two number of kibibytes and aligned, so it is a complete
+//! subtree of BLAKE3's own tree. The id of a file is therefore the hash that `b3sum`
+//! prints, and a proof takes at most 32 bytes × log2(chunks). The first chunk can be
+//! verified before anything else has arrived.
 //!
-//! * [`shape`]: which node is whose sibling; arithmetic only.
-//! * [`tree`]: hashes of nodes, whole at a sharer, partial at a downloader.
+//! * [`shape`]: arithmetic on tree nodes.
+//! * [`tree`]: node hashes, complete at a seed, partial at a downloader.
 
 mod shape;
 mod tree;
@@ -15,5 +15,5 @@ mod tree;
 pub use shape::{Node, TreeShape};
 pub use tree::{Corrupt, HashTree, Hasher, verify};
 
-/// The hash of one node of the tree that is not the root.
+/// Hash of a tree node other than the root.
 pub type NodeHash = blake3::hazmat::ChainingValue;

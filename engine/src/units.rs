@@ -1,22 +1,63 @@
-//! Quantities as people write them: `20 GiB`, `8 Mbit/s`, `500 ms`.
+//! Quantities as text: `20 GiB`, `8 Mbit/s`, `500 ms`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A quantity that could not be understood; the text says what would be right.
+/// Text that is not a valid quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {what}; write it like {example}")]
+#[error("`{text}` is not {unit}; write it like {}", unit.example())]
 pub struct UnitError {
-    /// As it was written.
+    /// Rejected text.
     pub text: String,
-    /// Which quantity it should be.
-    pub what: &'static str,
-    /// How that would be written.
-    pub example: &'static str,
+    /// Expected quantity.
+    pub unit: Unit,
 }
 
-/// An amount of bytes.
+/// Kind of quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// [`ByteSize`].
+    Size,
+    /// [`TransferCap`].
+    Amount,
+    /// [`ByteRate`].
+    Rate,
+    /// [`HumanDuration`].
+    Duration,
+}
+
+impl Unit {
+    /// Valid texts, for error messages.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Size => "\"20 GiB\" or \"500 MB\"",
+            Self::Amount => "\"10 GiB\" or \"unlimited\"",
+            Self::Rate => "\"8 Mbit/s\", \"1 MiB/s\" or \"unlimited\"",
+            Self::Duration => "\"30 s\", \"500 ms\" or \"10 min\"",
+        }
+    }
+
+    fn error(self, text: &str) -> UnitError {
+        UnitError {
+            text: text.to_owned(),
+            unit: self,
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "a size",
+            Self::Amount => "an amount",
+            Self::Rate => "a rate",
+            Self::Duration => "a time",
+        })
+    }
+}
+
+/// Number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
@@ -36,11 +77,8 @@ impl FromStr for ByteSize {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let size: bytesize::ByteSize = text.trim().parse().map_err(|_| UnitError {
-            text: text.to_owned(),
-            what: "a size",
-            example: "\"20 GiB\" or \"500 MB\"",
-        })?;
+        let size: Result<bytesize::ByteSize, _> = text.trim().parse();
+        let size = size.map_err(|_| Unit::Size.error(text))?;
         Ok(Self(size.as_u64()))
     }
 }
@@ -51,7 +89,7 @@ impl fmt::Display for ByteSize {
     }
 }
 
-/// A transfer rate in bytes per second, or no limit at all.
+/// Transfer rate in bytes per second; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRate(pub Option<u64>);
 
@@ -60,7 +98,7 @@ impl ByteRate {
     pub const UNLIMITED: Self = Self(None);
 }
 
-/// An amount of bytes, or any.
+/// Number of bytes to transfer; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransferCap(pub Option<u64>);
 
@@ -77,11 +115,8 @@ impl FromStr for TransferCap {
             return Ok(Self::UNLIMITED);
         }
         let size: Result<ByteSize, UnitError> = text.parse();
-        size.map(|size| Self(Some(size.0))).map_err(|_| UnitError {
-            text: text.to_owned(),
-            what: "an amount",
-            example: "\"10 GiB\" or \"unlimited\"",
-        })
+        size.map(|size| Self(Some(size.0)))
+            .map_err(|_| Unit::Amount.error(text))
     }
 }
 
@@ -94,7 +129,7 @@ impl fmt::Display for TransferCap {
     }
 }
 
-/// Reads `8 M` as 8,000,000: a number with an optional SI prefix.
+/// Parses a number with an optional SI prefix: `8 M` is 8,000,000.
 fn parse_si(text: &str) -> Option<f64> {
     let text = text.trim();
     let (number, factor) = match text.chars().last()? {
@@ -111,11 +146,7 @@ impl FromStr for ByteRate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError {
-            text: text.to_owned(),
-            what: "a rate",
-            example: "\"8 Mbit/s\", \"1 MiB/s\" or \"unlimited\"",
-        };
+        let error = || Unit::Rate.error(text);
         let trimmed = text.trim();
         if trimmed.eq_ignore_ascii_case("unlimited") {
             return Ok(Self::UNLIMITED);
@@ -139,7 +170,7 @@ impl fmt::Display for ByteRate {
     }
 }
 
-/// A span of time.
+/// Duration written with a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HumanDuration(pub Duration);
 
@@ -162,11 +193,7 @@ impl FromStr for HumanDuration {
         let compact: String = text.split_whitespace().collect();
         humantime::parse_duration(&compact)
             .map(Self)
-            .map_err(|_| UnitError {
-                text: text.to_owned(),
-                what: "a time",
-                example: "\"30 s\", \"500 ms\" or \"10 min\"",
-            })
+            .map_err(|_| Unit::Duration.error(text))
     }
 }
 
@@ -176,7 +203,17 @@ impl fmt::Display for HumanDuration {
     }
 }
 
-/// Deserialises through `FromStr`, so that every unit is written as text.
+/// Formats a time as `1:02:03`, or `2:03` below one hour.
+pub fn timestamp(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// Implements `Deserialize` through `FromStr`.
 macro_rules! deserialize_from_text {
     ($($unit:ty),*) => {$(
         impl<'de> serde::Deserialize<'de> for $unit {
@@ -194,14 +231,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_know_binary_and_decimal_prefixes() {
+    fn size_accepts_binary_and_decimal_prefixes() {
         assert_eq!("20 GiB".parse(), Ok(ByteSize(20 << 30)));
         assert_eq!("500MB".parse(), Ok(ByteSize(500_000_000)));
         assert!("much".parse::<ByteSize>().is_err());
     }
 
     #[test]
-    fn rates_know_bits_bytes_and_no_limit() {
+    fn rate_accepts_bits_bytes_and_unlimited() {
         assert_eq!("8 Mbit/s".parse(), Ok(ByteRate(Some(1_000_000))));
         assert_eq!("1 MiB/s".parse(), Ok(ByteRate(Some(1 << 20))));
         assert_eq!("unlimited".parse(), Ok(ByteRate::UNLIMITED));
@@ -210,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_may_be_any() {
+    fn amount_accepts_unlimited() {
         assert_eq!("10 GiB".parse(), Ok(TransferCap(Some(10 << 30))));
         assert_eq!("Unlimited".parse(), Ok(TransferCap::UNLIMITED));
         assert_eq!(TransferCap(Some(3 << 30)).to_string(), "3.0 GiB");
@@ -219,9 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn times_may_have_a_space_before_the_unit() {
+    fn duration_accepts_space_before_unit() {
         assert_eq!("500 ms".parse(), Ok(HumanDuration::millis(500)));
         assert_eq!("10 min".parse(), Ok(HumanDuration::secs(600)));
         assert!("soon".parse::<HumanDuration>().is_err());
+    }
+
+    #[test]
+    fn timestamp_omits_hours_below_one_hour() {
+        assert_eq!(timestamp(Duration::from_secs(63)), "1:03");
+        assert_eq!(timestamp(Duration::from_secs(3723)), "1:02:03");
     }
 }

@@ -1,70 +1,70 @@
-//! The shape of BLAKE3's tree over chunks.
+//! Shape of the BLAKE3 tree over the chunks of a file.
 //!
-//! Level 0 has one node a chunk. Each higher level pairs its lower one from the
-//! left; an odd last node moves up unchanged. This is BLAKE3's left-balanced
-//! tree (BLAKE3 paper, §2.1), written level by level.
+//! Level 0 has one node per chunk. Each level pairs the nodes of the level below from
+//! the left; an odd last node moves up unchanged. This is BLAKE3's left-balanced
+//! tree (BLAKE3 paper, §2.1), level by level.
 
 use crate::ids::ChunkIndex;
 use crate::media::Geometry;
 
-/// Bytes of one node's hash.
+/// Bytes per node hash.
 pub(super) const HASH_LEN: usize = 32;
 
-/// A node: its level, from 0 at the chunks, and its place in it.
+/// Tree node: its level, and its index within the level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Node {
-    /// 0 for a chunk.
+    /// 0 at the chunks.
     pub level: u32,
-    /// From the left, from 0.
+    /// From the left, starting at 0.
     pub index: u32,
 }
 
-/// The tree over a given number of chunks.
+/// Shape of the tree over a number of chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TreeShape {
     chunks: u32,
 }
 
 impl TreeShape {
-    /// The tree over `chunks` chunks; at least one.
+    /// Tree over `chunks` chunks, at least one.
     pub fn new(chunks: u32) -> Self {
         Self {
             chunks: chunks.max(1),
         }
     }
 
-    /// The tree over the chunks of a file.
+    /// Tree over the chunks of a file.
     pub fn of(geometry: Geometry) -> Self {
         Self::new(geometry.chunk_count())
     }
 
-    /// Nodes of a level.
+    /// Number of nodes of a level.
     pub fn level_len(self, level: u32) -> u32 {
         self.chunks.div_ceil(1 << level)
     }
 
-    /// Levels below the root.
+    /// Number of levels below the root.
     pub fn levels(self) -> u32 {
         u32::BITS - (self.chunks - 1).leading_zeros()
     }
 
-    /// All nodes below the root.
+    /// Number of nodes below the root.
     pub fn node_count(self) -> u32 {
         (0..self.levels()).map(|level| self.level_len(level)).sum()
     }
 
-    /// Position of a node in level order, from 0.
+    /// Position of a node in level order, starting at 0.
     pub fn position(self, node: Node) -> u32 {
         let below: u32 = (0..node.level).map(|level| self.level_len(level)).sum();
         below + node.index
     }
 
-    /// Where a node's hash lies in the tree's bytes, in level order.
+    /// Byte offset of a node's hash in the serialised tree.
     pub fn byte_offset(self, node: Node) -> u64 {
         u64::from(self.position(node)) * HASH_LEN as u64
     }
 
-    /// The sibling of a node, or `None` where it moves up alone.
+    /// Sibling of a node; `None` for an odd last node.
     pub fn sibling(self, node: Node) -> Option<Node> {
         let index = node.index ^ 1;
         (index < self.level_len(node.level)).then_some(Node {
@@ -73,7 +73,7 @@ impl TreeShape {
         })
     }
 
-    /// The nodes from a chunk up to the two below the root.
+    /// Nodes from a chunk up to the level below the root.
     pub fn path(self, chunk: ChunkIndex) -> impl Iterator<Item = Node> {
         (0..self.levels()).map(move |level| Node {
             level,
@@ -81,7 +81,7 @@ impl TreeShape {
         })
     }
 
-    /// The nodes whose hashes prove a chunk, from the bottom up.
+    /// Nodes whose hashes prove a chunk, bottom up.
     pub fn proof_nodes(self, chunk: ChunkIndex) -> impl Iterator<Item = Node> {
         self.path(chunk).filter_map(move |node| self.sibling(node))
     }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn five_chunks_have_levels_of_five_three_and_two() {
+    fn five_chunks_have_levels_of_5_3_and_2_nodes() {
         let shape = TreeShape::new(5);
         assert_eq!(shape.levels(), 3);
         assert_eq!(shape.node_count(), 5 + 3 + 2);
@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn a_single_chunk_needs_no_proof() {
+    fn single_chunk_has_empty_proof() {
         let shape = TreeShape::new(1);
         assert_eq!((shape.levels(), shape.node_count()), (0, 0));
     }
 
     #[test]
-    fn positions_are_dense_and_unique() {
+    fn node_positions_are_dense_and_unique() {
         for chunks in 1..70 {
             let shape = TreeShape::new(chunks);
             let positions: Vec<u32> = (0..shape.levels())

@@ -1,4 +1,4 @@
-//! Hash trees: computed whole by a sharer, learnt piecewise by a downloader.
+//! Hash trees: computed completely by a seed, learnt from proofs by a downloader.
 
 use bytes::Bytes;
 use roaring::RoaringBitmap;
@@ -11,12 +11,12 @@ use crate::integrity::shape::HASH_LEN;
 use crate::integrity::shape::{Node, TreeShape};
 use crate::media::Geometry;
 
-/// A chunk or its proof does not lead to the file's id.
+/// Chunk and proof do not hash to the file's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the bytes do not belong to this file")]
 pub struct Corrupt;
 
-/// The hash of one chunk as a node below the root.
+/// Hash of a chunk as a node below the root.
 fn chunk_hash(geometry: Geometry, chunk: ChunkIndex, bytes: &[u8]) -> NodeHash {
     blake3::Hasher::new()
         .set_input_offset(geometry.chunk_range(chunk).start)
@@ -24,16 +24,17 @@ fn chunk_hash(geometry: Geometry, chunk: ChunkIndex, bytes: &[u8]) -> NodeHash {
         .finalize_non_root()
 }
 
-/// The hash of two siblings' parent below the root.
+/// Hash of the parent of two siblings, below the root.
 fn parent_hash(left: &NodeHash, right: &NodeHash) -> NodeHash {
     merge_subtrees_non_root(left, right, Mode::Hash)
 }
 
-/// Checks a chunk against the file's id by its proof, as [`TreeShape::proof_nodes`]
-/// orders it. Returns every node that this authenticated, for serving on.
+/// Verifies a chunk against the file's id. The proof lists sibling hashes in the order
+/// of [`TreeShape::proof_nodes`]. Returns all nodes that were authenticated, so that
+/// the caller can prove the chunk to others.
 ///
 /// # Errors
-/// [`Corrupt`] where length, proof or bytes do not fit.
+/// [`Corrupt`] if length, proof or bytes do not match.
 pub fn verify(
     id: FileId,
     geometry: Geometry,
@@ -80,7 +81,7 @@ pub fn verify(
     Err(Corrupt)
 }
 
-/// Node hashes of one file; a downloader's has gaps.
+/// Node hashes of one file; incomplete at a downloader.
 #[derive(Debug, Clone)]
 pub struct HashTree {
     shape: TreeShape,
@@ -89,7 +90,7 @@ pub struct HashTree {
 }
 
 impl HashTree {
-    /// A tree of which nothing is known yet. Takes 64 bytes a chunk.
+    /// Tree without any known node. Takes 64 bytes per chunk.
     pub fn empty(shape: TreeShape) -> Self {
         Self {
             shape,
@@ -98,8 +99,8 @@ impl HashTree {
         }
     }
 
-    /// Reads back what [`Self::as_bytes`] wrote; all-zero nodes are unknown.
-    /// `None` where the length is not that of the shape.
+    /// Parses the bytes of [`Self::as_bytes`]; all-zero nodes are unknown. `None` if the
+    /// length does not match the shape.
     pub fn from_bytes(shape: TreeShape, bytes: &[u8]) -> Option<Self> {
         let mut tree = Self::empty(shape);
         if bytes.len() != tree.hashes.len() * HASH_LEN {
@@ -119,8 +120,7 @@ impl HashTree {
         self.hashes.as_flattened()
     }
 
-    /// Those nodes on a chunk's way to the root, and their siblings, that are known:
-    /// mostly all but the lowest few.
+    /// Known nodes on a chunk's path to the root, and known siblings of that path.
     pub fn known(&self, chunk: ChunkIndex) -> Vec<Node> {
         let path = self.shape.path(chunk);
         let nodes = path.flat_map(|node| [Some(node), self.shape.sibling(node)]);
@@ -128,7 +128,7 @@ impl HashTree {
         nodes.flatten().filter(known).collect()
     }
 
-    /// Takes in nodes that [`verify`] authenticated.
+    /// Stores nodes that [`verify`] authenticated.
     pub fn learn(&mut self, nodes: &[(Node, NodeHash)]) {
         for (node, hash) in nodes {
             let position = self.shape.position(*node);
@@ -137,7 +137,7 @@ impl HashTree {
         }
     }
 
-    /// The proof of a chunk, or `None` while a node of it is unknown.
+    /// Proof of a chunk; `None` while one of its nodes is unknown.
     pub fn proof(&self, chunk: ChunkIndex) -> Option<Bytes> {
         let mut proof = Vec::with_capacity(self.shape.levels() as usize * HASH_LEN);
         for node in self.shape.proof_nodes(chunk) {
@@ -151,7 +151,7 @@ impl HashTree {
     }
 }
 
-/// Hashes a file chunk by chunk, in order, into its id and tree.
+/// Computes the id and tree of a file, chunk by chunk in order.
 #[derive(Debug)]
 pub struct Hasher {
     geometry: Geometry,
@@ -160,7 +160,7 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// A hasher for a file of this geometry.
+    /// Hasher for a file of this geometry.
     pub fn new(geometry: Geometry) -> Self {
         Self {
             geometry,
@@ -169,7 +169,7 @@ impl Hasher {
         }
     }
 
-    /// Takes the next chunk; all but the last have the full chunk size.
+    /// Adds the next chunk; every chunk except the last has the full size.
     pub fn update(&mut self, bytes: &[u8]) {
         if self.geometry.chunk_count() == 1 {
             self.root.update(bytes);
@@ -179,7 +179,7 @@ impl Hasher {
         self.leaves.push(chunk_hash(self.geometry, chunk, bytes));
     }
 
-    /// The file's id and tree. All chunks must have been given.
+    /// Id and tree of the file. All chunks must have been added.
     pub fn finish(self) -> (FileId, HashTree) {
         let shape = TreeShape::of(self.geometry);
         if shape.levels() == 0 {

@@ -1,29 +1,27 @@
-//! What is known of a media file.
+//! Kind, tracks and tags of a media file.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::FileId;
-use crate::media::geometry::Geometry;
 use crate::media::sidecar::{Sidecar, SidecarRole};
 use crate::media::timeline::Timeline;
 
-/// What a client shows: it has one kind and never sees the other.
+/// Kind of a file. A client with a window lists one kind only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
-    /// Moving pictures, with or without sound.
+    /// Video, with or without sound.
     Video,
-    /// Sound alone; a cover is no moving picture.
+    /// Sound alone; an embedded cover does not make it a video.
     Audio,
-    /// Belongs to a file of another kind and is never listed.
+    /// Belongs to another file and is never listed.
     Sidecar,
 }
 
 impl MediaKind {
-    /// Whether a file of this kind is listed where `wanted` is, `None` being both.
+    /// True if a list of `wanted` includes this kind; `None` means video and audio.
     pub fn is_listed(self, wanted: Option<Self>) -> bool {
         self != Self::Sidecar && wanted.is_none_or(|wanted| wanted == self)
     }
@@ -39,31 +37,31 @@ impl std::fmt::Display for MediaKind {
     }
 }
 
-/// The picture.
+/// Video track.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct VideoTrack {
-    /// As ffprobe names it: `h264`, `vp9`.
+    /// Codec name of ffprobe: `h264`, `vp9`.
     pub codec: String,
     /// In pixels, as stored.
     pub width: u32,
     /// In pixels, as stored.
     pub height: u32,
-    /// Average frames in 1000 s.
+    /// Average frame rate in millihertz.
     pub millifps: u32,
-    /// Whether its lines were taken in turns.
+    /// True if the frames are interlaced.
     #[serde(default)]
     pub interlaced: bool,
-    /// Whether it is made for screens that are brighter than most (PQ or HLG).
+    /// True for the HDR transfer functions PQ and HLG.
     #[serde(default)]
     pub hdr: bool,
-    /// How its colours are coded, as it says itself.
+    /// Colour matrix that the file declares.
     #[serde(default)]
     pub matrix: ColourMatrix,
 }
 
 impl VideoTrack {
-    /// How its colours are coded; what does not say is taken for what is usual for its
-    /// size, as other players do.
+    /// Declared colour matrix, or the usual one for the frame size, as in other
+    /// players.
     pub fn usual_matrix(&self) -> ColourMatrix {
         match self.matrix {
             ColourMatrix::Unknown if self.width >= 1280 || self.height > 576 => ColourMatrix::Bt709,
@@ -73,82 +71,82 @@ impl VideoTrack {
     }
 }
 
-/// How luma and chroma make colours (ITU-T H.273, MatrixCoefficients).
+/// Conversion of luma and chroma to RGB (ITU-T H.273, MatrixCoefficients).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColourMatrix {
-    /// The file does not say.
+    /// Not declared.
     #[default]
     Unknown,
-    /// Television before HD.
+    /// SD television.
     Bt601,
     /// HD.
     Bt709,
-    /// Wide colours, not of constant luminance.
+    /// Wide gamut, non-constant luminance.
     Bt2020,
-    /// Another, or red, green and blue.
+    /// Any other, or RGB.
     Other,
 }
 
-/// One sound track.
+/// Audio track.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AudioTrack {
-    /// As ffprobe names it: `aac`, `opus`.
+    /// Codec name of ffprobe: `aac`, `opus`.
     pub codec: String,
     /// ISO 639 code, or empty.
     pub language: String,
     /// Number of channels.
     pub channels: u32,
-    /// As the file calls it, or empty.
+    /// Title from the file, or empty.
     #[serde(default)]
     pub title: String,
-    /// Whether somebody speaks about the film in it.
+    /// True for a commentary on the film.
     #[serde(default)]
     pub commentary: bool,
-    /// Whether it tells what is to be seen, for those who cannot see it.
+    /// True for an audio description for blind viewers.
     #[serde(default)]
     pub described: bool,
 }
 
-/// One subtitle track.
+/// Subtitle track.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SubtitleTrack {
-    /// As ffprobe names it: `subrip`, `ass`.
+    /// Codec name of ffprobe: `subrip`, `ass`.
     pub codec: String,
     /// ISO 639 code, or empty.
     pub language: String,
-    /// As the file calls it, or empty.
+    /// Title from the file, or empty.
     #[serde(default)]
     pub title: String,
-    /// Whether it has only what must be read, such as signs in another language.
+    /// True if it covers foreign-language parts and signs only.
     #[serde(default)]
     pub forced: bool,
-    /// Whether it tells sounds, too, for those who cannot hear them.
+    /// True if it describes sounds for viewers who are hard of hearing.
     #[serde(default)]
     pub impaired: bool,
 }
 
-/// Where a chapter begins.
+/// Chapter mark.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Chapter {
-    /// In milliseconds from the beginning.
+    /// In milliseconds from the start of the media.
     pub start_ms: u64,
-    /// As the file calls it, or empty.
+    /// Title from the file, or empty.
     pub title: String,
 }
 
-/// What ffprobe found.
+/// Properties of a media file that ffprobe reports, and its sidecars.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MediaInfo {
     /// Video or audio.
     pub kind: MediaKind,
     /// In milliseconds.
     pub duration_ms: u64,
-    /// The first moving picture.
+    /// First video track that is not a cover.
     pub video: Option<VideoTrack>,
-    /// All sound tracks, in order.
+    /// All audio tracks, in file order.
     pub audio: Vec<AudioTrack>,
-    /// All subtitle tracks, in order.
+    /// All subtitle tracks, in file order.
     pub subtitles: Vec<SubtitleTrack>,
     /// From the tags, or empty.
     pub title: String,
@@ -156,35 +154,35 @@ pub struct MediaInfo {
     pub artist: String,
     /// From the tags, or empty.
     pub album: String,
-    /// Whether a cover picture is embedded.
+    /// True if a cover picture is embedded.
     pub has_cover: bool,
-    /// PeerPosition on the album, from the tags; 0 if it has none.
+    /// Track number on the album, from the tags; 0 if unknown.
     #[serde(default)]
     pub track_number: u32,
-    /// Which disc of the album, from the tags; 0 if they do not say.
+    /// Disc number of the album, from the tags; 0 if unknown.
     #[serde(default)]
     pub disc_number: u32,
-    /// Whose album it is, from the tags, or empty.
+    /// Artist of the album, from the tags, or empty.
     #[serde(default)]
     pub album_artist: String,
-    /// Chapters, in order; none if the file has fewer than two.
+    /// Chapters in order; empty if the file has fewer than two.
     #[serde(default)]
     pub chapters: Vec<Chapter>,
-    /// By how many hundredths of a decibel to raise the sound so that all sounds
-    /// alike (ReplayGain 2: -18 LUFS): from the tags, else measured.
+    /// Gain to the ReplayGain 2 reference of -18 LUFS, in hundredths of a decibel:
+    /// from the tags, else measured.
     #[serde(default)]
     pub gain_cdb: Option<i32>,
-    /// Posters, storyboards, waveforms, subtitles beside the file.
+    /// Posters, storyboards, waveforms, and external subtitles.
     #[serde(default)]
     pub sidecars: Vec<Sidecar>,
-    /// Which bytes belong to which time; the default one if that is unknown.
-    /// Shared, as entries are copied freely.
+    /// Bytes ↔ time; the default if unknown. Shared, because entries are cloned
+    /// freely.
     #[serde(default)]
     pub timeline: Arc<Timeline>,
 }
 
 impl MediaInfo {
-    /// Facts that say no more than kind and length, in milliseconds.
+    /// Kind and duration in milliseconds; everything else is unknown.
     pub fn new(kind: MediaKind, duration_ms: u64) -> Self {
         Self {
             kind,
@@ -206,7 +204,7 @@ impl MediaInfo {
         }
     }
 
-    /// Subtitle tracks of the file, then the files of subtitles beside it.
+    /// Embedded subtitle tracks, then external subtitle files.
     pub fn all_subtitles(&self) -> Vec<SubtitleTrack> {
         let beside = self.subtitles_beside().map(|sidecar| SubtitleTrack {
             codec: "srt".into(),
@@ -216,91 +214,20 @@ impl MediaInfo {
         self.subtitles.iter().cloned().chain(beside).collect()
     }
 
-    /// Files of subtitles beside the file.
+    /// External subtitle files.
     pub fn subtitles_beside(&self) -> impl Iterator<Item = &Sidecar> {
         let sidecars = self.sidecars.iter();
         sidecars.filter(|sidecar| sidecar.role == SidecarRole::Subtitles)
     }
 
-    /// The first sidecar of a role.
+    /// First sidecar of a role.
     pub fn sidecar(&self, role: SidecarRole) -> Option<&Sidecar> {
         self.sidecars.iter().find(|sidecar| sidecar.role == role)
     }
 
-    /// Length of the media.
+    /// Duration of the media.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.duration_ms)
-    }
-}
-
-/// A length as people write it: `1:02:03`.
-pub fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match hours {
-        0 => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
-/// A shared file as everybody sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FileEntry {
-    /// Content id.
-    pub id: FileId,
-    /// Display text only; it never becomes a path.
-    pub name: String,
-    /// In bytes.
-    pub size: u64,
-    /// Bytes of a chunk, chosen by the first who shared the file.
-    pub chunk_size: u32,
-    /// Kind, duration, codecs, tags.
-    #[serde(rename = "facts")]
-    pub info: MediaInfo,
-    /// Peers that have all of it, as far as the tracker knows.
-    pub sources: u32,
-}
-
-impl FileEntry {
-    /// The title to show: from the tags, else the name without its extension.
-    pub fn display_title(&self) -> &str {
-        if !self.info.title.is_empty() {
-            return &self.info.title;
-        }
-        match self.name.rsplit_once('.') {
-            Some((stem, _)) if !stem.is_empty() => stem,
-            _ => &self.name,
-        }
-    }
-
-    /// A name for a file on this machine: no folders, nothing hidden.
-    pub fn local_name(&self) -> String {
-        let harmless = |c| if c == '/' || c == '\\' { '_' } else { c };
-        let name: String = self.name.chars().map(harmless).collect();
-        match name.trim_start_matches('.') {
-            "" => self.id.to_string(),
-            name => name.to_owned(),
-        }
-    }
-
-    /// How the file is cut; `None` where the announced numbers are not allowed.
-    pub fn geometry(&self) -> Option<Geometry> {
-        Geometry::checked(self.size, self.chunk_size)
-    }
-
-    /// Which bytes belong to which time; a constant bitrate where it is unknown.
-    pub fn timeline(&self) -> Arc<Timeline> {
-        let (known, duration) = (&self.info.timeline, self.info.duration());
-        if known.fits(self.size, duration) {
-            return known.clone();
-        }
-        Arc::new(Timeline::constant(self.size, duration))
-    }
-
-    /// Bytes of media a second, averaged over the file.
-    pub fn byte_rate(&self) -> u64 {
-        let millis = self.info.duration_ms.max(1);
-        (u128::from(self.size) * 1000 / u128::from(millis)).max(1) as u64
     }
 }
 
@@ -309,33 +236,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_from_the_network_never_leaves_the_folder() {
-        let mut entry = FileEntry {
-            id: FileId([0; 32]),
-            name: "../../etc/passwd".into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 1),
-            sources: 1,
-        };
-        assert_eq!(entry.local_name(), "_.._etc_passwd");
-        entry.name = "...".into();
-        assert_eq!(entry.local_name(), entry.id.to_string());
-    }
-
-    #[test]
-    fn tracks_of_an_older_database_are_still_read() {
+    fn tracks_without_newer_fields_deserialise() {
         let audio = r#"{"codec":"aac","language":"eng","channels":2}"#;
         let audio: AudioTrack = serde_json::from_str(audio).expect("read");
         assert_eq!((audio.title.as_str(), audio.commentary), ("", false));
         let subtitles = r#"{"codec":"ass","language":"eng"}"#;
         let subtitles: SubtitleTrack = serde_json::from_str(subtitles).expect("read");
         assert!(!subtitles.forced && !subtitles.impaired);
-    }
-
-    #[test]
-    fn lengths_read_like_a_clock() {
-        assert_eq!(clock(Duration::from_secs(63)), "1:03");
-        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
     }
 }

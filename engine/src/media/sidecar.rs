@@ -1,50 +1,51 @@
-//! Small files that belong to a media file and travel beside it: its poster, a
-//! storyboard, a waveform, subtitles.
+//! Sidecars: small files that belong to a media file, such as its poster,
+//! storyboard, waveform and subtitles.
 //!
-//! Each is made once, by whoever shares the media file, and fetched and verified
-//! like any other file; the catalogue only names it.
+//! The peer that shares the media file generates them once. They are fetched and
+//! verified like any other file; the catalogue entry lists their ids.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::FileId;
-use crate::media::info::{FileEntry, MediaInfo, MediaKind};
+use crate::media::entry::FileEntry;
+use crate::media::info::{MediaInfo, MediaKind};
 
-/// Bytes of a sidecar's chunk.
+/// Bytes per chunk of a sidecar.
 pub const SIDECAR_CHUNK: u32 = 64 << 10;
 
-/// Longest sidecar, in bytes: subtitles of a long film are a tenth of it.
+/// Largest sidecar, in bytes: ten times the subtitles of a long film.
 pub const MAX_SIDECAR: u64 = 4 << 20;
 
-/// Sidecars that one media file may have.
+/// Most sidecars of one media file.
 pub const MAX_SIDECARS: usize = 12;
 
-/// Pictures in one row of a storyboard.
+/// Pictures per row of a storyboard.
 pub const STORYBOARD_COLUMNS: u32 = 10;
 
 /// Most pictures of a storyboard.
 pub const MAX_PICTURES: u32 = 100;
 
-/// What a sidecar is for.
+/// Purpose of a sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SidecarRole {
-    /// A JPEG: the embedded cover, else a good frame.
+    /// JPEG of the embedded cover, or of a representative frame.
     Poster,
-    /// A JPEG of equal pictures in rows of [`STORYBOARD_COLUMNS`], the last row
-    /// filled up; picture `i` of `n` shows the middle of the `i`-th of `n` equal
-    /// parts of the film.
+    /// JPEG of equally sized pictures in rows of [`STORYBOARD_COLUMNS`], the last row
+    /// padded. The film is divided into `n` equal intervals; picture `i` shows the
+    /// middle of interval `i`.
     Storyboard,
-    /// The loudest sample of each of equal parts of the sound, a byte each: 255 is
-    /// full scale.
+    /// Peak of each of many equal intervals of the sound, one byte each; 255 is full
+    /// scale.
     Waveform,
-    /// Text as SRT or WebVTT.
+    /// SRT or WebVTT text.
     Subtitles,
 }
 
-/// A sidecar as the catalogue names it.
+/// Sidecar as listed in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
-    /// What it is for.
+    /// Purpose.
     pub role: SidecarRole,
     /// Content id.
     pub id: FileId,
@@ -52,12 +53,12 @@ pub struct Sidecar {
     pub size: u64,
     /// Pictures of a storyboard, at most [`MAX_PICTURES`]; 0 for others.
     pub pictures: u32,
-    /// Of subtitles: the ISO 639 code, or what else the file's name says, or empty.
+    /// Language of subtitles: an ISO 639 code, other text from the file name, or empty.
     pub language: String,
 }
 
 impl Sidecar {
-    /// How it is fetched: as a file of its own.
+    /// Catalogue entry under which it is fetched.
     pub fn entry(&self) -> FileEntry {
         let name = match self.role {
             SidecarRole::Poster => "poster.jpg",

@@ -1,69 +1,56 @@
-//! Which bytes of a media file belong to which time.
+//! Bytes of a media file ↔ time.
 //!
-//! Bitrates vary, so a chunk's place in the file does not say when it is played.
-//! The sharer lets ffprobe list all packets once, [`TimelineBuilder`] boils them
-//! down to at most [`MAX_POINTS`] points, the catalogue carries those, and every
-//! viewer asks the [`Timeline`] by when a byte is needed.
+//! Bitrates vary, so the position of a chunk in the file does not tell when it is
+//! played. The seed lists all packets with ffprobe once; [`TimelineBuilder`] reduces
+//! them to at most [`MAX_POINTS`] points, which travel in the catalogue. Viewers ask
+//! the [`Timeline`] for the time at which a byte is needed.
 //!
-//! It promises a bound, not an average: `time_at(byte)` is never later than the
-//! earliest time of any sound or picture that ends after `byte`. In other words,
-//! all that is needed to play up to `t` lies before `byte_at(t)`. Between two
-//! points the time is linear. Consequences:
+//! The timeline is a bound, not an average: `time_at(byte)` is never later than the
+//! earliest time of any audio or video packet that ends after `byte`. Equivalently,
+//! everything needed to play up to `t` lies before `byte_at(t)`. Time is linear
+//! between two points. Consequences:
 //!
-//! * Where picture and sound of one moment lie apart, the bytes between them have
-//!   the time of the one that is played first. In the extreme, with all sound
-//!   behind all pictures, all pictures are due at once: early, but never late,
-//!   and a scheduler that takes equal times in order still does the right thing.
-//! * Only sound and picture count. A subtitle or a time code that was written to
-//!   the end of the file holds nothing up.
-//! * Ogg and MPEG-TS break packets up and do not say where they end; there the
-//!   promise holds to within a packet or two.
+//! * If video and audio of one moment are stored apart, the bytes between them get
+//!   the time of the packet that is played first. In the extreme case, with all audio
+//!   behind all video, all video is due at time 0: early but never late, and a
+//!   scheduler that requests equal times in file order still does the right thing.
+//! * Only audio and video count. A subtitle or a time code at the end of the file
+//!   does not delay anything.
+//! * Ogg and MPEG-TS split packets and do not record where they end. The bound holds
+//!   there to within a packet or two.
 //!
-//! Bytes of no packet are what players read before anything else: the head, and
-//! what stands behind the last packet (the index of an mp4, the cues of an mkv).
-//! They are [`Timeline::index_ranges`], to be fetched at once and together, so
-//! that an index at the end costs one round trip. Head and tail also have a time
-//! (the first and the last), which such a fetch overrides.
+//! Bytes outside packets are read by players before playback: the header, and
+//! everything behind the last packet (the index of an mp4, the cues of an mkv). They
+//! are the [`Timeline::index_ranges`], which are fetched at once and together, so that
+//! an index at the end costs one round trip. Header and tail also have a time (the
+//! first and the last), which such a fetch overrides.
+//!
+//! [`TimelineBuilder`]: crate::media::TimelineBuilder
 
-use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Most points of a file: about 3 KiB in the catalogue, and a two-hour film whose
-/// bitrate changes wildly with every scene is told to within seconds.
+/// Most points of a file: about 3 KiB in the catalogue. For a two-hour film whose
+/// bitrate changes with every scene, the error stays within seconds.
 pub const MAX_POINTS: usize = 512;
-/// Most index ranges of a file. Two are made today.
+/// Most index ranges of a file. The builder makes at most two.
 pub const MAX_INDEX_RANGES: usize = 8;
-/// Longest index range, in bytes: a two-hour mp4 of 30 frames a second and one
-/// sound track was seen to have an index of 7.5 MB.
+/// Longest index range, in bytes. A two-hour mp4 of 30 frames per second with one
+/// audio track had an index of 7.5 MB.
 pub const MAX_INDEX_BYTES: u64 = 16 << 20;
-/// Longest media that has points, in milliseconds (49 days): it bounds how long
-/// the points' varints can get on the wire.
-const MAX_TIME_MS: u64 = u32::MAX as u64;
+/// Longest media that has points, in milliseconds (49 days). Bounds the length of the
+/// points' varints on the wire.
+pub(super) const MAX_TIME_MS: u64 = u32::MAX as u64;
 
-/// Bytes behind the last packet that are no index but padding or the end of a
-/// packet's own wrapping.
-const MIN_TAIL: u64 = 64;
-/// Pieces of the file that packets are sorted into, about as many as a two-hour
-/// film has chunks. While a timeline is made they take 1 MiB.
-const BUCKETS: u64 = 1 << 16;
-/// Distance from the true times, in milliseconds, that is near enough: less needs
-/// points for nothing, as the scheduler's own margins are larger.
-const TOLERANCE_MS: u64 = 250;
-/// Of a long film the same part of its duration is near enough: 0.9 s in 2 h.
-const TOLERANCE_PART: u64 = 8192;
-/// StreamManager whose packets are followed; further ones are taken as they come.
-const MAX_STREAMS: usize = 64;
-
-/// A byte and the time from which on it is needed.
+/// Byte offset and the time from which it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u64, u64)", into = "(u64, u64)")]
 pub struct Point {
     /// Offset in the file.
     pub byte: u64,
-    /// Media time from the beginning, in milliseconds.
+    /// Time from the start of the media, in milliseconds.
     pub time_ms: u64,
 }
 
@@ -79,22 +66,22 @@ impl From<Point> for (u64, u64) {
     }
 }
 
-/// When the bytes of one file are needed.
+/// Time at which each byte of a file is needed.
 ///
-/// Two points are implied and not stored: byte 0 at time 0, and the end of the
-/// file at the end of the media. So no points at all are a constant bitrate.
+/// Two points are implicit: byte 0 at time 0, and the end of the file at the end of
+/// the media. Without further points the bitrate is constant.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Timeline {
     size: u64,
     duration_ms: u64,
     /// Bytes strictly ascending, times never descending.
     points: Vec<Point>,
-    /// Ascending and apart.
+    /// Ascending, not overlapping.
     index: Vec<Range<u64>>,
 }
 
 impl Timeline {
-    /// A file of which nothing is known: its bitrate is constant.
+    /// Timeline of constant bitrate, for a file whose packets are unknown.
     pub fn constant(size: u64, duration: Duration) -> Self {
         Self {
             size,
@@ -103,8 +90,23 @@ impl Timeline {
         }
     }
 
-    /// Takes a timeline from outside; `None` unless it is possible for a file of
-    /// this size and duration.
+    /// Timeline of points and index ranges that satisfy [`Self::checked`].
+    pub(super) fn from_parts(
+        size: u64,
+        duration: Duration,
+        points: Vec<Point>,
+        index: Vec<Range<u64>>,
+    ) -> Self {
+        Self {
+            size,
+            duration_ms: millis(duration),
+            points,
+            index,
+        }
+    }
+
+    /// Validates a timeline from outside; `None` if it is impossible for a file of this
+    /// size and duration.
     pub fn checked(
         points: Vec<Point>,
         index: Vec<Range<u64>>,
@@ -135,38 +137,38 @@ impl Timeline {
         })
     }
 
-    /// Whether it was made for a file of this size and duration. The default one
-    /// was not.
+    /// True if it was made for a file of this size and duration. The default timeline
+    /// fits no file.
     pub fn fits(&self, size: u64, duration: Duration) -> bool {
         (self.size, self.duration_ms) == (size, millis(duration))
     }
 
-    /// The points between the two implied ones.
+    /// Points between the two implicit ones.
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
-    /// Bytes that players read before they can play anything.
+    /// Bytes that players read before playback.
     pub fn index_ranges(&self) -> &[Range<u64>] {
         &self.index
     }
 
-    /// By when a byte is needed: nothing from it on is played earlier. A chunk is
+    /// Time by which a byte is needed: no later byte is played earlier. A chunk is
     /// needed by the time of its first byte.
     pub fn time_at(&self, byte: u64) -> Duration {
         let after = self.points.partition_point(|point| point.byte <= byte);
         Duration::from_millis(self.line(after).time_at(byte))
     }
 
-    /// The first byte that is not needed to play up to `time`. A player that
-    /// starts there begins at the key frame before it, a few seconds back.
+    /// First byte that is not needed to play up to `time`. A player that seeks there
+    /// starts at the preceding key frame, a few seconds earlier.
     pub fn byte_at(&self, time: Duration) -> u64 {
         let time_ms = millis(time.saturating_add(Duration::from_nanos(999_999)));
         let after = self.points.partition_point(|point| point.time_ms < time_ms);
         self.line(after).byte_at(time_ms)
     }
 
-    /// The straight line that ends in the point at `after`.
+    /// Segment that ends at point `after`.
     fn line(&self, after: usize) -> Line {
         let before = after.checked_sub(1).map(|before| self.points[before]);
         let beginning = Point::from((0, 0));
@@ -176,14 +178,14 @@ impl Timeline {
     }
 }
 
-/// A straight piece of a timeline.
+/// Linear segment of a timeline.
 #[derive(Debug, Clone, Copy)]
-struct Line(Point, Point);
+pub(super) struct Line(pub Point, pub Point);
 
 impl Line {
-    /// Rounded down, so that it is not later than the line. Beyond the ends it is
-    /// what it is there.
-    fn time_at(self, byte: u64) -> u64 {
+    /// Time at a byte, rounded down so that it is never later than the segment.
+    /// Clamped to the ends.
+    pub fn time_at(self, byte: u64) -> u64 {
         let Self(from, to) = self;
         if byte <= from.byte {
             return from.time_ms;
@@ -196,8 +198,8 @@ impl Line {
         from.time_ms + part as u64
     }
 
-    /// The first byte whose time is not before `time_ms`.
-    fn byte_at(self, time_ms: u64) -> u64 {
+    /// First byte whose time is not before `time_ms`.
+    pub fn byte_at(self, time_ms: u64) -> u64 {
         let Self(from, to) = self;
         if time_ms <= from.time_ms {
             return from.byte;
@@ -212,286 +214,85 @@ impl Line {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// One packet of sound or picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packet {
-    /// Number of its stream.
-    pub stream: u32,
-    /// Where it begins; `None` if it lies in the same piece of the container as
-    /// the one before it in its stream.
-    pub byte: Option<u64>,
-    /// Bytes of media in it.
-    pub size: u64,
-    /// When it is decoded or shown, whichever is earlier, by the file's own clock.
-    pub time_ms: i64,
-}
-
-/// Packets of one stream at one place: Ogg and MPEG-TS give each the place of
-/// the piece it is in.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    byte: u64,
-    end: u64,
-}
-
-/// What ffprobe says when it has listed all packets.
-#[derive(Debug, Clone, Copy)]
-struct Ending {
-    /// What the file's own clock shows at the beginning.
-    start_ms: Option<i64>,
-    /// Bytes at the end that ffmpeg reads on opening.
-    tail: u64,
-}
-
-/// Makes a [`Timeline`] of a file's packets, in any order and of any number, in
-/// bounded memory.
-#[derive(Debug)]
-pub struct TimelineBuilder {
-    size: u64,
-    /// Bytes of a bucket.
-    width: u64,
-    /// For each bucket the earliest packet that ends in it.
-    earliest: Vec<Option<i64>>,
-    runs: BTreeMap<u32, Run>,
-    /// From the first packet to the end of the last.
-    media: Option<Range<u64>>,
-    /// `None` while there may be more packets.
-    ending: Option<Ending>,
-}
-
-impl TimelineBuilder {
-    /// For a file of `size` bytes.
-    pub fn new(size: u64) -> Self {
-        let width = size.div_ceil(BUCKETS).max(1);
-        Self {
-            size,
-            width,
-            earliest: vec![None; size.div_ceil(width) as usize],
-            runs: BTreeMap::new(),
-            media: None,
-            ending: None,
-        }
-    }
-
-    /// Takes a line of `ffprobe -of compact` with the sections `packet` and
-    /// `format`. What is of no use is ignored.
-    pub fn line(&mut self, line: &str) {
-        let value = |key: &str| {
-            let mut fields = line.trim_end().split('|');
-            fields.find_map(|field| field.strip_prefix(key)?.strip_prefix('='))
-        };
-        let time = |key| value(key).and_then(milliseconds);
-        if line.starts_with("format|") {
-            self.ending = Some(Ending {
-                start_ms: time("start_time"),
-                tail: tail_read(value("format_name").unwrap_or_default()),
-            });
-            return;
-        }
-        if !matches!(value("codec_type"), Some("video" | "audio")) {
-            return;
-        }
-        let times = [time("pts_time"), time("dts_time")];
-        // A cover has no time.
-        let Some(time_ms) = times.into_iter().flatten().min() else {
-            return;
-        };
-        let number = |key| value(key).and_then(|text| text.parse().ok());
-        self.packet(Packet {
-            stream: number("stream_index").unwrap_or(0) as u32,
-            byte: number("pos"),
-            size: number("size").unwrap_or(0),
-            time_ms,
-        });
-    }
-
-    /// Takes a packet.
-    pub fn packet(&mut self, packet: Packet) {
-        let known = self.runs.get(&packet.stream).copied();
-        let run = match (packet.byte, known) {
-            (None, None) => return,
-            (Some(byte), Some(run)) if byte != run.byte => Run { byte, end: byte },
-            (Some(byte), None) => Run { byte, end: byte },
-            (_, Some(run)) => run,
-        };
-        if run.byte >= self.size {
-            return;
-        }
-        let end = run.end.saturating_add(packet.size.max(1)).min(self.size);
-        if known.is_some() || self.runs.len() < MAX_STREAMS {
-            self.runs.insert(packet.stream, Run { end, ..run });
-        }
-        let bucket = &mut self.earliest[((end - 1) / self.width) as usize];
-        let time_ms = bucket.map_or(packet.time_ms, |time_ms| time_ms.min(packet.time_ms));
-        *bucket = Some(time_ms);
-        let media = self.media.get_or_insert(run.byte..end);
-        *media = media.start.min(run.byte)..media.end.max(end);
-    }
-
-    /// The timeline of all packets so far. Without the end of ffprobe's list the
-    /// rest of the file is taken to have a constant bitrate and no index.
-    pub fn finish(self, duration: Duration) -> Timeline {
-        let mut timeline = Timeline::constant(self.size, duration);
-        if timeline.duration_ms <= MAX_TIME_MS {
-            timeline.points = simplified(&self.corners(timeline.duration_ms));
-        }
-        timeline.index = self.index();
-        timeline
-    }
-
-    /// The first byte, and the end of each bucket with the earliest time from that
-    /// bucket on: a line through them is nowhere later than a packet.
-    fn corners(&self, duration_ms: u64) -> Vec<Point> {
-        let beginning = Point::from((0, 0));
-        let Some(last) = self.earliest.iter().rposition(Option::is_some) else {
-            return vec![beginning];
-        };
-        let first_ms = self.earliest.iter().flatten().min();
-        let ended = self.ending.and_then(|ending| ending.start_ms);
-        let start_ms = ended.or(first_ms.copied()).unwrap_or(0);
-        let count = match self.ending {
-            Some(_) => self.earliest.len(),
-            None => last + 1,
-        };
-        let mut least = duration_ms;
-        let mut corners = Vec::with_capacity(count + 1);
-        for bucket in (0..count).rev() {
-            if let Some(time_ms) = self.earliest[bucket] {
-                let time_ms = time_ms.saturating_sub(start_ms);
-                least = least.min(u64::try_from(time_ms).unwrap_or(0));
-            }
-            let end = (bucket as u64 + 1).saturating_mul(self.width);
-            corners.push(Point::from((end.min(self.size - 1), least)));
-        }
-        corners.push(beginning);
-        corners.reverse();
-        corners.dedup_by_key(|corner| corner.byte);
-        corners
-    }
-
-    fn index(&self) -> Vec<Range<u64>> {
-        let Some(media) = &self.media else {
-            return Vec::new();
-        };
-        let head = 0..media.start.min(MAX_INDEX_BYTES);
-        let mut ranges = vec![head.clone()];
-        if let Some(ending) = self.ending {
-            let padding = self.size - media.end < MIN_TAIL;
-            let behind = if padding { self.size } else { media.end };
-            let read = self.size.saturating_sub(ending.tail);
-            let start = behind.min(read).max(head.end);
-            let end = start.saturating_add(MAX_INDEX_BYTES);
-            ranges.push(start..end.min(self.size));
-        }
-        ranges.retain(|range| !range.is_empty());
-        ranges
-    }
-}
-
-/// Bytes at the end that ffmpeg reads on opening though no index is there.
-fn tail_read(format_name: &str) -> u64 {
-    match format_name {
-        // The last page tells the duration (`MAX_PAGE_SIZE` in oggdec.c).
-        "ogg" => 65_307,
-        // The last time stamps do (`DURATION_MAX_READ_SIZE` in demux.c).
-        "mpegts" | "mpeg" => 250_000,
-        // Tags: ID3v1 and, before it, the footer of APE.
-        "mp3" | "aac" => 128 + 32,
-        _ => 0,
-    }
-}
-
-/// `12.345678` in milliseconds, rounded down; `None` for `N/A`.
-fn milliseconds(seconds: &str) -> Option<i64> {
-    let seconds: f64 = seconds.parse().ok()?;
-    let millis = (seconds * 1000.0).floor();
-    (millis.abs() < 1e15).then_some(millis as i64)
-}
-
-/// A stretch of corners that is to become one straight line, and the corner that
-/// lies farthest from it. Ordered by that distance.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Stretch {
-    off_ms: u64,
-    first: usize,
-    farthest: usize,
-    last: usize,
-}
-
-impl Stretch {
-    fn new(corners: &[Point], first: usize, last: usize) -> Self {
-        let line = Line(corners[first], corners[last]);
-        let off = |at: usize| line.time_at(corners[at].byte).abs_diff(corners[at].time_ms);
-        let farthest = (first..=last).max_by_key(|at| off(*at)).unwrap_or(first);
-        Self {
-            off_ms: off(farthest),
-            first,
-            farthest,
-            last,
-        }
-    }
-}
-
-/// The corners that are needed to tell all of them: the worst stretch is cut at
-/// its farthest corner, again and again, until all are near enough or the points
-/// used up. `corners` begin at the first byte.
-fn simplified(corners: &[Point]) -> Vec<Point> {
-    let end = corners.len() - 1;
-    let tolerance_ms = TOLERANCE_MS.max(corners[end].time_ms / TOLERANCE_PART);
-    let mut kept = vec![0, end];
-    let mut stretches = BinaryHeap::from([Stretch::new(corners, 0, end)]);
-    while let Some(worst) = stretches.pop() {
-        if worst.off_ms <= tolerance_ms || kept.len() == MAX_POINTS {
-            break;
-        }
-        kept.push(worst.farthest);
-        stretches.push(Stretch::new(corners, worst.first, worst.farthest));
-        stretches.push(Stretch::new(corners, worst.farthest, worst.last));
-    }
-    kept.sort_unstable();
-    lowered(corners, &kept)
-}
-
-/// Moves the kept corners to earlier times, each by as much as puts the lines on
-/// both its sides under all corners, but not before the beginning.
-fn lowered(corners: &[Point], kept: &[usize]) -> Vec<Point> {
-    let excess = |pair: &[usize]| {
-        let line = Line(corners[pair[0]], corners[pair[1]]);
-        let within = corners[pair[0]..=pair[1]].iter();
-        let over = within.map(|corner| line.time_at(corner.byte).saturating_sub(corner.time_ms));
-        over.max().unwrap_or(0)
-    };
-    let excess: Vec<u64> = kept.windows(2).map(excess).collect();
-    // Times are counted from `zero`, so that none is below 0 in between.
-    let zero = excess.iter().copied().max().unwrap_or(0);
-    let mut lower = Vec::with_capacity(kept.len());
-    let mut least = u64::MAX;
-    for (at, corner) in kept.iter().enumerate().rev() {
-        let sides = [at.checked_sub(1), Some(at)].into_iter().flatten();
-        let over = sides.filter_map(|line| excess.get(line)).max();
-        least = least.min(corners[*corner].time_ms + zero - over.unwrap_or(&0));
-        lower.push(Point::from((corners[*corner].byte, least)));
-    }
-    lower.reverse();
-    let mut points = Vec::with_capacity(kept.len());
-    for line in lower.windows(2) {
-        let (from, to) = (line[0], line[1]);
-        if to.time_ms <= zero {
-            continue;
-        }
-        if from.time_ms <= zero {
-            let begins = Line(from, to).byte_at(zero).min(to.byte - 1);
-            points.push(Point::from((begins, 0)));
-        }
-        points.push(Point::from((to.byte, to.time_ms - zero)));
-    }
-    points.retain(|point| point.byte > 0);
-    points
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn bitrate_is_constant_without_points() {
+        let timeline = Timeline::constant(1000, SECOND * 10);
+        assert_eq!(timeline.time_at(500), SECOND * 5);
+        assert_eq!(timeline.time_at(5000), SECOND * 10);
+        assert_eq!(timeline.byte_at(SECOND * 5), 500);
+        assert_eq!(timeline.byte_at(SECOND * 50), 1000);
+        assert_eq!(timeline.byte_at(Duration::MAX), 1000);
+        assert!(timeline.fits(1000, SECOND * 10));
+        assert!(!Timeline::default().fits(1000, SECOND * 10));
+    }
+
+    #[test]
+    fn checked_rejects_impossible_timelines() {
+        let checked = |points: &[(u64, u64)], index: &[Range<u64>]| {
+            let points = points.iter().copied().map(Point::from).collect();
+            Timeline::checked(points, index.to_vec(), 1 << 30, SECOND * 10)
+        };
+        assert!(checked(&[], &[]).is_some());
+        assert!(checked(&[(1, 0), (2, 0), (3, 10_000)], &[0..5, 5..6]).is_some());
+        assert!(checked(&[(0, 0)], &[]).is_none(), "the first byte");
+        assert!(checked(&[(1 << 30, 0)], &[]).is_none(), "beyond the end");
+        assert!(checked(&[(1, 10_001)], &[]).is_none(), "after the end");
+        assert!(checked(&[(2, 0), (2, 1)], &[]).is_none(), "a byte twice");
+        assert!(checked(&[(2, 5), (3, 4)], &[]).is_none(), "back in time");
+        let empty = Range { start: 5, end: 5 };
+        assert!(checked(&[], &[empty]).is_none(), "an empty range");
+        assert!(checked(&[], &[0..6, 5..7]).is_none(), "twice the same");
+        let beyond = (1 << 30) - 1..(1 << 30) + 1;
+        assert!(checked(&[], &[beyond]).is_none(), "beyond the end");
+        let long = 0..MAX_INDEX_BYTES + 1;
+        assert!(checked(&[], &[long]).is_none(), "the whole file");
+        let many: Vec<_> = (1..=MAX_POINTS as u64 + 1).map(|i| (i, 0)).collect();
+        assert!(checked(&many, &[]).is_none(), "too many points");
+        let many: Vec<_> = (0..=MAX_INDEX_RANGES as u64).map(|i| i..i + 1).collect();
+        assert!(checked(&[], &many).is_none(), "too many ranges");
+        let endless = Timeline::checked(vec![(1, u64::MAX).into()], vec![], 9, Duration::MAX);
+        assert!(endless.is_none(), "a time that bloats the catalogue");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn byte_at_and_time_at_are_inverse(
+            mut bytes in prop::collection::btree_set(1..100_000_u64, 0..50),
+            times in prop::collection::vec(0..100_000_u64, 50),
+            byte in 0..110_000_u64,
+            time in 0..110_000_u64,
+        ) {
+            bytes.retain(|byte| *byte < 100_000);
+            let mut times = times;
+            times.sort_unstable();
+            let points = bytes.into_iter().zip(times).map(Point::from).collect();
+            let size = 100_000;
+            let timeline = Timeline::checked(points, vec![], size, SECOND * 100).expect("possible");
+            prop_assert!(timeline.time_at(byte) <= timeline.time_at(byte + 1));
+
+            let time = Duration::from_millis(time);
+            let first = timeline.byte_at(time);
+            prop_assert!(first <= size);
+            if time <= SECOND * 100 {
+                prop_assert!(timeline.time_at(first) >= time);
+            }
+            if first > 0 {
+                prop_assert!(timeline.time_at(first - 1) < time);
+            }
+        }
+    }
+}

@@ -445,7 +445,7 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     crate::gui::views::tracks::chapters(app, &mut view, &state);
     crate::gui::views::queue::modes(app, &state);
     view.subtitle_tracks = crate::gui::views::tracks::show(app, &state);
-    let resumed = state.resumed.map(show::clock).unwrap_or_default();
+    let resumed = state.resumed.map(show::timestamp).unwrap_or_default();
     adapter.set_resumed_text(resumed.into());
     adapter.set_loaded(state.entry.is_some());
     if let Some(entry) = &state.entry {
@@ -469,8 +469,8 @@ pub fn player(app: &AppWindow, state: PlayerSnapshot) {
     adapter.set_has_next(state.has_next);
     adapter.set_volume(state.volume as f32 / 100.0);
     adapter.set_muted(state.muted);
-    adapter.set_position_text(show::clock(state.position).into());
-    adapter.set_duration_text(show::clock(state.duration).into());
+    adapter.set_position_text(show::timestamp(state.position).into());
+    adapter.set_duration_text(show::timestamp(state.duration).into());
     let total = state.duration.as_secs_f32().max(0.001);
     adapter.set_position((state.position.as_secs_f32() / total).clamp(0.0, 1.0));
     let speed = match state.speed {

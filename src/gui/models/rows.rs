@@ -88,7 +88,7 @@ impl Facts {
             artist: entry.info.artist.clone().into(),
             album: entry.info.album.clone().into(),
             size: show::size(entry.size).into(),
-            duration: show::clock(entry.info.duration()).into(),
+            duration: show::timestamp(entry.info.duration()).into(),
             sources: show::sources(entry.sources).into(),
             poster: poster(entry).into(),
             number: match (self.numbered, entry.info.track_number) {

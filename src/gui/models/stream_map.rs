@@ -12,12 +12,12 @@ use roaring::RoaringBitmap;
 use tr::tr;
 
 pub use crate::gui::text::codecs::{codec, resolution};
-use crate::gui::text::language::of_actors;
+use crate::gui::text::reasons::store_error;
 use crate::scheduler::StreamSnapshot;
 use crate::swarm::PeerSnapshot;
 use crate::tracker_client::{LinkState, TrackerLink};
 pub use engine::catalogue::{Sort, filter_and_sort, folded};
-pub use engine::media::clock;
+pub use engine::units::timestamp;
 
 /// A state of a piece of a file. Each is also told by its place in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -334,7 +334,7 @@ pub fn verdict(stream: &StreamSnapshot, rest_of: Rest) -> (String, bool) {
         return (tr!("Fully buffered"), false);
     }
     if let Some(problem) = &stream.problem {
-        return (of_actors(problem), true);
+        return (store_error(problem), true);
     }
     let reachable = &stream.have | &stream.available;
     if missing(&reachable) > 0 {

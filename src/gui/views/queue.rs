@@ -1,8 +1,8 @@
 //! What comes next: shown, and changed by hand.
 
 use engine::media::FileEntry;
-use engine::media::clock;
 use engine::player::{Control, Repeat};
+use engine::units::timestamp;
 use slint::ComponentHandle;
 use tr::tr;
 
@@ -16,7 +16,7 @@ fn row(entry: &FileEntry) -> QueueRow {
     QueueRow {
         title: entry.display_title().into(),
         detail: entry.info.artist.as_str().into(),
-        duration: clock(entry.info.duration()).into(),
+        duration: timestamp(entry.info.duration()).into(),
     }
 }
 

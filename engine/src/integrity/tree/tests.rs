@@ -1,4 +1,4 @@
-//! Every chunk proves itself; nothing else does.
+//! Tests of ids, trees and proofs.
 
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn chunk_of(data: &[u8], geometry: Geometry, chunk: ChunkIndex) -> &[u8] {
 }
 
 #[test]
-fn the_id_is_the_plain_blake3_hash_at_every_size() {
+fn id_is_plain_blake3_hash_at_every_size() {
     let unit = ChunkSize::MIN.bytes() as usize;
     for size in [0, 1, 1024, unit, unit + 1, 2 * unit, 3 * unit + 7, 9 * unit] {
         let data = sample(size);
@@ -34,12 +34,12 @@ fn the_id_is_the_plain_blake3_hash_at_every_size() {
 }
 
 #[test]
-fn a_downloader_can_prove_what_it_was_proved() {
+fn downloader_can_prove_verified_chunks() {
     let data = sample(ChunkSize::MIN.bytes() as usize * 5 + 100);
     let (geometry, id, tree) = hashed(&data);
     let mut learnt = HashTree::empty(TreeShape::of(geometry));
     for chunk in geometry.chunks() {
-        let proof = tree.proof(chunk).expect("a sharer knows all nodes");
+        let proof = tree.proof(chunk).expect("a seed knows all nodes");
         let bytes = chunk_of(&data, geometry, chunk);
         let nodes = verify(id, geometry, chunk, bytes, &proof).expect("verifies");
         learnt.learn(&nodes);
@@ -52,7 +52,7 @@ fn a_downloader_can_prove_what_it_was_proved() {
 }
 
 #[test]
-fn a_chunk_of_another_place_is_refused() {
+fn chunk_at_another_index_is_rejected() {
     let data = vec![7; ChunkSize::MIN.bytes() as usize * 4];
     let (geometry, id, tree) = hashed(&data);
     let proof = tree.proof(ChunkIndex(1)).expect("known");
@@ -67,7 +67,7 @@ fn a_chunk_of_another_place_is_refused() {
 
 proptest! {
     #[test]
-    fn any_flipped_bit_of_chunk_or_proof_is_noticed(
+    fn flipped_bit_of_chunk_or_proof_is_detected(
         size in 1_usize..200_000,
         chunk in 0_u32..12,
         flip in any::<prop::sample::Index>(),

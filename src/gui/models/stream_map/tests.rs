@@ -2,39 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use engine::fixtures::{film, video_track};
 use engine::ids::{FileId, PeerId};
-use engine::media::{AudioTrack, ChunkSize, Geometry, MediaInfo, Sidecar, SidecarRole, VideoTrack};
+use engine::media::{AudioTrack, ChunkSize, Geometry, Sidecar, SidecarRole, VideoTrack};
 use engine::protocol::PathReason;
 use engine::scheduler::Supply;
+use engine::store::StoreError;
 
 use super::*;
 use crate::tracker_client::LinkFailure;
 
 fn entry(id: u8, title: &str, size: u64) -> FileEntry {
-    FileEntry {
-        id: FileId([id; 32]),
-        name: format!("{title}.mp4"),
-        size,
-        chunk_size: 16 << 10,
-        info: MediaInfo {
-            kind: MediaKind::Video,
-            duration_ms: 60_000,
-            video: Some(VideoTrack {
-                codec: "h264".into(),
-                width: 640,
-                height: 360,
-                millifps: 30_000,
-                ..VideoTrack::default()
-            }),
-            audio: Vec::new(),
-            subtitles: Vec::new(),
-            title: title.into(),
-            artist: String::new(),
-            album: String::new(),
-            ..MediaInfo::new(MediaKind::Video, 0)
-        },
-        sources: u32::from(id),
-    }
+    let mut film = film(id, &format!("{title}.mp4"));
+    film.size = size;
+    film.sources = u32::from(id);
+    film.info.duration_ms = 60_000;
+    film.info.video = Some(VideoTrack {
+        millifps: 30_000,
+        ..video_track(640, 360)
+    });
+    film.info.title = title.into();
+    film
 }
 
 /// A stream of 100 chunks.
@@ -97,7 +85,7 @@ fn the_verdict_names_the_risk() {
     let mut low = stream(0..1, 0..100);
     low.buffer = Duration::from_secs(1);
     assert!(verdict(&low).1);
-    low.problem = Some("the disk is full".into());
+    low.problem = Some(StoreError::DiskFull);
     assert_eq!(verdict(&low).0, "the disk is full");
     let mut coming = stream(0..10, 0..100);
     coming.buffer = Duration::from_secs(10);
@@ -167,7 +155,7 @@ fn the_split_adds_up() {
 
 #[test]
 fn figures_read_well() {
-    assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    assert_eq!(timestamp(Duration::from_secs(3723)), "1:02:03");
     assert_eq!(megabits(525_000), "4.2");
     assert_eq!(
         (rtt(Some(300)), rtt(Some(2600)), rtt(None)),
