@@ -1,4 +1,11 @@
-//! FFmpeg child processes: probing, decoding, pictures.
+//! Child processes of ffmpeg and ffprobe.
+//!
+//! * [`job`]: blocking: one bounded run whose output is collected.
+//! * [`child`]: a decoder that runs until it is dropped.
+//! * [`mod@probe`]: blocking: tracks, tags and timeline of a file, by ffprobe.
+//! * [`frames`]: video frames from a pipe.
+//! * [`cover`]: blocking: the picture embedded in a song.
+//! * [`failure`]: standard error → [`MediaFailure`](engine::media::MediaFailure).
 
 #[cfg(feature = "gui")]
 mod child;
@@ -8,15 +15,12 @@ mod failure;
 #[cfg(feature = "gui")]
 mod frames;
 mod job;
-#[cfg(feature = "gui")]
-mod ppm;
 mod probe;
 
 #[cfg(feature = "gui")]
 pub use self::child::{Decoder, DecoderPipe, Killer, SpawnError};
 #[cfg(feature = "gui")]
-pub use self::cover::read_cover;
-pub use self::failure::classify;
+pub use self::cover::{Picture, read_cover};
 #[cfg(feature = "gui")]
 pub use self::frames::Planes;
 pub use self::job::{Answer, Output, Tool, all, lines};

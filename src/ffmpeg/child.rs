@@ -1,13 +1,13 @@
-//! An ffmpeg child process that never outlives us.
+//! ffmpeg child process that never outlives this program.
 //!
-//! It is killed and waited for when its [`Decoder`] is dropped; if this program
-//! dies without a chance to, the kernel kills it (`PR_SET_PDEATHSIG`).
+//! It is killed and reaped when its [`Decoder`] is dropped. If this program dies first,
+//! the kernel kills it (`PR_SET_PDEATHSIG`).
 
 use std::io::{BufRead, BufReader, PipeWriter};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// What a decoder writes.
+/// Standard output of a decoder.
 pub use std::process::ChildStdout as DecoderPipe;
 use std::sync::{Arc, Mutex};
 
@@ -18,29 +18,29 @@ use ffmpeg_sidecar::command::FfmpegCommand;
 use crate::ffmpeg::failure::classify;
 use crate::ffmpeg::job::die_with_parent;
 
-/// Lines of complaint kept for a message.
-const MAX_COMPLAINTS: usize = 4;
+/// Lines of standard error that are kept.
+const MAX_STDERR_LINES: usize = 4;
 
-/// Why there is no decoder.
+/// Failure to start ffmpeg.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
-    /// The program is missing.
+    /// The program does not exist.
     #[error(
         "ffmpeg was not found ({}). Install it (on Debian and Ubuntu: sudo apt install ffmpeg) or set player.ffmpeg to where it is",
         .0.display()
     )]
     Missing(PathBuf),
-    /// Anything else.
+    /// Any other failure.
     #[error("ffmpeg cannot be started: {0}")]
     Failed(std::io::Error),
 }
 
-/// Ends a decoder from another thread than the one that reads its pipe.
+/// Handle that ends a decoder from another thread than the one that reads its pipe.
 #[derive(Debug, Clone)]
 pub struct Killer(Arc<Mutex<Child>>);
 
 impl Killer {
-    /// Ends it; one that is gone already needs no signal.
+    /// Ends the decoder; no effect if it has ended already.
     pub fn kill(&self) {
         if let Ok(mut child) = self.0.lock() {
             let _ = child.kill();
@@ -48,19 +48,19 @@ impl Killer {
     }
 }
 
-/// A running ffmpeg.
+/// Running ffmpeg process.
 #[derive(Debug)]
 pub struct Decoder {
     child: Arc<Mutex<Child>>,
-    complaints: Arc<Mutex<Vec<String>>>,
-    listener: Option<std::thread::JoinHandle<()>>,
+    stderr_lines: Arc<Mutex<Vec<String>>>,
+    stderr_reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Decoder {
-    /// Starts ffmpeg; what it decodes comes from the pipe that is returned.
+    /// Starts ffmpeg and returns its standard output.
     ///
     /// # Errors
-    /// [`SpawnError`], fit to be shown.
+    /// ffmpeg cannot be started.
     pub fn spawn<'a>(
         ffmpeg: &Path,
         arguments: impl IntoIterator<Item = &'a str>,
@@ -68,10 +68,10 @@ impl Decoder {
         Self::spawn_with(ffmpeg, arguments, None)
     }
 
-    /// The same; `third` is what ffmpeg knows as `pipe:3`.
+    /// Starts ffmpeg with `third` as its `pipe:3`.
     ///
     /// # Errors
-    /// [`SpawnError`], fit to be shown.
+    /// ffmpeg cannot be started.
     pub fn spawn_with<'a>(
         ffmpeg: &Path,
         arguments: impl IntoIterator<Item = &'a str>,
@@ -97,15 +97,15 @@ impl Decoder {
         })?;
         let pipes = child.stdout.take().zip(child.stderr.take());
         let (stdout, stderr) = pipes.ok_or_else(|| {
-            SpawnError::Failed(std::io::Error::other("ffmpeg was started without pipes"))
+            SpawnError::Failed(std::io::Error::other("ffmpeg started without pipes"))
         })?;
-        let complaints = Arc::new(Mutex::new(Vec::new()));
-        let kept = complaints.clone();
-        let listener = std::thread::spawn(move || {
+        let stderr_lines = Arc::new(Mutex::new(Vec::new()));
+        let kept = stderr_lines.clone();
+        let stderr_reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 tracing::debug!(target: "swarmplay::ffmpeg", "{line}");
                 if let Ok(mut kept) = kept.lock()
-                    && kept.len() < MAX_COMPLAINTS
+                    && kept.len() < MAX_STDERR_LINES
                 {
                     kept.push(line);
                 }
@@ -113,38 +113,38 @@ impl Decoder {
         });
         let decoder = Self {
             child: Arc::new(Mutex::new(child)),
-            complaints,
-            listener: Some(listener),
+            stderr_lines,
+            stderr_reader: Some(stderr_reader),
         };
         Ok((decoder, stdout))
     }
 
-    /// Whether it has not ended by itself.
+    /// True until the process ends.
     pub fn runs(&self) -> bool {
         let child = self.child.lock();
         child.is_ok_and(|mut child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// For another thread to end it.
+    /// Handle for another thread to end it.
     pub fn killer(&self) -> Killer {
         Killer(self.child.clone())
     }
 
-    /// Ends the process and returns the first failure that it reported.
+    /// Ends the process. Returns the failure that it reported first, if any.
     pub fn finish(mut self) -> Option<MediaFailure> {
         self.end();
-        let complaints = self.complaints.lock().ok()?;
-        complaints.first().map(|line| classify(line))
+        let lines = self.stderr_lines.lock().ok()?;
+        lines.first().map(|line| classify(line))
     }
 
     fn end(&mut self) {
         if let Ok(mut child) = self.child.lock() {
-            // A child that is gone already needs no signal.
+            // Fails only if the child has ended already.
             let _ = child.kill();
             let _ = child.wait();
         }
-        if let Some(listener) = self.listener.take() {
-            let _ = listener.join();
+        if let Some(reader) = self.stderr_reader.take() {
+            let _ = reader.join();
         }
     }
 }
@@ -160,13 +160,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_program_is_explained() {
+    fn missing_program_names_the_package() {
         let error = Decoder::spawn(Path::new("/nonexistent/ffmpeg"), []).expect_err("missing");
         assert!(error.to_string().contains("apt install ffmpeg"), "{error}");
     }
 
     #[test]
-    fn a_dropped_decoder_leaves_no_process() {
+    fn dropped_decoder_leaves_no_process() {
         let endless = ["-f", "lavfi", "-i", "testsrc", "-f", "rawvideo", "-"];
         let (decoder, _pipe) = Decoder::spawn(Path::new("ffmpeg"), endless).expect("ffmpeg");
         let id = decoder.child.lock().expect("not poisoned").id();

@@ -1,23 +1,28 @@
-//! The picture embedded in a song.
+//! Picture embedded in a song. Blocking.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use crate::ffmpeg::child::{Decoder, Killer};
-use crate::ffmpeg::ppm;
-use crate::player::{Frame, Screen};
+use crate::ffmpeg::frames::read_header;
 
-/// Largest side of a cover, in pixels.
+/// Longest side of a cover, in pixels.
 const COVER_SIDE: u32 = 640;
 
-/// The embedded picture of a song, at most [`COVER_SIDE`] pixels wide and high.
-/// `started` gets the means to end it early.
-pub fn read_cover(
-    ffmpeg: &Path,
-    url: &str,
-    screen: &dyn Screen,
-    started: impl FnOnce(Killer),
-) -> Option<Box<dyn Frame>> {
+/// RGB picture, three bytes per pixel.
+#[derive(Debug)]
+pub struct Picture {
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Rows from the top, without padding.
+    pub rgb: Vec<u8>,
+}
+
+/// Decodes the embedded picture of a song, scaled down to [`COVER_SIDE`]. `started` gets
+/// a handle that ends ffmpeg early.
+pub fn read_cover(ffmpeg: &Path, url: &str, started: impl FnOnce(Killer)) -> Option<Picture> {
     let filter = format!("scale={COVER_SIDE}:{COVER_SIDE}:force_original_aspect_ratio=decrease");
     let arguments = [
         "-i",
@@ -39,8 +44,8 @@ pub fn read_cover(
     let (decoder, pipe) = Decoder::spawn(ffmpeg, arguments).ok()?;
     started(decoder.killer());
     let mut pipe = BufReader::new(pipe);
-    let (width, height) = ppm::read_head(&mut pipe, *b"P6").ok()??;
-    let mut cover = screen.frame(width, height);
-    pipe.read_exact(cover.bytes_mut()).ok()?;
-    Some(cover)
+    let (width, height) = read_header(&mut pipe, *b"P6").ok()??;
+    let mut rgb = vec![0; width as usize * height as usize * 3];
+    pipe.read_exact(&mut rgb).ok()?;
+    Some(Picture { width, height, rgb })
 }

@@ -22,7 +22,7 @@ const SYSTEM: [(&str, i32); 11] = [
 ];
 
 /// Classifies one line of standard error.
-pub fn classify(line: &str) -> MediaFailure {
+pub(super) fn classify(line: &str) -> MediaFailure {
     let message = message(line);
     if let Some(failure) = known(message) {
         return failure;

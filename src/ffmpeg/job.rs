@@ -1,7 +1,7 @@
-//! Runs of ffprobe and ffmpeg whose output something is made of.
+//! Bounded runs of ffprobe and ffmpeg whose output is collected. Blocking.
 //!
-//! Blocking. Pipes are read by threads of their own, so that a program that hangs
-//! can be killed; time, lines and what is kept of the complaints are bounded.
+//! Threads read the pipes, so that a hung program can be killed. Run time, line length
+//! and the number of kept lines are bounded.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -12,48 +12,47 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Longest line that is read in one piece, in bytes.
+/// Longest line, in bytes; longer ones are split.
 const MAX_LINE: u64 = 4096;
 
-/// Lines of complaint that are kept, the last ones.
-const MAX_COMPLAINTS: usize = 40;
+/// Lines of standard error that are kept: the last ones.
+const MAX_STDERR_LINES: usize = 40;
 
-/// How long what was said before the end may take to be read.
+/// Time to read the rest of the output after the end of the process.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How often a wait looks whether to give up.
+/// Interval at which a wait checks for cancellation.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What a program writes to its standard output.
+/// Standard output of a program.
 pub type Output = ChildStdout;
 
-/// What came of a run.
+/// Result of a run.
 pub struct Answer<T> {
-    /// What was made of its output; `None` if that did not end even when it was
-    /// killed.
+    /// Result of the reader; `None` if it did not end even after the kill.
     pub output: Option<T>,
-    /// The last lines it wrote to its standard error.
-    pub complaints: Vec<String>,
-    /// Whether it was killed before it had said all.
+    /// Last lines of standard error.
+    pub stderr_lines: Vec<String>,
+    /// True if it was killed before its output ended.
     pub killed: bool,
 }
 
-/// A program, and when it is killed.
+/// Program to run, and its limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Tool<'a> {
-    /// What to start.
+    /// Executable.
     pub program: &'a Path,
-    /// How long it may run.
+    /// Longest run time.
     pub limit: Duration,
-    /// Set when nobody wants it any more.
+    /// Set to cancel the run.
     pub cancelled: &'a AtomicBool,
 }
 
 impl Tool<'_> {
-    /// Runs it; `read` makes something of its output.
+    /// Runs the program; `read` consumes its standard output.
     ///
     /// # Errors
-    /// It could not be started.
+    /// The program cannot be started.
     pub fn run<T: Send + 'static>(
         &self,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -67,21 +66,21 @@ impl Tool<'_> {
         let pipes = child.stdout.take().zip(child.stderr.take());
         let (stdout, stderr) = pipes.expect("both pipes were asked for");
         let output = on_thread(move || read(stdout));
-        let complaints = on_thread(move || last(lines(stderr)));
+        let stderr_lines = on_thread(move || last(lines(stderr)));
         let in_time = self.wait(&output);
         let killed = in_time.is_none();
-        // One that has said all is about to end, and says why.
-        let complaints = (!killed).then(|| complaints.recv_timeout(GRACE).ok());
-        let _ = child.kill(); // one that is gone needs no signal
+        // Its output has ended, so it is about to exit and to report failures.
+        let stderr_lines = (!killed).then(|| stderr_lines.recv_timeout(GRACE).ok());
+        let _ = child.kill(); // fails only if it has exited already
         let _ = child.wait();
         Ok(Answer {
             output: in_time.or_else(|| output.recv_timeout(GRACE).ok()),
-            complaints: complaints.flatten().unwrap_or_default(),
+            stderr_lines: stderr_lines.flatten().unwrap_or_default(),
             killed,
         })
     }
 
-    /// What a thread makes; `None` if that takes too long or is not wanted.
+    /// Result of a thread; `None` on timeout or cancellation.
     fn wait<T>(&self, made: &Receiver<T>) -> Option<T> {
         let deadline = Instant::now() + self.limit;
         loop {
@@ -97,27 +96,27 @@ impl Tool<'_> {
     }
 }
 
-/// Makes something on a thread of its own, which ends with the pipe it reads.
+/// Runs a function on its own thread, which ends with the pipe that it reads.
 fn on_thread<T: Send + 'static>(make: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (sender, made) = mpsc::channel();
-    // If it is late, nobody waits for it any more.
+    // Sending fails if it is late and the receiver is gone.
     std::thread::spawn(move || sender.send(make()));
     made
 }
 
-/// The last of many lines.
+/// Keeps the last lines.
 fn last(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut last = VecDeque::new();
     for line in lines {
         last.push_back(line);
-        if last.len() > MAX_COMPLAINTS {
+        if last.len() > MAX_STDERR_LINES {
             last.pop_front();
         }
     }
     last.into()
 }
 
-/// The lines of a pipe that are not blank; one that is too long comes in pieces.
+/// Non-blank lines of a pipe; lines that are too long are split.
 pub fn lines(pipe: impl Read) -> impl Iterator<Item = String> {
     let mut pipe = BufReader::with_capacity(64 << 10, pipe);
     let lines = std::iter::from_fn(move || {
@@ -128,18 +127,18 @@ pub fn lines(pipe: impl Read) -> impl Iterator<Item = String> {
     lines.filter(|line| !line.is_empty())
 }
 
-/// At most `most` bytes of a pipe; what follows is read and dropped, so that the
-/// program can end. `None` if there was more.
+/// Reads a pipe to its end, so that the program can exit. `None` if it held more than
+/// `most` bytes.
 pub fn all(mut pipe: impl Read, most: u64) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    // What breaks off shows when it is used.
+    // Truncated output fails to parse later.
     let _ = pipe.by_ref().take(most).read_to_end(&mut bytes);
     let more = std::io::copy(&mut pipe, &mut std::io::sink());
     matches!(more, Ok(0)).then_some(bytes)
 }
 
-/// Asks the kernel to kill the child when the thread that started it is gone. That
-/// thread waits for the child or reads its pipe, so it lives as long as it is needed.
+/// Asks the kernel to kill the child when the thread that started it ends. That thread
+/// waits for the child or reads its pipe, so it lives long enough.
 #[cfg(target_os = "linux")]
 pub fn die_with_parent(command: &mut Command) {
     use std::os::unix::process::CommandExt;
@@ -152,7 +151,7 @@ pub fn die_with_parent(command: &mut Command) {
     }
 }
 
-/// Other systems have no such service; the broken pipe ends ffmpeg there.
+/// Does nothing; on other systems the broken pipe ends ffmpeg.
 #[cfg(not(target_os = "linux"))]
 pub fn die_with_parent(_: &mut Command) {}
 
@@ -162,7 +161,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn one_that_hangs_is_killed_and_what_it_said_is_used() {
+    fn hung_program_is_killed_and_its_output_kept() {
         let cancelled = AtomicBool::new(false);
         let shell = |limit| Tool {
             program: Path::new("/bin/sh"),
@@ -185,32 +184,32 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn of_many_complaints_the_last_are_kept() {
+    fn last_lines_of_stderr_are_kept() {
         let cancelled = AtomicBool::new(false);
         let shell = Tool {
             program: Path::new("/bin/sh"),
             limit: Duration::from_secs(600),
             cancelled: &cancelled,
         };
-        let complains = ["-c", "for i in $(seq 100); do echo line $i >&2; done"];
-        let answer = shell.run(complains, |stdout| all(stdout, 10));
+        let writes = ["-c", "for i in $(seq 100); do echo line $i >&2; done"];
+        let answer = shell.run(writes, |stdout| all(stdout, 10));
         let answer = answer.expect("starts");
-        assert_eq!(answer.complaints.len(), MAX_COMPLAINTS);
+        assert_eq!(answer.stderr_lines.len(), MAX_STDERR_LINES);
         assert_eq!(
-            answer.complaints.last().map(String::as_str),
+            answer.stderr_lines.last().map(String::as_str),
             Some("line 100")
         );
     }
 
     #[test]
-    fn a_line_without_an_end_comes_in_pieces() {
+    fn endless_line_is_split() {
         let endless = std::io::repeat(b'x').take(MAX_LINE * 3);
         let lengths: Vec<u64> = lines(endless).map(|line| line.len() as u64).collect();
         assert_eq!(lengths, [MAX_LINE; 3]);
     }
 
     #[test]
-    fn what_is_too_long_is_not_kept() {
+    fn output_beyond_the_limit_is_dropped() {
         assert_eq!(all(&b"four"[..], 4), Some(b"four".to_vec()));
         assert_eq!(all(&b"more"[..], 3), None);
     }

@@ -1,8 +1,7 @@
-//! Media facts and timelines by ffprobe.
+//! Tracks, tags and timelines of media files, by ffprobe. Blocking.
 //!
-//! ffprobe knows every container and codec that ffmpeg plays, so what it finds
-//! is exactly what the player can use. It runs as a child process with a bound
-//! on its output and its time; callers run it on a blocking thread.
+//! ffprobe supports the same containers and codecs as ffmpeg, so it reports exactly what
+//! the player can play. Its output and run time are bounded.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -11,52 +10,53 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use engine::media::{
-    AudioTrack, Chapter, ColourMatrix, MediaInfo, MediaKind, SubtitleTrack, VideoTrack,
+    AudioTrack, Chapter, ColourMatrix, MediaFailure, MediaInfo, MediaKind, SubtitleTrack, Timeline,
+    TimelineBuilder, VideoTrack,
 };
-use engine::media::{Timeline, TimelineBuilder};
 use serde::Deserialize;
 
+use crate::ffmpeg::failure::classify;
 use crate::ffmpeg::job::{Tool, all, lines};
 
-/// Longest tag kept, in characters: a title, not a book.
+/// Longest tag, in characters; longer ones are cut.
 const MAX_TAG_CHARS: usize = 200;
-/// Longest title of a track kept, in characters: it stands in a menu.
+/// Longest track title, in characters; it is shown in a menu.
 const MAX_TRACK_CHARS: usize = 80;
-/// Longest report that is read, in bytes: a film has one of some 10 KiB.
+/// Longest report of ffprobe, in bytes; about 10 KiB are usual for a film.
 const MAX_REPORT: u64 = 4 << 20;
 
-/// Longest wait for the facts: a file on a disk that has to spin up.
-const FACTS_LIMIT: Duration = Duration::from_secs(30);
-/// Longest wait for a timeline, for which all of the file is read: 12 GB at
-/// 100 MB/s. What is not read by then is taken to have a constant bitrate.
+/// Longest run for tracks and tags: a disk may have to spin up.
+const INFO_LIMIT: Duration = Duration::from_secs(30);
+/// Longest run for a timeline, which reads the whole file: 12 GB at 100 MB/s. The rest
+/// is assumed to have a constant bitrate.
 const TIMELINE_LIMIT: Duration = Duration::from_secs(120);
 
-/// Why a file is not shared.
+/// Failure to read tracks and tags.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// ffprobe itself could not be started.
+    /// ffprobe cannot be started.
     #[error("cannot run {}: {error}; install ffmpeg (on Debian: apt install ffmpeg)", program.display())]
     NoProgram {
-        /// As configured.
+        /// Configured program.
         program: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         error: std::io::Error,
     },
-    /// It hangs, or the disk does.
-    #[error("ffprobe gave no answer within {} s", FACTS_LIMIT.as_secs())]
-    TooSlow,
-    /// Not a container ffmpeg knows, or too broken to open.
-    #[error("not a media file, or a broken one: {0}")]
-    NotMedia(String),
-    /// It has a container but nothing that plays.
-    #[error("neither video nor audio")]
+    /// ffprobe or the disk hangs.
+    #[error("ffprobe timed out after {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// Not a container that ffmpeg supports, or too damaged to open.
+    #[error("not a media file, or damaged: {0}")]
+    NotMedia(MediaFailure),
+    /// The container holds nothing that plays.
+    #[error("no video or audio track")]
     NothingToPlay,
-    /// ffmpeg cannot tell how long it is.
-    #[error("a broken media file: its duration cannot be found")]
+    /// The duration is unknown.
+    #[error("damaged media file: unknown duration")]
     NoDuration,
 }
 
-/// The part of ffprobe's JSON that is used.
+/// Fields of ffprobe's JSON that are used.
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]
@@ -111,7 +111,7 @@ struct Stream {
     tags: HashMap<String, String>,
 }
 
-/// Codes of ISO 639-2 for libraries, which Matroska uses, and those that all others do.
+/// Bibliographic codes of ISO 639-2, which Matroska uses, and their terminology codes.
 const BIBLIOGRAPHIC: [(&str, &str); 20] = [
     ("alb", "sqi"),
     ("arm", "hye"),
@@ -165,7 +165,7 @@ impl Stream {
         usual.map_or(code, |(_, usual)| (*usual).to_owned())
     }
 
-    /// What the file calls it, as in "Director's commentary".
+    /// Title of the track, such as "Director's commentary".
     fn title(&self) -> String {
         let title = tag(&self.tags, "title");
         let cut: String = title.trim().chars().take(MAX_TRACK_CHARS).collect();
@@ -173,55 +173,55 @@ impl Stream {
     }
 }
 
-/// Reads the facts of a media file, all but its timeline.
+/// Reads kind, duration, tracks and tags of a media file, but not its timeline.
 ///
 /// # Errors
-/// [`ProbeError`]; its text is fit to be shown beside the file's name.
+/// The file is not media, or ffprobe fails.
 pub fn probe(ffprobe: &Path, file: &Path, cancelled: &AtomicBool) -> Result<MediaInfo, ProbeError> {
     let tool = Tool {
         program: ffprobe,
-        limit: FACTS_LIMIT,
+        limit: INFO_LIMIT,
         cancelled,
     };
-    let asked = ["-show_format", "-show_streams", "-show_chapters"];
-    let asked = asked.into_iter().chain(["-print_format", "json"]);
-    let answer = tool.run(arguments(asked, file), |stdout| all(stdout, MAX_REPORT));
+    let options = ["-show_format", "-show_streams", "-show_chapters"];
+    let options = options.into_iter().chain(["-print_format", "json"]);
+    let answer = tool.run(arguments(options, file), |stdout| all(stdout, MAX_REPORT));
     let answer = answer.map_err(|error| ProbeError::NoProgram {
         program: ffprobe.to_owned(),
         error,
     })?;
     let Some(json) = answer.output.filter(|_| !answer.killed) else {
-        return Err(ProbeError::TooSlow);
+        return Err(ProbeError::Timeout(INFO_LIMIT));
     };
     match serde_json::from_slice::<Report>(&json.unwrap_or_default()) {
         Ok(report) if report.format.is_some() => info(report),
         _ => {
-            let reason = answer.complaints.last().map(String::as_str);
-            let reason = reason.unwrap_or("no answer from ffprobe");
-            Err(ProbeError::NotMedia(last_clause(reason)))
+            let failure = answer.stderr_lines.last().map(|line| classify(line));
+            Err(ProbeError::NotMedia(
+                failure.unwrap_or(MediaFailure::Silent),
+            ))
         }
     }
 }
 
-/// The time of the first picture or sound as the container counts, in seconds; most
-/// begin at 0. `None` where that cannot be found out.
+/// Start time of the container in seconds, usually 0. `None` if unknown.
 pub fn probe_start(ffprobe: &Path, file: &Path, cancelled: &AtomicBool) -> Option<f64> {
     let tool = Tool {
         program: ffprobe,
-        limit: FACTS_LIMIT,
+        limit: INFO_LIMIT,
         cancelled,
     };
-    let asked = ["-show_entries", "format=start_time"];
-    let asked = asked
+    let options = ["-show_entries", "format=start_time"];
+    let options = options
         .into_iter()
         .chain(["-print_format", "default=nw=1:nk=1"]);
-    let answer = tool.run(arguments(asked, file), |stdout| all(stdout, MAX_REPORT));
+    let answer = tool.run(arguments(options, file), |stdout| all(stdout, MAX_REPORT));
     let text = answer.ok()?.output.flatten()?;
     str::from_utf8(&text).ok()?.trim().parse().ok()
 }
 
-/// Finds out which bytes belong to which time. Where that fails, and for what is
-/// not read in time, the bitrate is taken to be constant.
+/// Builds the timeline of a file from its packets. On failure, and beyond the time
+/// limit, a constant bitrate is assumed.
 pub fn probe_timeline(
     ffprobe: &Path,
     file: &Path,
@@ -236,8 +236,8 @@ pub fn probe_timeline(
     };
     let packets = "packet=codec_type,stream_index,pts_time,dts_time,size,pos";
     let entries = format!("{packets}:format=format_name,start_time");
-    let asked = ["-show_entries", &entries, "-print_format", "compact"];
-    let answer = tool.run(arguments(asked, file), move |stdout| {
+    let options = ["-show_entries", &entries, "-print_format", "compact"];
+    let answer = tool.run(arguments(options, file), move |stdout| {
         let mut builder = TimelineBuilder::new(size);
         lines(stdout).for_each(|line| builder.line(&line));
         builder.finish(duration)
@@ -246,25 +246,19 @@ pub fn probe_timeline(
     timeline.unwrap_or_else(|| Timeline::constant(size, duration))
 }
 
-/// Options of ffprobe, and the file they are about.
+/// Arguments of ffprobe.
 fn arguments<'a>(
-    asked: impl IntoIterator<Item = &'a str>,
+    options: impl IntoIterator<Item = &'a str>,
     file: &'a Path,
 ) -> impl Iterator<Item = &'a OsStr> {
-    let asked = ["-v", "error"].into_iter().chain(asked);
-    // A name that begins with "-" is no option.
-    let asked = asked.chain(["-i"]).map(OsStr::new);
-    asked.chain(std::iter::once(file.as_os_str()))
+    let options = ["-v", "error"].into_iter().chain(options);
+    // `-i` protects file names that begin with "-".
+    let options = options.chain(["-i"]).map(OsStr::new);
+    options.chain(std::iter::once(file.as_os_str()))
 }
 
-/// ffprobe's line is `PATH: reason`; only the reason is shown.
-fn last_clause(line: &str) -> String {
-    let reason = line.rsplit(": ").next().unwrap_or(line);
-    reason.chars().take(MAX_TAG_CHARS).collect()
-}
-
-/// Containers that ffprobe "opens" though they hold no media: still pictures
-/// and plain text.
+/// True for formats that ffprobe opens though they hold no media: still pictures and
+/// plain text.
 fn is_still_or_text(format_name: &str) -> bool {
     format_name.ends_with("_pipe")
         || ["image2", "tty", "subviewer", "srt", "webvtt", "ass"].contains(&format_name)
@@ -291,8 +285,8 @@ fn info(report: Report) -> Result<MediaInfo, ProbeError> {
         hdr: ["smpte2084", "arib-std-b67"].contains(&stream.color_transfer.as_str()),
         matrix: stream.matrix(),
     });
-    // Without a picture the tags of the sound are those of the song, as in Ogg; those
-    // of a film's sound are its own.
+    // In Ogg, the tags of a song belong to its audio stream. The tags of a film's audio
+    // stream describe that stream.
     let song = of_type("audio").next().filter(|_| picture.is_none());
     let audio: Vec<AudioTrack> = of_type("audio")
         .map(|stream| AudioTrack {
@@ -338,8 +332,8 @@ fn info(report: Report) -> Result<MediaInfo, ProbeError> {
         artist: tagged("artist"),
         album: tagged("album"),
         has_cover: of_type("video").any(Stream::is_cover),
-        track_number: place_on_album(&tagged("track")),
-        disc_number: place_on_album(&tagged("disc")),
+        track_number: leading_number(&tagged("track")),
+        disc_number: leading_number(&tagged("disc")),
         album_artist: tagged("album_artist"),
         chapters: chapters(&report.chapters),
         gain_cdb: decibels(&tagged("replaygain_track_gain")),
@@ -348,13 +342,13 @@ fn info(report: Report) -> Result<MediaInfo, ProbeError> {
     })
 }
 
-/// `7/12`, or only `7`; 0 for anything else.
-fn place_on_album(tag: &str) -> u32 {
+/// Parses `7/12` or `7` as 7; anything else is 0.
+fn leading_number(tag: &str) -> u32 {
     let number = tag.split('/').next().unwrap_or_default();
     number.trim().parse().unwrap_or(0)
 }
 
-/// `-6.52 dB` in hundredths of a decibel, if it is one that can be meant.
+/// Parses `-6.52 dB` in hundredths of a decibel; `None` if it is implausible.
 fn decibels(tag: &str) -> Option<i32> {
     let number = tag.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
     let gain: f64 = number.parse().ok()?;
@@ -362,7 +356,7 @@ fn decibels(tag: &str) -> Option<i32> {
 }
 
 fn chapters(marks: &[ChapterMark]) -> Vec<Chapter> {
-    // One chapter is the whole file and tells nothing.
+    // A single chapter spans the whole file.
     if marks.len() < 2 {
         return Vec::new();
     }
@@ -378,7 +372,7 @@ fn chapters(marks: &[ChapterMark]) -> Vec<Chapter> {
     chapters
 }
 
-/// A tag by name, whatever its case, cut to a length that fits a line.
+/// Finds a tag, ignoring case, and cuts it to [`MAX_TAG_CHARS`].
 fn tag(tags: &HashMap<String, String>, key: &str) -> String {
     tags.iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(key))
@@ -387,7 +381,7 @@ fn tag(tags: &HashMap<String, String>, key: &str) -> String {
         })
 }
 
-/// `30000/1001` as frames in 1000 s; 0 where unknown.
+/// Parses `30000/1001` as frames per 1000 s; 0 if unknown.
 fn millifps(fraction: &str) -> u32 {
     let Some((numerator, denominator)) = fraction.split_once('/') else {
         return 0;

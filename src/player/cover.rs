@@ -36,7 +36,9 @@ impl CoverLoader {
         self.cancel();
         actix_rt::task::spawn_blocking(move || {
             let started = |decoder| player.do_send(CoverStarted { file, decoder });
-            if let Some(cover) = read_cover(&ffmpeg, &url, screen.as_ref(), started) {
+            if let Some(picture) = read_cover(&ffmpeg, &url, started) {
+                let mut cover = screen.frame(picture.width, picture.height);
+                cover.bytes_mut().copy_from_slice(&picture.rgb);
                 screen.show_cover(file, Some(cover));
             }
         });

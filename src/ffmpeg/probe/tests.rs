@@ -1,4 +1,4 @@
-//! What is made of ffprobe's answers.
+//! Tests of the interpretation of ffprobe's reports.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn from_json(json: &str) -> Result<MediaInfo, ProbeError> {
 }
 
 #[test]
-fn a_cover_makes_no_film_of_a_song() {
+fn song_with_cover_is_audio() {
     let info = from_json(
         r#"{"streams":[
             {"codec_type":"audio","codec_name":"mp3","channels":2},
@@ -23,7 +23,7 @@ fn a_cover_makes_no_film_of_a_song() {
 }
 
 #[test]
-fn what_cannot_play_is_refused_with_a_reason() {
+fn unplayable_files_are_rejected() {
     let no_streams = from_json(r#"{"streams":[],"format":{"duration":"1"}}"#);
     assert!(matches!(no_streams, Err(ProbeError::NothingToPlay)));
     let still = from_json(
@@ -36,7 +36,7 @@ fn what_cannot_play_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_film_is_not_called_as_its_sound_and_a_song_is() {
+fn audio_stream_title_names_songs_only() {
     let with = |picture: &str| {
         let json = format!(
             r#"{{"streams":[{picture}{{"codec_type":"audio","tags":{{"TITLE":"Stereo"}}}}],
@@ -54,7 +54,7 @@ fn a_film_is_not_called_as_its_sound_and_a_song_is() {
 }
 
 #[test]
-fn tracks_are_told_apart_by_title_and_disposition() {
+fn track_titles_and_dispositions_are_read() {
     let long = "ä".repeat(300);
     let json = format!(
         r#"{{"streams":[
@@ -81,7 +81,7 @@ fn tracks_are_told_apart_by_title_and_disposition() {
 }
 
 #[test]
-fn colours_are_coded_as_the_file_says() {
+fn colour_matrix_is_declared_or_usual() {
     let matrix = |says: &str, width: u32| {
         let json = format!(
             r#"{{"streams":[{{"codec_type":"video","width":{width},"height":400,{says}}}],
@@ -105,15 +105,15 @@ fn colours_are_coded_as_the_file_says() {
 }
 
 #[test]
-fn tags_of_music_are_numbers() {
-    assert_eq!((place_on_album("7/12"), place_on_album("x")), (7, 0));
+fn numeric_tags_are_parsed() {
+    assert_eq!((leading_number("7/12"), leading_number("x")), (7, 0));
     assert_eq!(decibels("-6.52 dB"), Some(-652));
     assert_eq!(decibels("+3.1"), Some(310));
     assert_eq!((decibels(""), decibels("400 dB")), (None, None));
 }
 
 #[test]
-fn chapters_are_kept_if_there_are_two() {
+fn single_chapter_is_dropped() {
     let with = |chapters: &str| {
         let json = format!(
             r#"{{"streams":[{{"codec_type":"audio"}}],"format":{{"duration":"9"}},
@@ -129,14 +129,14 @@ fn chapters_are_kept_if_there_are_two() {
 }
 
 #[test]
-fn frame_rates_are_fractions() {
+fn frame_rate_is_parsed_from_fraction() {
     assert_eq!(millifps("30000/1001"), 29_970);
     assert_eq!(millifps("0/0"), 0);
     assert_eq!(millifps("25"), 0);
 }
 
 #[test]
-fn a_real_file_has_its_index_at_the_end() {
+fn sample_mp4_has_index_at_its_end() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("media/Night Train North.mp4");
     let size = file.metadata().expect("it is part of the project").len();
     let (half_minute, cancelled) = (Duration::from_secs(30), AtomicBool::new(false));
@@ -147,7 +147,7 @@ fn a_real_file_has_its_index_at_the_end() {
 }
 
 #[test]
-fn languages_have_the_codes_that_all_others_use() {
+fn language_codes_are_terminology_codes() {
     let info = from_json(
         r#"{"streams":[{"codec_type":"video"},
             {"codec_type":"audio","tags":{"language":"ger"}},
