@@ -153,7 +153,7 @@ pub struct StreamSnapshot {
     /// Bytes that arrived twice.
     pub duplicate_bytes: u64,
     /// Why nothing can be stored, if so.
-    pub problem: Option<String>,
+    pub problem: Option<StoreError>,
     /// Why playing stands still or is slow to begin, if it is so.
     pub stalled: Option<StallCause>,
     /// Times it stood still, by cause.

@@ -1,30 +1,37 @@
-//! The store: every byte that is held, and the only place bytes are verified.
+//! Store: holds all chunks on disk, and is the only place that verifies them.
 //!
-//! Two kinds of content stand side by side. *Shared* files lie in the user's
-//! own folders, whole, and are only read. *Cached* files are sparse copies
-//! under the data directory that grow chunk by chunk and are evicted by quota.
-//! To readers they are the same.
+//! *Shared* files are complete files in the user's folders and are only read. *Cached*
+//! files are sparse copies under the data directory that grow chunk by chunk and are
+//! evicted by quota. Readers see no difference.
 //!
-//! What goes in is verified against the file's id first ([`Put`]); what comes
-//! out was verified by this process at least once ([`ReadChunk`]): after a crash
-//! or a changed file, a chunk is checked again on its first read and dropped if
-//! it fails. So nothing unverified is ever stored, served or played.
+//! Chunks are verified against the file's id before they are stored ([`Put`]), and at
+//! least once per process before they are read ([`ReadChunk`]): after a restart or a
+//! change on disk, a chunk is verified on its first read and dropped if it fails. So no
+//! unverified chunk is stored, uploaded or played.
 //!
-//! A cached file is a directory: `data` (sparse), `tree` (hashes), `have` (one
-//! byte a chunk) and `meta.json`. A chunk's data and hashes are written before
-//! its `have` byte, and that byte is cleared before its data is evicted, so a
-//! crash at any moment loses at most the chunks being written.
+//! A cached file is a directory of `data` (sparse), `tree` (hashes), `have` (one byte per
+//! chunk) and `meta.json`. The data and hashes of a chunk are written before its `have`
+//! byte, and that byte is cleared before the data is erased. A crash loses at most the
+//! chunks being written.
 //!
-//! * [`ledger`]: pure: what is held, what the quota evicts.
-//! * [`recent`]: pure: the latest chunks, still in memory.
-//! * [`disk`]: blocking file operations.
+//! The accounting is in [`engine::store`].
+//!
 //! * [`actor`]: mailbox; file operations run on the blocking pool.
+//! * [`content`]: files, hashes and trust of one content.
+//! * [`read`]: verified reads.
+//! * [`write`]: verified writes, erasure of evicted chunks.
+//! * [`retention`]: pin, export, forget.
+//! * [`disk`]: blocking file operations.
 //!
-//! Memory: 4 MiB of recent chunks, and 64 bytes a chunk for the hashes of each shared file, and of each
-//! cached one that was opened since the program started.
+//! Memory: 4 MiB of recent chunks, and 64 bytes per chunk for the hashes of each shared
+//! file and of each cached file that was opened since the program started.
 
 mod actor;
+mod content;
 mod disk;
+mod read;
+mod retention;
+mod write;
 
 use std::path::PathBuf;
 
@@ -38,72 +45,72 @@ use roaring::RoaringBitmap;
 
 pub use actor::Store;
 
-/// Takes a whole file of a shared folder in. Several paths may hold the same
-/// content; the last one given is read.
+/// Adds a complete file of a shared folder. Several paths may hold the same content; the
+/// last one added is read.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct OpenShared {
     /// Content id.
     pub file: FileId,
-    /// How it is cut.
+    /// Division into chunks.
     pub geometry: Geometry,
-    /// Where it lies.
+    /// Path of the file.
     pub path: PathBuf,
-    /// All its hashes.
+    /// All node hashes.
     pub tree: HashTree,
 }
 
-/// Forgets a shared path. [`StoreEvent::Withdrawn`] follows if no other path
-/// and no cached copy holds the content.
+/// Removes a shared path. [`StoreEvent::Withdrawn`] follows if no other path and no cached
+/// copy holds the content.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CloseShared {
     /// Content id.
     pub file: FileId,
-    /// Where it lay.
+    /// Path of the file.
     pub path: PathBuf,
 }
 
-/// Makes a file ready to take chunks, and says which are here already.
+/// Prepares the cache for chunks of a file, and returns the chunks already held.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Opened, StoreError>")]
 pub struct OpenCache(pub FileEntry);
 
-/// Asks for the files of the cache that are held whole.
+/// Asks for the complete files of the cache.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<FileEntry>")]
 pub struct CompleteFiles;
 
-/// Asks for the films and songs of the cache of which something is held.
+/// Asks for the films and songs of the cache with at least one held chunk.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<CachedFile>")]
 pub struct CachedFiles;
 
-/// A file of the cache.
+/// File of the cache.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CachedFile {
-    /// What it is.
+    /// Catalogue entry.
     pub entry: FileEntry,
-    /// Bytes held of it.
+    /// Bytes held.
     pub bytes: u64,
-    /// Whether that is all of it.
+    /// True if all chunks are held.
     pub whole: bool,
-    /// Whether it stays when room is short.
+    /// True if pinned.
     pub pinned: bool,
 }
 
-/// What is cached of a file stays when room is short, or no longer. Of what is pinned in
-/// all, only three quarters of the quota are sure to stay.
+/// Protects the cached chunks of a file from eviction, or no longer. Pinned files may fill
+/// three quarters of the quota; beyond that they can be evicted, too.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Pin {
-    /// Content id; something of it must be held.
+    /// Content id; at least one chunk must be held.
     pub file: FileId,
-    /// Stays, or no longer.
+    /// New state.
     pub pinned: bool,
 }
 
-/// Removes all that is cached of a file. Says whether it did: what is being read stays.
+/// Deletes the cached chunks of a file. False if nothing is held or the file is in use.
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
 pub struct Forget(pub FileId);
@@ -111,25 +118,25 @@ pub struct Forget(pub FileId);
 /// Answer to [`OpenCache`].
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// How the file is cut here; a shared copy's way wins over the asked one.
+    /// Division into chunks; that of a shared copy takes precedence over the requested one.
     pub geometry: Geometry,
     /// Chunks held.
     pub have: RoaringBitmap,
-    /// Chunks of this file that the quota can hold.
+    /// Number of chunks of this file that fit into the quota.
     pub room: u32,
 }
 
-/// Stores a chunk if it verifies. [`StoreEvent::Stored`] follows on success.
+/// Verifies and stores a chunk. [`StoreEvent::Stored`] follows on success.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Put {
     /// Content id.
     pub file: FileId,
-    /// Which chunk.
+    /// Chunk.
     pub chunk: ChunkIndex,
     /// Sibling hashes, bottom up.
     pub proof: Bytes,
-    /// The bytes.
+    /// Bytes of the chunk.
     pub payload: Bytes,
 }
 
@@ -139,53 +146,52 @@ pub struct Put {
 pub struct ReadChunk {
     /// Content id.
     pub file: FileId,
-    /// Which chunk.
+    /// Chunk.
     pub chunk: ChunkIndex,
 }
 
-/// A verified chunk.
+/// Verified chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldChunk {
     /// Sibling hashes, bottom up.
     pub proof: Bytes,
-    /// The bytes.
+    /// Bytes of the chunk.
     pub payload: Bytes,
 }
 
-/// What is held of a file.
+/// Asks for the held chunks of a file.
 #[derive(Debug, Message)]
 #[rtype(result = "Option<Holding>")]
 pub struct GetHolding(pub FileId);
 
-/// Gives a whole file a name of its own: it moves out of the cache, which copies
-/// nothing where both lie on one file system, and is served from there on. A file
-/// in the user's folders stays where it is and is copied.
+/// Moves a complete file out of the cache and shares it from its new path. Within one file
+/// system nothing is copied. A file in the user's folders is copied instead.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Export {
     /// Content id; every chunk must be held.
     pub file: FileId,
-    /// The new name; what bears it already is replaced.
+    /// New path; an existing file is replaced.
     pub path: PathBuf,
 }
 
 /// Answer to [`GetHolding`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Holding {
-    /// How it is cut.
+    /// Division into chunks.
     pub geometry: Geometry,
     /// Chunks held.
     pub have: RoaringBitmap,
 }
 
-/// Bytes that the cache may hold from now on; what exceeds them goes at once, what is
-/// read nearest to a playhead last.
+/// Sets the quota of the cache and evicts the excess at once; chunks nearest to a playhead
+/// go last.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct SetQuota(pub u64);
 
-/// Where a file is being read; chunks near these places stay. Empty when
-/// nobody reads it any more.
+/// Sets the playheads of a file; the chunks near them are evicted last. Empty if nobody
+/// reads the file.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SetPlayheads {
@@ -195,12 +201,12 @@ pub struct SetPlayheads {
     pub playheads: Vec<ChunkIndex>,
 }
 
-/// Asks for all [`StoreEvent`]s from now on.
+/// Subscribes to [`StoreEvent`]s.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct WatchStore(pub Recipient<StoreEvent>);
 
-/// What changed in the store.
+/// Change in the store.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub enum StoreEvent {
@@ -208,34 +214,34 @@ pub enum StoreEvent {
     Stored {
         /// Content id.
         file: FileId,
-        /// Which chunk.
+        /// Chunk.
         chunk: ChunkIndex,
     },
     /// The last missing chunk of a cached file was stored.
     Completed(Box<FileEntry>),
-    /// A whole file can be served.
+    /// A complete file was added.
     Opened {
         /// Content id.
         file: FileId,
-        /// How it is cut.
+        /// Division into chunks.
         geometry: Geometry,
     },
     /// Chunks are no longer held.
     Evicted {
         /// Content id.
         file: FileId,
-        /// Which.
+        /// Evicted chunks.
         chunks: RoaringBitmap,
     },
-    /// A file is no longer held at all.
+    /// No chunk of a file is held any more.
     Withdrawn {
         /// Content id.
         file: FileId,
     },
-    /// A shared file's bytes no longer match its id; its path has been
-    /// forgotten. `Withdrawn` or nothing follows.
+    /// The bytes of a shared file no longer match its id, and its path was removed.
+    /// `Withdrawn` or nothing follows.
     Changed {
-        /// Where it lies.
+        /// Path of the file.
         path: PathBuf,
     },
 }
@@ -250,10 +256,10 @@ pub struct StoreState;
 pub struct StoreSnapshot {
     /// Bytes of cached chunks.
     pub used: u64,
-    /// Bytes they may take.
+    /// Quota in bytes.
     pub quota: u64,
-    /// Files with cached chunks.
+    /// Number of files with cached chunks.
     pub cached_files: usize,
-    /// Shared files.
+    /// Number of shared files.
     pub shared_files: usize,
 }

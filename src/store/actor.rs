@@ -1,57 +1,47 @@
-//! The store's mailbox. Bookkeeping happens here, file operations on the
-//! blocking pool; nothing here waits.
+//! Mailbox of the store. Accounting happens here, file operations on the blocking pool.
 //!
-//! Talks to nobody below it; sends [`StoreEvent`]s to whoever asked.
-
-mod content;
-mod export;
-mod pin;
-mod read;
+//! Sends [`StoreEvent`]s to its watchers.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId};
-use engine::integrity::{Node, NodeHash, verify};
-use engine::media::{FileEntry, Geometry};
-use engine::store::Recent;
-use engine::store::StoreError;
-use engine::store::{Ledger, NoRoom};
+use engine::integrity::{Node, NodeHash};
+use engine::media::FileEntry;
+use engine::store::{Ledger, Recent, StoreError};
 use roaring::RoaringBitmap;
 
 use crate::runtime::Close;
-use crate::store::actor::content::Content;
+use crate::store::content::Content;
 use crate::store::disk;
-use crate::store::disk::CacheFiles;
+use crate::store::write::{Erasure, erase};
 use crate::store::{
-    CachedFile, CachedFiles, CloseShared, CompleteFiles, Forget, GetHolding, Holding, OpenCache,
-    OpenShared, Opened, Put, SetPlayheads, SetQuota, StoreEvent, StoreSnapshot, StoreState,
-    WatchStore,
+    CachedFile, CachedFiles, CloseShared, CompleteFiles, GetHolding, Holding, OpenCache,
+    OpenShared, Opened, SetPlayheads, SetQuota, StoreEvent, StoreSnapshot, StoreState, WatchStore,
 };
 
-/// Files open at once; far below the usual limit of 1024 descriptors, of which
-/// a cached file takes three.
+/// Most open files; far below the usual limit of 1024 descriptors, of which a cached file
+/// takes three.
 const MAX_OPEN: usize = 128;
 
-/// The actor.
+/// Store actor.
 #[derive(Debug)]
 pub struct Store {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     quota: u64,
-    ledger: Ledger,
-    contents: HashMap<FileId, Content>,
-    /// Contents with an open file, the longest open first.
+    pub(super) ledger: Ledger,
+    pub(super) contents: HashMap<FileId, Content>,
+    /// Contents with open files, in the order of opening.
     open: VecDeque<FileId>,
     watchers: Vec<Recipient<StoreEvent>>,
-    recent: Recent,
+    pub(super) recent: Recent,
 }
 
 impl Store {
-    /// A store over `root`, which is created if missing. Blocks while it lists
-    /// what is there, so call it before the actors start.
+    /// Opens the cache under `root`, which is created if missing. Blocks while it lists the
+    /// directory, so call it before the actors start.
     ///
     /// # Errors
     /// The directory cannot be created or read.
@@ -75,15 +65,16 @@ impl Store {
         })
     }
 
-    fn emit(&mut self, event: &StoreEvent) {
+    /// Sends an event to all watchers.
+    pub(super) fn emit(&mut self, event: &StoreEvent) {
         self.watchers.retain(Recipient::connected);
         for watcher in &self.watchers {
             watcher.do_send(event.clone());
         }
     }
 
-    /// Keeps the number of open files bounded: the longest open is closed.
-    fn count_open(&mut self, file: FileId) {
+    /// Counts a content as open, and closes the one opened first if there are too many.
+    pub(super) fn count_open(&mut self, file: FileId) {
         if self.open.contains(&file) {
             return;
         }
@@ -97,7 +88,7 @@ impl Store {
         }
     }
 
-    /// What is held of a file, whichever way.
+    /// Chunks held of a file, shared or cached.
     fn holding(&self, file: FileId) -> Option<Holding> {
         let content = self.contents.get(&file)?;
         let geometry = content.geometry;
@@ -111,8 +102,8 @@ impl Store {
         Some(Holding { geometry, have })
     }
 
-    /// Enters a chunk that reached the disk.
-    fn stored(&mut self, file: FileId, chunk: ChunkIndex, nodes: &[(Node, NodeHash)]) {
+    /// Accounts for a chunk that was written, and reports it.
+    pub(super) fn stored(&mut self, file: FileId, chunk: ChunkIndex, nodes: &[(Node, NodeHash)]) {
         let Some(content) = self.contents.get_mut(&file) else {
             return;
         };
@@ -120,21 +111,21 @@ impl Store {
         content.trusted.insert(chunk.0);
         self.ledger.add(file, chunk);
         self.ledger.touch(file, SystemTime::now());
-        let complete = self.is_complete(file).map(StoreEvent::Completed);
+        let complete = self.complete_entry(file).map(StoreEvent::Completed);
         self.emit(&StoreEvent::Stored { file, chunk });
         complete.into_iter().for_each(|event| self.emit(&event));
     }
 
-    /// The entry of a cached file that is held whole.
-    fn is_complete(&self, file: FileId) -> Option<Box<FileEntry>> {
+    /// Entry of a cached file, if all chunks are held.
+    pub(super) fn complete_entry(&self, file: FileId) -> Option<Box<FileEntry>> {
         let content = self.contents.get(&file)?;
         let held = self.ledger.have(file)?.len();
         let complete = held == u64::from(content.geometry.chunk_count());
         content.entry.clone().filter(|_| complete)
     }
 
-    /// Evicts what the ledger chose, and returns the work on disk.
-    fn evict(&mut self, victims: Vec<(FileId, RoaringBitmap)>) -> Vec<Erasure> {
+    /// Evicts the chunks that the ledger chose, and returns the work on disk.
+    pub(super) fn evict(&mut self, victims: Vec<(FileId, RoaringBitmap)>) -> Vec<Erasure> {
         let mut erasures = Vec::new();
         for (file, chunks) in victims {
             let Some(content) = self.contents.get_mut(&file) else {
@@ -145,7 +136,7 @@ impl Store {
                 files.condemn(&chunks);
                 erasures.push((files, content.cache_geometry));
             }
-            // What lies in a shared folder is still there.
+            // The shared copy still holds them.
             if !content.is_shared() {
                 self.emit(&StoreEvent::Evicted { file, chunks });
             }
@@ -153,7 +144,19 @@ impl Store {
         erasures
     }
 
-    fn close_shared(&mut self, file: FileId, path: &PathBuf) {
+    /// Serves a file from `path`, to which its cached copy was moved.
+    pub(super) fn serve_from(&mut self, file: FileId, path: PathBuf) {
+        if let Some(content) = self.contents.get_mut(&file) {
+            content.moved(path);
+        }
+        if let Some(all) = self.ledger.have(file).cloned() {
+            self.ledger.remove(file, &all);
+        }
+        self.open.retain(|open| *open != file);
+    }
+
+    /// Forgets a shared path and reports the chunks that are no longer held.
+    pub(super) fn close_shared(&mut self, file: FileId, path: &PathBuf) {
         let Some(content) = self.contents.get_mut(&file) else {
             return;
         };
@@ -175,18 +178,6 @@ impl Store {
                     self.emit(&StoreEvent::Evicted { file, chunks });
                 }
             }
-        }
-    }
-}
-
-/// A cached file some of whose chunks are condemned.
-type Erasure = (Arc<CacheFiles>, Geometry);
-
-/// Gives space back; blocks. What fails is tried again with the next eviction.
-fn erase(erasures: Vec<Erasure>) {
-    for (files, geometry) in erasures {
-        if let Err(error) = files.erase(geometry) {
-            tracing::warn!(%error, "space cannot be given back");
         }
     }
 }
@@ -232,7 +223,7 @@ impl Handler<OpenCache> for Store {
         });
         if !content.is_shared() {
             if content.geometry != asked && empty {
-                content.recut(entry, asked, &directory);
+                content.replace_entry(entry, asked, &directory);
                 let nothing = RoaringBitmap::new();
                 self.ledger.open(file, asked, nothing, SystemTime::now());
             }
@@ -250,109 +241,6 @@ impl Handler<OpenCache> for Store {
             have: holding.have,
             room: u32::try_from(room).unwrap_or(u32::MAX),
         })
-    }
-}
-
-impl Handler<Put> for Store {
-    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
-
-    /// Verify, then write. If something has to go for it, the chunk is verified
-    /// before that: one that is not what it claims to be costs nothing that is held.
-    fn handle(&mut self, put: Put, _: &mut Context<Self>) -> Self::Result {
-        let (file, chunk) = (put.file, put.chunk);
-        let Some(content) = self.contents.get(&file) else {
-            return Box::pin(actix::fut::ready(Err(StoreError::UnknownFile)));
-        };
-        let geometry = content.geometry;
-        if content.is_shared() || self.ledger.holds(file, chunk) {
-            return Box::pin(actix::fut::ready(Ok(())));
-        }
-        if self.ledger.has_room(geometry.chunk_len(chunk).into()) {
-            return self.write(geometry, put);
-        }
-        let (bytes, proof) = (put.payload.clone(), put.proof.clone());
-        let verified = blocking(move || {
-            verify(file, geometry, chunk, &bytes, &proof).map_err(|_| StoreError::Corrupt)
-        });
-        Box::pin(
-            verified
-                .into_actor(self)
-                .then(move |verified, actor, _| match verified {
-                    Ok(_) => actor.write(geometry, put),
-                    Err(error) => Box::pin(actix::fut::ready(Err(error))),
-                }),
-        )
-    }
-}
-
-/// Runs a job on the blocking pool.
-async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = actix_rt::task::spawn_blocking(job).await;
-    done.map_err(|error| StoreError::Disk(error.to_string()))?
-}
-
-impl Store {
-    /// Verifies and writes a chunk, in one go on the blocking pool.
-    fn write(
-        &mut self,
-        geometry: Geometry,
-        put: Put,
-    ) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let Put {
-            file,
-            chunk,
-            proof,
-            payload,
-        } = put;
-        let (files, erasures) = match self.prepare_put(file, chunk) {
-            Ok(prepared) => prepared,
-            Err(error) => return Box::pin(actix::fut::ready(Err(error))),
-        };
-        let known = self.contents.get(&file).map(|c| c.known(chunk));
-        let known = known.unwrap_or_default();
-        let bytes = payload.clone();
-        let work = blocking(move || {
-            erase(erasures);
-            let nodes = verify(file, geometry, chunk, &bytes, &proof);
-            let mut nodes = nodes.map_err(|_| StoreError::Corrupt)?;
-            nodes.retain(|(node, _)| !known.contains(node));
-            files.write_chunk(geometry, chunk, &bytes, &nodes)?;
-            Ok(nodes)
-        });
-        Box::pin(work.into_actor(self).map(move |written, actor, _| {
-            actor.ledger.release(geometry.chunk_len(chunk).into());
-            let nodes = written?;
-            if let Some(content) = actor.contents.get(&file) {
-                actor.recent.add(file, chunk, content.epoch, payload);
-            }
-            actor.stored(file, chunk, &nodes);
-            Ok(())
-        }))
-    }
-
-    /// Room for a chunk, reserved, and where it is written. What has
-    /// to go for it is evicted.
-    fn prepare_put(
-        &mut self,
-        file: FileId,
-        chunk: ChunkIndex,
-    ) -> Result<(Arc<CacheFiles>, Vec<Erasure>), StoreError> {
-        let directory = disk::directory(&self.root, file);
-        let content = self
-            .contents
-            .get_mut(&file)
-            .ok_or(StoreError::UnknownFile)?;
-        let bytes = content.cache_geometry.chunk_len(chunk);
-        let files = content.cache_files(&directory)?;
-        self.count_open(file);
-        let victims = self
-            .ledger
-            .make_room(file, chunk)
-            .map_err(|NoRoom| StoreError::QuotaFull)?;
-        self.ledger.reserve(bytes.into());
-        Ok((files, self.evict(victims)))
     }
 }
 
@@ -377,35 +265,11 @@ impl Handler<CachedFiles> for Store {
             Some(CachedFile {
                 entry: entry.clone(),
                 bytes,
-                whole: self.is_complete(*file).is_some(),
+                whole: self.complete_entry(*file).is_some(),
                 pinned: self.ledger.is_pinned(*file),
             })
         });
         MessageResult(cached.collect())
-    }
-}
-
-impl Handler<Forget> for Store {
-    type Result = bool;
-
-    fn handle(&mut self, Forget(file): Forget, _: &mut Context<Self>) -> Self::Result {
-        let Some(chunks) = self.ledger.have(file).cloned() else {
-            return false;
-        };
-        if self.ledger.is_read(file) || self.ledger.is_kept(file) {
-            return false;
-        }
-        self.ledger.pin(file, false);
-        self.ledger.remove(file, &chunks);
-        let erasures = self.evict(vec![(file, chunks)]);
-        let directory = disk::directory(&self.root, file);
-        actix_rt::task::spawn_blocking(move || {
-            erase(erasures);
-            if let Err(error) = disk::pin(&directory, false) {
-                tracing::warn!(%error, "it would be pinned if it came again");
-            }
-        });
-        true
     }
 }
 
@@ -414,7 +278,7 @@ impl Handler<CompleteFiles> for Store {
 
     fn handle(&mut self, _: CompleteFiles, _: &mut Context<Self>) -> Self::Result {
         let files = self.contents.keys();
-        let complete = files.filter_map(|file| self.is_complete(*file));
+        let complete = files.filter_map(|file| self.complete_entry(*file));
         MessageResult(complete.map(|entry| *entry).collect())
     }
 }

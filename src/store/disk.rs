@@ -1,4 +1,4 @@
-//! Blocking file operations of the cache. Never called on an actor's thread.
+//! File operations of the cache. Blocking: never called on an actor's thread.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,40 +14,39 @@ use engine::media::{FileEntry, Geometry};
 use engine::store::StoreError;
 use roaring::RoaringBitmap;
 
-/// Name of the file that says that a content stays when room is short.
+/// Name of the file that marks a content as pinned.
 const PINNED: &str = "pinned";
 
-/// Value of a `have` byte for a chunk that is held.
+/// Value of the `have` byte of a held chunk.
 const HELD: u8 = 1;
 
-/// The open files of one cached content.
+/// Open files of one cached content.
 #[derive(Debug)]
 pub struct CacheFiles {
-    /// Chunks that are to be erased. A chunk that is written again before it
-    /// is leaves this set, so that a late erasure cannot undo the write.
+    /// Chunks to erase. A chunk that is written again leaves this set, so that a late
+    /// erasure cannot undo the write.
     condemned: Mutex<RoaringBitmap>,
     data: File,
     tree: File,
     have: File,
 }
 
-/// What a cache directory was found to hold.
+/// Content of a cache directory.
 #[derive(Debug)]
 pub struct Found {
-    /// The file, as it was announced.
+    /// Announced catalogue entry.
     pub entry: FileEntry,
-    /// How it is cut.
+    /// Division into chunks.
     pub geometry: Geometry,
-    /// Chunks claimed; each is verified on its first read.
+    /// Chunks marked as held; each is verified on its first read.
     pub have: RoaringBitmap,
-    /// When a chunk was last written.
+    /// Time of the last write.
     pub last_used: SystemTime,
-    /// Whether it stays when room is short.
+    /// True if pinned.
     pub pinned: bool,
 }
 
-/// Lists the cache directory. What cannot be understood is left alone and
-/// reported in the log.
+/// Lists the cache directory. Unknown entries are logged and left alone.
 ///
 /// # Errors
 /// The directory cannot be created or read.
@@ -57,10 +56,12 @@ pub fn scan(root: &Path) -> io::Result<Vec<Found>> {
     for entry in std::fs::read_dir(root)? {
         let path = entry?.path();
         match inspect(&path) {
-            // All of it was evicted.
+            // All chunks were evicted.
             Ok(content) if content.have.is_empty() => forget(&path),
             Ok(content) => found.push(content),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "ignored in the cache"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "unknown cache entry ignored")
+            }
         }
     }
     Ok(found)
@@ -72,7 +73,7 @@ fn inspect(directory: &Path) -> io::Result<Found> {
     let geometry = entry
         .geometry()
         .filter(|_| name.parse() == Ok(entry.id))
-        .ok_or_else(|| io::Error::other("meta.json does not belong here"))?;
+        .ok_or_else(|| io::Error::other("meta.json belongs to another file"))?;
     let have_path = directory.join("have");
     let bytes = std::fs::read(&have_path)?;
     let held = |(chunk, byte): (usize, &u8)| (*byte == HELD).then_some(chunk as u32);
@@ -89,10 +90,10 @@ fn inspect(directory: &Path) -> io::Result<Found> {
     })
 }
 
-/// Notes beside a content that it stays when room is short, or no longer; blocks.
+/// Creates or removes the pin marker of a content.
 ///
 /// # Errors
-/// As the system says; also if there is nothing to note it beside.
+/// The marker cannot be written or removed, or the content has no directory.
 pub fn pin(directory: &Path, pinned: bool) -> io::Result<()> {
     let path = directory.join(PINNED);
     match pinned {
@@ -104,18 +105,18 @@ pub fn pin(directory: &Path, pinned: bool) -> io::Result<()> {
     }
 }
 
-/// Where a content lies below the cache's root. Only an id becomes a path,
-/// never a name from the network.
+/// Directory of a content below the root of the cache. Only ids become paths, never names
+/// from the network.
 pub fn directory(root: &Path, file: FileId) -> PathBuf {
     root.join(file.to_string())
 }
 
-/// Moves a cached copy that is whole out of the cache, and forgets what else lay
-/// there; blocks. The new name appears when the file is whole under it.
+/// Moves a complete cached copy out of the cache and deletes its directory. The new name
+/// appears once the file is complete.
 ///
 /// # Errors
-/// The new name cannot be written.
-pub fn give_away(directory: &Path, to: &Path) -> io::Result<()> {
+/// The new file cannot be written.
+pub fn move_out(directory: &Path, to: &Path) -> io::Result<()> {
     let from = directory.join("data");
     if std::fs::rename(&from, to).is_err() {
         let mut partial = to.as_os_str().to_owned();
@@ -127,15 +128,14 @@ pub fn give_away(directory: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a content's directory of which nothing is worth keeping. What cannot
-/// be removed is in nobody's way.
+/// Deletes the directory of a content. Files that cannot be deleted do no harm.
 pub fn forget(directory: &Path) {
     if let Err(error) = std::fs::remove_dir_all(directory) {
-        tracing::debug!(path = %directory.display(), %error, "not removed");
+        tracing::debug!(path = %directory.display(), %error, "deleting cache entry failed");
     }
 }
 
-/// Opens a content's directory, creating it if it is new.
+/// Opens the directory of a content, creating it if missing.
 ///
 /// # Errors
 /// [`StoreError::DiskFull`] or [`StoreError::Disk`].
@@ -181,11 +181,10 @@ pub fn open(
 }
 
 impl CacheFiles {
-    /// Writes a verified chunk: data, then hashes, then the claim to have it.
+    /// Writes a verified chunk: data, then hashes, then its `have` byte.
     ///
     /// # Errors
-    /// [`StoreError::DiskFull`] or [`StoreError::Disk`]; the chunk then counts
-    /// as not held.
+    /// [`StoreError::DiskFull`] or [`StoreError::Disk`]; the chunk is then not held.
     pub fn write_chunk(
         &self,
         geometry: Geometry,
@@ -210,15 +209,15 @@ impl CacheFiles {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks chunks for [`Self::erase`]. Never blocks for long.
+    /// Marks chunks for [`Self::erase`], without file operations.
     pub fn condemn(&self, chunks: &RoaringBitmap) {
         *self.condemned() |= chunks;
     }
 
-    /// Gives the space of condemned chunks back: the claim first, then the data.
+    /// Frees the space of condemned chunks: clears the `have` bytes, then the data.
     ///
     /// # Errors
-    /// [`StoreError::Disk`]; the chunks then count as not held all the same.
+    /// [`StoreError::Disk`]; the chunks are not held nonetheless.
     pub fn erase(&self, geometry: Geometry) -> Result<(), StoreError> {
         let mut condemned = self.condemned();
         let chunks = std::mem::take(&mut *condemned);
@@ -235,8 +234,8 @@ impl CacheFiles {
     }
 }
 
-/// Gives the blocks of a range back to the file system. Where that is not
-/// supported the space is reused when the chunk comes again.
+/// Returns the blocks of a range to the file system. Where this is not supported, the
+/// space is reused when the chunk is stored again.
 fn punch_hole(file: &File, start: u64, length: u64) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
@@ -252,12 +251,12 @@ fn punch_hole(file: &File, start: u64, length: u64) -> io::Result<()> {
     }
 }
 
-/// A file chunks can be read from.
+/// File that chunks can be read from.
 pub trait ReadAt {
     /// Fills `buffer` from `offset`.
     ///
     /// # Errors
-    /// As the system says; also if the file is too short.
+    /// The file cannot be read or is too short.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
@@ -273,10 +272,10 @@ impl ReadAt for CacheFiles {
     }
 }
 
-/// Reads one chunk, and verifies it unless it is already trusted.
+/// Reads one chunk, and verifies it unless it is trusted.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if it does not verify, else what the disk says.
+/// [`StoreError::Corrupt`] if verification fails, or a disk error.
 pub fn read_chunk(
     source: &impl ReadAt,
     file: FileId,

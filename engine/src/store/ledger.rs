@@ -1,9 +1,8 @@
-//! What the cache holds and what the quota evicts: accounting only.
+//! Accounting of the cache: held chunks, quota, and choice of chunks to evict.
 //!
-//! Order of eviction: files that nobody reads, least recently used first; then,
-//! in files being read, the chunk farthest from every playhead, where what lies
-//! behind counts four times as far as what lies ahead. A chunk never evicts one
-//! that is nearer to a playhead than itself.
+//! Files that nobody reads are evicted first, least recently used first. Then chunks of
+//! files being read, farthest from every playhead first; the distance behind a playhead
+//! counts four times. A chunk never evicts one that is nearer to a playhead than itself.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -13,21 +12,21 @@ use roaring::RoaringBitmap;
 use crate::ids::{ChunkIndex, FileId};
 use crate::media::Geometry;
 
-/// Chunks evicted at once, so that freeing space costs few system calls.
+/// Chunks evicted at once, to limit the number of system calls.
 const BATCH: usize = 16;
 
-/// How much farther a chunk behind a playhead counts than one ahead.
+/// Weight of the distance behind a playhead relative to the distance ahead.
 const BEHIND_FACTOR: u32 = 4;
 
-/// Accounts of one cached file.
+/// Account of one cached file.
 #[derive(Debug, Clone)]
 struct Account {
     geometry: Geometry,
     have: RoaringBitmap,
     playheads: Vec<ChunkIndex>,
-    /// Nothing of it may go: it is being moved out of the cache.
+    /// Locked against eviction while it is moved out of the cache.
     kept: bool,
-    /// Nothing of it may go: somebody wants it here.
+    /// Pinned by the user.
     pinned: bool,
     last_used: SystemTime,
 }
@@ -38,7 +37,7 @@ impl Account {
         chunks.iter().map(len).sum()
     }
 
-    /// Distance of a chunk to the nearest playhead.
+    /// Weighted distance of a chunk from the nearest playhead.
     fn distance(&self, chunk: ChunkIndex) -> u32 {
         let from = |playhead: &ChunkIndex| match chunk.0.checked_sub(playhead.0) {
             Some(ahead) => ahead,
@@ -47,9 +46,9 @@ impl Account {
         self.playheads.iter().map(from).min().unwrap_or(u32::MAX)
     }
 
-    /// The held chunk farthest from every playhead. Distance only grows away
-    /// from playheads, so it is one end of what is held, or lies where the
-    /// distances to two neighbouring playheads meet.
+    /// Held chunk farthest from every playhead. Distances grow away from playheads, so it
+    /// is the first or last held chunk, or lies where the distances from two neighbouring
+    /// playheads meet.
     fn farthest(&self) -> Option<(u32, ChunkIndex)> {
         let mut sorted = self.playheads.clone();
         sorted.sort_unstable();
@@ -68,7 +67,7 @@ impl Account {
     }
 }
 
-/// All cached files and the quota over them.
+/// Accounts of all cached files, and the quota.
 #[derive(Debug)]
 pub struct Ledger {
     quota: u64,
@@ -78,12 +77,12 @@ pub struct Ledger {
     accounts: HashMap<FileId, Account>,
 }
 
-/// There is no room that this chunk may take.
+/// Error: every held chunk is pinned or nearer to a playhead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoRoom;
 
 impl Ledger {
-    /// Another quota. Strikes out what exceeds it, and returns that.
+    /// Sets the quota. Removes and returns the chunks that exceed it.
     pub fn set_quota(&mut self, quota: u64) -> Vec<(FileId, RoaringBitmap)> {
         self.quota = quota;
         let mut evicted = Vec::new();
@@ -97,33 +96,32 @@ impl Ledger {
         evicted
     }
 
-    /// Nothing of a file may go, or it may again.
+    /// Locks or unlocks a file against eviction.
     pub fn keep(&mut self, file: FileId, kept: bool) {
         if let Some(account) = self.accounts.get_mut(&file) {
             account.kept = kept;
         }
     }
 
-    /// Nothing of a file goes for lack of room, or it may again. Says whether anything
-    /// is held of it.
+    /// Pins or unpins a file. False if none of its chunks is held.
     pub fn pin(&mut self, file: FileId, pinned: bool) -> bool {
         let account = self.accounts.get_mut(&file);
         let held = account.filter(|account| !account.have.is_empty());
         held.map(|account| account.pinned = pinned).is_some()
     }
 
-    /// Whether nothing of a file goes for lack of room.
+    /// True if a file is pinned.
     pub fn is_pinned(&self, file: FileId) -> bool {
         let account = self.accounts.get(&file);
         account.is_some_and(|account| account.pinned)
     }
 
-    /// Whether a file is being moved out of the cache.
+    /// True while a file is locked against eviction.
     pub fn is_kept(&self, file: FileId) -> bool {
         self.accounts.get(&file).is_some_and(|account| account.kept)
     }
 
-    /// An empty cache of at most `quota` bytes.
+    /// Empty ledger with a quota in bytes.
     pub fn new(quota: u64) -> Self {
         Self {
             quota,
@@ -138,12 +136,12 @@ impl Ledger {
         self.used
     }
 
-    /// Files held.
+    /// Number of accounts.
     pub fn file_count(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Opens an account, with what was found on disk.
+    /// Opens an account with the chunks found on disk.
     pub fn open(&mut self, file: FileId, geometry: Geometry, have: RoaringBitmap, at: SystemTime) {
         let account = Account {
             geometry,
@@ -157,7 +155,7 @@ impl Ledger {
         self.accounts.insert(file, account);
     }
 
-    /// What is held of a file.
+    /// Held chunks of a file.
     pub fn have(&self, file: FileId) -> Option<&RoaringBitmap> {
         self.accounts.get(&file).map(|account| &account.have)
     }
@@ -168,13 +166,13 @@ impl Ledger {
         account.map_or(0, |account| account.bytes_of(&account.have))
     }
 
-    /// Whether anybody reads a file.
+    /// True if a file has a playhead.
     pub fn is_read(&self, file: FileId) -> bool {
         let account = self.accounts.get(&file);
         account.is_some_and(|account| !account.playheads.is_empty())
     }
 
-    /// Whether a chunk is held.
+    /// True if a chunk is held.
     pub fn holds(&self, file: FileId, chunk: ChunkIndex) -> bool {
         self.have(file).is_some_and(|have| have.contains(chunk.0))
     }
@@ -186,29 +184,29 @@ impl Ledger {
         }
     }
 
-    /// Where a file is being read.
+    /// Sets the playheads of a file.
     pub fn set_playheads(&mut self, file: FileId, playheads: Vec<ChunkIndex>) {
         if let Some(account) = self.accounts.get_mut(&file) {
             account.playheads = playheads;
         }
     }
 
-    /// Whether a chunk can be written without evicting another.
+    /// True if `bytes` fit without an eviction.
     pub fn has_room(&self, bytes: u64) -> bool {
         self.used + self.reserved + bytes <= self.quota
     }
 
-    /// Keeps room for a chunk that is being written.
+    /// Reserves room for a chunk that is being written.
     pub fn reserve(&mut self, bytes: u64) {
         self.reserved += bytes;
     }
 
-    /// Gives kept room back, when the chunk is written or is not going to be.
+    /// Releases reserved room after the write succeeded or failed.
     pub fn release(&mut self, bytes: u64) {
         self.reserved -= bytes;
     }
 
-    /// Enters a chunk that is now held.
+    /// Adds a held chunk.
     pub fn add(&mut self, file: FileId, chunk: ChunkIndex) {
         let Some(account) = self.accounts.get_mut(&file) else {
             return;
@@ -218,7 +216,7 @@ impl Ledger {
         }
     }
 
-    /// Strikes chunks out.
+    /// Removes chunks.
     pub fn remove(&mut self, file: FileId, chunks: &RoaringBitmap) {
         let Some(account) = self.accounts.get_mut(&file) else {
             return;
@@ -228,11 +226,11 @@ impl Ledger {
         account.have -= &gone;
     }
 
-    /// Chooses what must go before a chunk can be stored, and strikes it out.
-    /// Nothing is struck out on failure.
+    /// Chooses chunks to evict before a chunk can be stored, and removes them. Removes
+    /// nothing on failure.
     ///
     /// # Errors
-    /// [`NoRoom`] if everything held is nearer to a playhead.
+    /// [`NoRoom`] if every held chunk is pinned or nearer to a playhead.
     pub fn make_room(
         &mut self,
         file: FileId,
@@ -246,7 +244,7 @@ impl Ledger {
         let mut evicted = Vec::new();
         while !self.has_room(needed) {
             let Some((victim, chunks)) = self.next_victim(Some(file), incoming) else {
-                // Put back what an earlier round struck out.
+                // Undo the earlier rounds.
                 for (file, chunks) in evicted {
                     self.restore(file, &chunks);
                 }
@@ -264,22 +262,22 @@ impl Ledger {
             .for_each(|chunk| self.add(file, ChunkIndex(chunk)));
     }
 
-    /// Whether more is pinned than may be: three quarters of the quota, for something
-    /// else to be played at all.
-    fn too_much_is_pinned(&self) -> bool {
+    /// True if pinned files fill more than three quarters of the quota; the rest must
+    /// suffice for other files to play.
+    fn exceeds_pin_share(&self) -> bool {
         let pinned = self.accounts.values().filter(|account| account.pinned);
         let bytes = pinned.map(|a| a.have.len() * u64::from(a.geometry.chunk_size().bytes()));
         bytes.sum::<u64>() > self.quota / 4 * 3
     }
 
-    /// A batch of chunks to evict in favour of one at distance `incoming`. What is pinned
-    /// goes last, and only where it is too much, or for a chunk of the same file.
+    /// Batch of chunks to evict in favour of one at distance `incoming`. Pinned files go
+    /// last, and only beyond their share of the quota or for a chunk of the same file.
     fn next_victim(
         &self,
         for_file: Option<FileId>,
         incoming: u32,
     ) -> Option<(FileId, RoaringBitmap)> {
-        let too_much = self.too_much_is_pinned();
+        let too_much = self.exceeds_pin_share();
         let may_go = |id: &FileId, account: &Account| {
             let own = Some(*id) == for_file;
             !account.kept && (!account.pinned || too_much || own)
@@ -334,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn files_nobody_reads_go_first_and_the_least_recent_of_them() {
+    fn least_recently_used_unread_file_goes_first() {
         let mut ledger = Ledger::new(30 * CHUNK);
         ledger.open(file(1), geometry(), (0..10).collect(), at(5));
         ledger.open(file(2), geometry(), (0..10).collect(), at(1));
@@ -346,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_quota_frees_at_once_and_what_is_kept_stays() {
+    fn smaller_quota_evicts_at_once_except_kept_files() {
         let mut ledger = Ledger::new(30 * CHUNK);
         ledger.open(file(1), geometry(), (0..10).collect(), at(1));
         ledger.open(file(2), geometry(), (0..10).collect(), at(2));
@@ -361,13 +359,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pinned_stays_until_it_no_longer_is() {
+    fn pinned_file_stays_until_unpinned() {
         let mut ledger = Ledger::new(20 * CHUNK);
         ledger.open(file(1), geometry(), (0..10).collect(), at(1));
         ledger.open(file(2), geometry(), (0..10).collect(), at(2));
         ledger.open(file(3), geometry(), RoaringBitmap::new(), at(3));
         assert!(ledger.pin(file(1), true));
-        assert!(!ledger.pin(file(3), true), "nothing of it is here");
+        assert!(!ledger.pin(file(3), true), "no chunk is held");
         ledger.set_playheads(file(3), vec![ChunkIndex(0)]);
         assert_eq!(store(&mut ledger, file(3), 0), Ok(vec![file(2)]));
         assert_eq!(ledger.bytes(file(1)), 10 * CHUNK);
@@ -377,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pinned_does_not_keep_anything_else_from_being_played() {
+    fn pinned_files_do_not_block_playback() {
         let mut ledger = Ledger::new(20 * CHUNK);
         ledger.open(file(1), geometry(), (0..10).collect(), at(1));
         ledger.open(file(2), geometry(), (0..10).collect(), at(2));
@@ -387,7 +385,7 @@ mod tests {
             ledger.set_playheads(file(3), vec![ChunkIndex(chunk)]);
             store(&mut ledger, file(3), chunk).expect("the playhead always finds room");
         }
-        // A pinned film that is larger than all can be watched itself, too.
+        // A pinned film larger than the quota can be played, too.
         let mut ledger = Ledger::new(10 * CHUNK);
         ledger.open(file(1), geometry(), (0..10).collect(), at(1));
         assert!(ledger.pin(file(1), true));
@@ -398,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn within_one_film_what_was_seen_goes_before_what_comes() {
+    fn chunks_behind_the_playhead_go_first() {
         let mut ledger = Ledger::new(20 * CHUNK);
         ledger.open(file(1), geometry(), (0..20).collect(), at(0));
         ledger.set_playheads(file(1), vec![ChunkIndex(10)]);
@@ -409,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_far_chunk_never_displaces_a_near_one() {
+    fn far_chunk_never_evicts_a_nearer_one() {
         let mut ledger = Ledger::new(10 * CHUNK);
         ledger.open(file(1), geometry(), (0..10).collect(), at(0));
         ledger.set_playheads(file(1), vec![ChunkIndex(0)]);
@@ -419,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quota_holds_over_any_walk_through_a_film() {
+    fn quota_holds_while_a_film_plays() {
         let mut ledger = Ledger::new(12 * CHUNK);
         ledger.open(file(1), geometry(), RoaringBitmap::new(), at(0));
         for chunk in 0..100 {

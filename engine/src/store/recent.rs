@@ -1,5 +1,5 @@
-//! Chunks that came in lately, still in memory: other viewers and the own player
-//! mostly want just these, and to read them back would wake a thread for each.
+//! Recently stored chunks in memory. Other viewers and the player mostly read these;
+//! reading them from disk would occupy a thread for each.
 
 use std::collections::VecDeque;
 
@@ -7,28 +7,28 @@ use bytes::Bytes;
 
 use crate::ids::{ChunkIndex, FileId};
 
-/// Bytes of payload kept at most.
+/// Most bytes of payload in memory.
 pub const MAX_RECENT: usize = 4 << 20;
 
 #[derive(Debug)]
 struct Entry {
     file: FileId,
     chunk: ChunkIndex,
-    /// As of this epoch of the content (see `Content::epoch`).
+    /// Epoch of the content (see `Content::epoch`).
     epoch: u64,
     payload: Bytes,
 }
 
-/// The latest verified chunks.
+/// Recently verified chunks.
 #[derive(Debug, Default)]
 pub struct Recent {
-    /// The latest last.
+    /// In the order of arrival.
     entries: VecDeque<Entry>,
     bytes: usize,
 }
 
 impl Recent {
-    /// A verified chunk was written.
+    /// Adds a verified chunk.
     pub fn add(&mut self, file: FileId, chunk: ChunkIndex, epoch: u64, payload: Bytes) {
         self.bytes += payload.len();
         self.entries.push_back(Entry {
@@ -44,7 +44,7 @@ impl Recent {
         }
     }
 
-    /// A chunk, if it is here and the content has not changed since.
+    /// Returns a chunk, unless it was dropped or the content changed since.
     pub fn get(&self, file: FileId, chunk: ChunkIndex, epoch: u64) -> Option<Bytes> {
         let mut latest = self.entries.iter().rev();
         let wanted =
@@ -60,7 +60,7 @@ mod tests {
     const FILE: FileId = FileId([1; 32]);
 
     #[test]
-    fn the_latest_are_kept_within_the_bound_and_the_epoch() {
+    fn recent_chunks_are_bounded_by_size_and_epoch() {
         let mut recent = Recent::default();
         let payload = Bytes::from(vec![7; 1 << 20]);
         for chunk in 0..6 {

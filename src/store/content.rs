@@ -1,4 +1,4 @@
-//! One content in the store: where its bytes lie and what is known of them.
+//! One content of the store: its files, node hashes and trust.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,17 @@ use roaring::RoaringBitmap;
 use crate::store::disk;
 use crate::store::disk::{CacheFiles, read_chunk};
 
-/// An open file that chunks are read from.
+/// Open file that chunks are read from.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// A sparse copy under the data directory.
+    /// Sparse copy under the data directory.
     Cached(Arc<CacheFiles>),
-    /// A whole file in the user's folders, where it lies, and its state when it
-    /// was opened.
+    /// File in the user's folders, its path, and its state when it was opened.
     Shared(Arc<File>, PathBuf, FileState),
 }
 
 impl Source {
-    /// Reads a chunk; blocks.
+    /// Reads a chunk. Blocking.
     pub(super) fn read(
         &self,
         file: FileId,
@@ -39,8 +38,7 @@ impl Source {
             Self::Cached(files) => {
                 read_chunk(files.as_ref(), file, geometry, chunk, proof, trusted)
             }
-            // Written to in place since it was opened: whatever is read now may
-            // not be what was hashed.
+            // The file was modified in place, so its bytes may differ from the hashed ones.
             Self::Shared(open, _, state) if FileState::of(open)? != *state => {
                 Err(StoreError::Corrupt)
             }
@@ -51,7 +49,7 @@ impl Source {
     }
 }
 
-/// What changes when a file is written to in place.
+/// Properties that change when a file is modified in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileState {
     size: u64,
@@ -68,17 +66,17 @@ impl FileState {
     }
 }
 
-/// A content, shared or cached or both; shared paths are read first.
+/// Content that is shared, cached or both; shared paths are preferred for reading.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) geometry: Geometry,
-    /// How the cached copy is cut; a shared copy may be cut another way.
+    /// Geometry of the cached copy; a shared copy may have another.
     pub(super) cache_geometry: Geometry,
-    /// Chunks verified by this process since the bytes last may have changed.
+    /// Chunks verified by this process since the bytes may last have changed.
     pub(super) trusted: RoaringBitmap,
-    /// Grows whenever bytes may have changed under a reader.
+    /// Incremented whenever bytes may have changed under a reader.
     pub(super) epoch: u64,
-    /// How a cached copy was announced.
+    /// Catalogue entry of the cached copy.
     pub(super) entry: Option<Box<FileEntry>>,
     paths: Vec<PathBuf>,
     open: Option<Source>,
@@ -86,7 +84,7 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// A cached content; its files are opened on first use.
+    /// Cached content; its files are opened on first use.
     pub(super) fn cached(entry: FileEntry, geometry: Geometry) -> Self {
         Self {
             entry: Some(Box::new(entry)),
@@ -107,7 +105,7 @@ impl Content {
         }
     }
 
-    /// A whole file in the user's folders.
+    /// Content of a file in the user's folders.
     pub(super) fn shared(path: PathBuf, geometry: Geometry, tree: HashTree) -> Self {
         Self {
             paths: vec![path],
@@ -116,8 +114,8 @@ impl Content {
         }
     }
 
-    /// Takes another sharer's word on the file, while nothing of it is held.
-    pub(super) fn recut(&mut self, entry: FileEntry, geometry: Geometry, directory: &Path) {
+    /// Adopts another entry and geometry, while no chunk is held.
+    pub(super) fn replace_entry(&mut self, entry: FileEntry, geometry: Geometry, directory: &Path) {
         self.entry = Some(Box::new(entry));
         (self.geometry, self.cache_geometry) = (geometry, geometry);
         self.tree = None;
@@ -125,7 +123,7 @@ impl Content {
         disk::forget(directory);
     }
 
-    /// The path that is read from, if the content is shared.
+    /// Shared path that is read from.
     pub(super) fn path(&self) -> Option<&PathBuf> {
         self.paths.last()
     }
@@ -134,7 +132,7 @@ impl Content {
         !self.paths.is_empty()
     }
 
-    /// Another path with the same content. A cached copy gives way to it.
+    /// Adds a shared path, which replaces the cached copy for reading.
     pub(super) fn add_path(&mut self, path: PathBuf, geometry: Geometry, tree: &HashTree) {
         if !self.is_shared() {
             self.geometry = geometry;
@@ -145,7 +143,7 @@ impl Content {
         self.reopen();
     }
 
-    /// The cached copy, which is whole, lies at a path of its own from now on.
+    /// Turns the complete cached copy into a shared file at `path`.
     pub(super) fn moved(&mut self, path: PathBuf) {
         self.entry = None;
         self.paths.push(path);
@@ -161,38 +159,39 @@ impl Content {
         self.reopen();
     }
 
-    /// Closes the file. The bytes may be others when it is opened again, so
-    /// nothing is trusted any more.
+    /// Closes the file. Its bytes may have changed when it is opened again, so all chunks
+    /// lose their trust.
     pub(super) fn reopen(&mut self) {
         self.open = None;
         self.trusted.clear();
         self.epoch += 1;
     }
 
-    /// The chunks are gone.
+    /// Removes trust from evicted chunks.
     pub(super) fn forget(&mut self, chunks: &RoaringBitmap) {
         self.trusted -= chunks;
         self.epoch += 1;
     }
 
-    /// Takes in authenticated hashes.
+    /// Stores authenticated hashes.
     pub(super) fn learn(&mut self, nodes: &[(Node, NodeHash)]) {
         if let Some(tree) = &mut self.tree {
             tree.learn(nodes);
         }
     }
 
-    /// Nodes on a chunk's way to the root that are known, and on disk, already.
+    /// Nodes of a chunk's path that are known and stored already.
     pub(super) fn known(&self, chunk: ChunkIndex) -> Vec<Node> {
         let tree = self.tree.as_ref();
         tree.map_or_else(Vec::new, |tree| tree.known(chunk))
     }
 
+    /// Proof of a chunk; `None` if a node is unknown.
     pub(super) fn proof(&self, chunk: ChunkIndex) -> Option<Bytes> {
         self.tree.as_ref()?.proof(chunk)
     }
 
-    /// The open file to read from.
+    /// Opens the file to read from.
     pub(super) fn source(&mut self, directory: &Path) -> Result<Source, StoreError> {
         if let Some(source) = &self.open {
             return Ok(source.clone());
@@ -207,7 +206,7 @@ impl Content {
         Ok(source)
     }
 
-    /// The open files of the cached copy.
+    /// Opens the files of the cached copy.
     pub(super) fn cache_files(&mut self, directory: &Path) -> Result<Arc<CacheFiles>, StoreError> {
         if let Some(Source::Cached(files)) = &self.open {
             return Ok(files.clone());
