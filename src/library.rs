@@ -1,64 +1,77 @@
-//! The library: which files of the user's folders are shared.
+//! Library: scans the user's folders and offers their media files to the swarm.
 //!
-//! Folders are walked and watched; each new file is probed and hashed once, with
-//! progress, and remembered under its path, size, time and inode. What cannot be
-//! shared is kept with the reason. Downloaded files that are complete are
-//! shared like any other.
+//! Folders are scanned and watched. Each new file is probed and hashed once; the result
+//! is stored under its path, size, modification time and inode. Files that cannot be
+//! shared are kept with the reason. Complete downloads are offered like shared files.
+//! The decisions are in [`engine::library`].
 //!
 //! * [`scan`]: blocking: walks folders.
-//! * [`index`]: blocking: the database of what was hashed before.
+//! * [`index`]: blocking: database of probed and hashed files.
 //! * [`hasher`]: blocking: probes and hashes one file.
-//! * [`sidecars`]: blocking: makes what travels beside a file: poster, waveform and so on.
-//! * [`actor`]: mailbox; one blocking job at a time.
+//! * [`sidecar_maker`]: blocking: poster, storyboard, waveform and subtitles of one file.
+//! * [`sidecar_jobs`]: runs the sidecar jobs.
+//! * [`folders`]: shared folders, change notification, list of skipped files.
+//! * [`commands`]: messages of the user.
+//! * [`actor`]: mailbox; one blocking job of a kind at a time.
 
-pub mod actor;
-pub mod hasher;
-pub mod index;
-pub mod scan;
-pub mod sidecars;
+mod actor;
+mod commands;
+mod folders;
+mod hasher;
+mod index;
+mod scan;
+mod sidecar_jobs;
+mod sidecar_maker;
 
 use std::path::PathBuf;
 
 use actix::prelude::*;
+use engine::io_failure::IoFailure;
 use engine::media::FileEntry;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-pub use actor::{Library, LibrarySettings};
-pub use index::{Index, IndexError};
-pub use scan::{LOOP, expand_home, walk};
+pub use engine::library::{Hashing, SkipReason, Skipped};
 
-/// Shares a folder or a file from now on.
+pub use self::actor::{Library, LibrarySettings};
+pub use self::hasher::file_id;
+pub use self::index::{Index, IndexError};
+pub use self::scan::expand_home;
+
+/// Name of the file in the data directory that lists skipped files, for `swarmplay ls`.
+pub const SKIPPED_FILE: &str = "skipped.json";
+
+/// Shares a folder or a file.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), AddError>")]
 pub struct AddFolder(pub PathBuf);
 
-/// Why a path cannot be shared.
+/// Failure to share a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddError {
-    /// There is no such file or folder, or it cannot be read.
-    #[error("{} cannot be read: {reason}", path.display())]
+    /// The path does not exist or cannot be read.
+    #[error("{} cannot be read: {error}", path.display())]
     Unreadable {
-        /// As given.
+        /// Requested path.
         path: PathBuf,
-        /// What the system said.
-        reason: String,
+        /// Error of the system.
+        error: IoFailure,
     },
-    /// It is shared already.
+    /// The path is shared already.
     #[error("{} is shared already", .0.display())]
     Known(PathBuf),
 }
 
-/// No longer shares a folder or a file.
+/// Stops sharing a folder or a file.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct RemoveFolder(pub PathBuf);
 
-/// Stops looking at files after the present one, or goes on.
+/// Pauses or resumes hashing.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Pause(pub bool);
 
-/// Something on disk may have changed: look again soon.
+/// Requests a scan soon, because files on disk may have changed.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Rescan;
@@ -71,59 +84,33 @@ pub struct LibraryState;
 /// Answer to [`LibraryState`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct LibrarySnapshot {
-    /// Shared folders and files, as given.
+    /// Shared folders and files.
     pub folders: Vec<PathBuf>,
     /// Shared files, by path.
     pub shared: Vec<SharedFile>,
-    /// Files that are not shared, and why.
+    /// Files that are not shared, and the reasons.
     pub skipped: Vec<Skipped>,
-    /// The file being hashed.
+    /// Progress of the file being hashed.
     pub hashing: Option<Hashing>,
-    /// Files that wait to be looked at.
+    /// Number of files that wait to be hashed.
     pub waiting: usize,
-    /// Their bytes.
+    /// Bytes of these files.
     pub waiting_bytes: u64,
-    /// Whether a person stopped it.
+    /// True while the user pauses hashing.
     pub paused: bool,
-    /// The file whose poster, storyboard or waveform is being made.
+    /// File whose sidecars are being made.
     pub making: Option<PathBuf>,
-    /// Files that wait for theirs.
+    /// Number of files that wait for sidecars.
     pub to_make: usize,
-    /// Whether all folders have been walked at least once and nothing waits.
+    /// True if all folders were scanned at least once and no file waits to be hashed.
     pub settled: bool,
 }
 
-/// A shared file.
+/// Shared file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SharedFile {
-    /// Where it lies.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What others see.
+    /// Catalogue entry.
     pub entry: FileEntry,
 }
-
-/// A file that is not shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// In plain words.
-    pub reason: String,
-}
-
-/// Progress of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hashing {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Bytes hashed.
-    pub done: u64,
-    /// Bytes in all.
-    pub total: u64,
-    /// Bytes a second since it was begun; 0 at first.
-    pub rate: u64,
-}
-
-/// Name of the file in the data directory that lists what was skipped, for
-/// `swarmplay ls`.
-pub const SKIPPED_FILE: &str = "skipped.json";

@@ -5,9 +5,12 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::unwrap_used))]
 
 pub mod catalogue;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
 pub mod ids;
 pub mod integrity;
 pub mod io_failure;
+pub mod library;
 pub mod media;
 pub mod player;
 pub mod protocol;

@@ -1,87 +1,72 @@
-//! The library's mailbox. Walking, probing and hashing run on the blocking
-//! pool, one job at a time, so that sharing a disk full of films leaves the
-//! machine usable. Sidecars are made when nothing is left to hash, one after another;
-//! what is to be hashed meanwhile does not wait for one that is being made.
+//! Mailbox of the library. Scanning, probing and hashing run on the blocking pool, one
+//! file at a time, so that sharing a disk full of films leaves the machine usable.
+//! Sidecars are made one file at a time once nothing is left to hash; a new file does not
+//! wait for a sidecar job that is already running.
 //!
-//! Below it: the store (which serves the files) and the announcer (which tells
-//! the tracker).
+//! Sends to the store (which serves the files) and the tracker client (which publishes
+//! them).
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use notify::{RecursiveMode, Watcher};
+use engine::ids::FileId;
+use engine::library::{HashQueue, SharedFiles, SidecarJobs, SkipReason, Stamp};
+use engine::media::FileEntry;
+use engine::protocol::Publish;
 
+use crate::library::folders::{FolderWatcher, SkippedFile};
 use crate::library::hasher::{Outcome, Progress, Shareable, inspect};
 use crate::library::index::{Index, IndexError};
-use crate::library::scan::{Found, Stamp, walk};
-use crate::library::{
-    Hashing, LibrarySnapshot, LibraryState, Rescan, SKIPPED_FILE, SharedFile, Skipped,
-};
+use crate::library::scan::{Found, walk};
+use crate::library::sidecar_jobs;
+use crate::library::{LibrarySnapshot, LibraryState, Rescan, SharedFile};
 use crate::runtime::{Close, ask};
 use crate::store::{CloseShared, CompleteFiles, OpenShared, Store, StoreEvent, WatchStore};
 use crate::tracker_client::{PublishFiles, TrackerClient};
 
-mod extras;
-mod folders;
-mod skipped;
-
-use engine::ids::FileId;
-use engine::media::FileEntry;
-use engine::protocol::Publish;
-use extras::Extras;
-
-/// Changes on disk are gathered this long before a walk: copying a file makes
-/// many.
+/// Delay between a change on disk and the scan: copying a file causes many changes.
 const SETTLE: Duration = Duration::from_millis(400);
 
-/// A file that changed while it was hashed is looked at again after this time.
+/// Delay before a file that changed during hashing is inspected again.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Where the library lives.
+/// Settings of the library.
 #[derive(Debug, Clone)]
 pub struct LibrarySettings {
-    /// Shared from the start.
+    /// Folders shared from the start.
     pub folders: Vec<PathBuf>,
-    /// How often to walk without a reported change.
+    /// Interval of scans without a reported change.
     pub rescan: Duration,
     /// The ffprobe program.
     pub ffprobe: PathBuf,
     /// The ffmpeg program, which makes sidecars; `None` to make none.
     pub ffmpeg: Option<PathBuf>,
-    /// For the list of skipped files, and for sidecars.
+    /// Directory of the sidecars and of the list of skipped files.
     pub data_dir: PathBuf,
 }
 
-/// The actor.
+/// Library actor.
 pub struct Library {
-    settings: LibrarySettings,
-    index: Arc<Index>,
-    store: Addr<Store>,
+    pub(super) settings: LibrarySettings,
+    pub(super) index: Arc<Index>,
+    pub(super) store: Addr<Store>,
     announcer: Addr<TrackerClient>,
-    watcher: Option<notify::RecommendedWatcher>,
-    shared: BTreeMap<PathBuf, (Stamp, FileEntry)>,
-    downloaded: HashMap<FileId, FileEntry>,
-    skipped: BTreeMap<PathBuf, (Option<Stamp>, String)>,
-    queue: VecDeque<(PathBuf, Stamp)>,
-    current: Option<(PathBuf, Stamp)>,
-    /// When the present file was begun.
-    begun: Instant,
-    /// Since when nothing is hashed, by hand.
-    paused: Option<Instant>,
-    extras: Extras,
-    progress: Arc<Progress>,
-    walking: bool,
-    walk_pending: Option<SpawnHandle>,
-    walked: bool,
-    written: Option<Vec<Skipped>>,
+    pub(super) folders: FolderWatcher,
+    scan_pending: Option<SpawnHandle>,
+    pub(super) files: SharedFiles,
+    pub(super) queue: HashQueue,
+    pub(super) progress: Arc<Progress>,
+    pub(super) sidecars: SidecarJobs,
+    /// Set to cancel the current sidecar job.
+    pub(super) sidecars_cancelled: Arc<AtomicBool>,
+    skipped_file: SkippedFile,
 }
 
 impl Library {
-    /// A library over an opened database.
+    /// Library over an open database.
     pub fn new(
         settings: LibrarySettings,
         index: Index,
@@ -89,156 +74,97 @@ impl Library {
         announcer: Addr<TrackerClient>,
     ) -> Self {
         Self {
-            settings,
             index: Arc::new(index),
             store,
             announcer,
-            watcher: None,
-            shared: BTreeMap::new(),
-            downloaded: HashMap::new(),
-            skipped: BTreeMap::new(),
-            queue: VecDeque::new(),
-            current: None,
-            begun: Instant::now(),
-            paused: None,
-            extras: Extras::default(),
+            folders: FolderWatcher::new(settings.folders.clone(), &settings.data_dir),
+            scan_pending: None,
+            files: SharedFiles::default(),
+            queue: HashQueue::default(),
             progress: Arc::new(Progress::default()),
-            walking: false,
-            walk_pending: None,
-            walked: false,
-            written: None,
+            sidecars: SidecarJobs::default(),
+            sidecars_cancelled: Arc::default(),
+            skipped_file: SkippedFile::new(&settings.data_dir),
+            settings,
         }
     }
 
-    /// Watches all folders; where that fails, the regular walk must do.
-    fn watch(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn watch(&mut self, ctx: &mut Context<Self>) {
         let library = ctx.address().downgrade();
-        let data_dir = std::fs::canonicalize(&self.settings.data_dir);
-        let data_dir = data_dir.unwrap_or_else(|_| self.settings.data_dir.clone());
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let reading = |event: &notify::Event| {
-                use notify::event::{AccessKind, AccessMode, EventKind};
-                matches!(event.kind, EventKind::Access(kind)
-                    if kind != AccessKind::Close(AccessMode::Write))
-            };
-            // Our own writes, should the data directory lie in a shared folder.
-            let own = |event: &notify::Event| {
-                !event.paths.is_empty() && event.paths.iter().all(|p| p.starts_with(&data_dir))
-            };
-            let relevant = |event: &notify::Event| !reading(event) && !own(event);
-            let relevant = event.as_ref().map_or(true, relevant);
-            if let Some(library) = library.upgrade().filter(|_| relevant) {
+        self.folders.watch(move || {
+            if let Some(library) = library.upgrade() {
                 library.do_send(Rescan);
             }
         });
-        match watcher {
-            Ok(mut watcher) => {
-                for folder in &self.settings.folders {
-                    if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
-                        tracing::warn!(folder = %folder.display(), %error, "cannot be watched");
-                    }
-                }
-                self.watcher = Some(watcher);
-            }
-            Err(error) => tracing::warn!(%error, "folders cannot be watched for changes"),
-        }
     }
 
-    fn walk_soon(&mut self, ctx: &mut Context<Self>, delay: Duration) {
-        if self.walk_pending.is_some() {
+    fn scan_soon(&mut self, ctx: &mut Context<Self>, delay: Duration) {
+        if self.scan_pending.is_some() {
             return;
         }
         let handle = ctx.run_later(delay, |actor, ctx| {
-            actor.walk_pending = None;
-            actor.walk(ctx);
+            actor.scan_pending = None;
+            actor.scan(ctx);
         });
-        self.walk_pending = Some(handle);
+        self.scan_pending = Some(handle);
     }
 
-    fn walk(&mut self, ctx: &mut Context<Self>) {
-        if std::mem::replace(&mut self.walking, true) {
-            return self.walk_soon(ctx, SETTLE);
+    pub(super) fn scan(&mut self, ctx: &mut Context<Self>) {
+        if !self.folders.start_scan() {
+            return self.scan_soon(ctx, SETTLE);
         }
-        let folders = self.settings.folders.clone();
-        let walk = actix_rt::task::spawn_blocking(move || walk(&folders));
-        ctx.spawn(walk.into_actor(self).map(|found, actor, ctx| {
-            actor.walking = false;
+        let folders = self.folders.folders().to_vec();
+        let scan = actix_rt::task::spawn_blocking(move || walk(&folders));
+        ctx.spawn(scan.into_actor(self).map(|found, actor, ctx| {
+            actor.folders.finish_scan(found.is_ok());
             match found {
                 Ok(found) => actor.compare(ctx, found),
-                Err(error) => tracing::error!(%error, "walking the library failed"),
+                Err(error) => tracing::error!(%error, "scanning folders failed"),
             }
         }));
     }
 
-    /// What is gone is withdrawn, what is new or changed is queued.
+    /// Withdraws removed files and queues new and changed ones.
     fn compare(&mut self, ctx: &mut Context<Self>, mut found: Found) {
-        // A folder may have been taken out while it was walked.
-        found.files.retain(|path, _| self.covers(path));
-        let changed = |path: &PathBuf, stamp: &Stamp| found.files.get(path) != Some(stamp);
-        let gone: Vec<PathBuf> = self
-            .shared
-            .iter()
-            .filter(|(path, (stamp, _))| changed(path, stamp))
-            .map(|(path, _)| path.clone())
-            .collect();
-        self.withdraw(&gone);
-        self.skipped
-            .retain(|path, (stamp, _)| stamp.is_some_and(|stamp| !changed(path, &stamp)));
-        let unreadable = found.unreadable.into_iter();
-        self.skipped
-            .extend(unreadable.map(|skipped| (skipped.path, (None, skipped.reason))));
-        self.queue.clear();
-        for (path, stamp) in found.files {
-            let known = self.shared.contains_key(&path)
-                || self.skipped.contains_key(&path)
-                || self.current.as_ref() == Some(&(path.clone(), stamp));
-            if !known {
-                self.queue.push_back((path, stamp));
-            }
-        }
-        self.walked = true;
-        self.write_skipped();
-        self.compare_subtitles(found.subtitles);
+        // A folder may have been removed during the scan.
+        found.files.retain(|path, _| self.folders.covers(path));
+        let diff = self.files.compare(found.files, found.unreadable);
+        self.withdraw(&diff.gone);
+        self.queue.replace(diff.new);
+        self.skipped_file.write(self.files.skipped());
+        self.sidecars.set_subtitles(found.subtitles);
         self.next(ctx);
     }
 
-    fn withdraw(&mut self, paths: &[PathBuf]) {
+    pub(super) fn withdraw(&mut self, paths: &[PathBuf]) {
         let mut gone = Vec::new();
         for path in paths {
-            let Some((_, entry)) = self.shared.remove(path) else {
+            let Some(entry) = self.files.remove(path) else {
                 continue;
             };
             self.store.do_send(CloseShared {
                 file: entry.id,
                 path: path.clone(),
             });
-            gone.extend(self.withdraw_extras(path));
+            let orphans = self.sidecars.take(path);
+            gone.extend(sidecar_jobs::close(self, orphans));
             gone.push(entry.id);
         }
         self.unpublish(gone);
     }
 
-    fn is_shared(&self, file: FileId) -> bool {
-        let mut shared = self.shared.values();
-        self.downloaded.contains_key(&file)
-            || self.extras.holds(file)
-            || shared.any(|(_, entry)| entry.id == file)
+    /// True if a path, a download or a sidecar offers the content.
+    fn offers(&self, file: FileId) -> bool {
+        self.files.offers(file) || self.sidecars.holds(file)
     }
 
-    /// Says that files are gone, if no other path has the same.
-    fn unpublish(&self, mut gone: Vec<FileId>) {
-        if gone.is_empty() {
-            return;
-        }
-        let shared: HashSet<FileId> = self.shared.values().map(|(_, entry)| entry.id).collect();
-        gone.retain(|file| {
-            let kept = self.downloaded.contains_key(file) || self.extras.holds(*file);
-            !kept && !shared.contains(file)
-        });
+    /// Announces removed content that nothing else offers.
+    pub(super) fn unpublish(&self, mut gone: Vec<FileId>) {
+        gone.retain(|file| !self.offers(*file));
         self.publish(Vec::new(), gone);
     }
 
-    fn publish(&self, added: Vec<FileEntry>, removed: Vec<FileId>) {
+    pub(super) fn publish(&self, added: Vec<FileEntry>, removed: Vec<FileId>) {
         if added.is_empty() && removed.is_empty() {
             return;
         }
@@ -249,20 +175,18 @@ impl Library {
         }));
     }
 
-    /// Takes the next file up, if none is being looked at. New files do not wait for the
-    /// pictures of others.
-    fn next(&mut self, ctx: &mut Context<Self>) {
-        if self.paused.is_some() || self.current.is_some() {
-            return;
+    /// Starts the next file, or the next sidecar job if no file waits.
+    pub(super) fn next(&mut self, ctx: &mut Context<Self>) {
+        if let Some((path, stamp)) = self.queue.start_next(Instant::now()) {
+            return self.inspect(ctx, path, stamp);
         }
-        let Some((path, stamp)) = self.queue.pop_front() else {
-            if !self.extras.is_busy() {
-                self.make_next(ctx);
-            }
-            return;
-        };
-        self.current = Some((path.clone(), stamp));
-        self.begun = Instant::now();
+        let idle = self.queue.is_idle() && !self.queue.is_paused();
+        if idle && !self.sidecars.is_busy() {
+            sidecar_jobs::start_next(self, ctx);
+        }
+    }
+
+    fn inspect(&mut self, ctx: &mut Context<Self>, path: PathBuf, stamp: Stamp) {
         self.progress.done.store(0, Ordering::Relaxed);
         self.progress.cancelled.store(false, Ordering::Relaxed);
         let index = self.index.clone();
@@ -274,13 +198,13 @@ impl Library {
         };
         let job = actix_rt::task::spawn_blocking(job);
         ctx.spawn(job.into_actor(self).map(move |outcome, actor, ctx| {
-            actor.current = None;
+            actor.queue.finish();
             match outcome {
                 Ok(outcome) => actor.inspected(ctx, path, stamp, outcome),
-                Err(error) => tracing::error!(%error, "looking at a file failed"),
+                Err(error) => tracing::error!(%error, "inspecting file failed"),
             }
             if actor.queue.is_empty() {
-                actor.write_skipped();
+                actor.skipped_file.write(actor.files.skipped());
             }
             actor.next(ctx);
         }));
@@ -294,27 +218,24 @@ impl Library {
         outcome: Result<Outcome, IndexError>,
     ) {
         match outcome {
-            Ok(Outcome::Share(shareable)) if self.covers(&path) => self.share(path, *shareable),
+            Ok(Outcome::Share(shareable)) if self.folders.covers(&path) => {
+                self.share(path, *shareable);
+            }
             Ok(Outcome::Share(_)) => {}
-            // Its folder was taken out; it may be in again by now.
-            Ok(Outcome::Cancelled) if self.covers(&path) => self.walk_soon(ctx, RETRY),
+            // Its folder was removed, and may have been added again since.
+            Ok(Outcome::Cancelled) if self.folders.covers(&path) => self.scan_soon(ctx, RETRY),
             Ok(Outcome::Cancelled) => {}
             Ok(Outcome::Skip(reason)) => {
-                tracing::info!(path = %path.display(), reason, "not shared");
-                self.skipped.insert(path, (Some(stamp), reason));
+                tracing::info!(path = %path.display(), %reason, "file skipped");
+                self.files.skip(path, stamp, reason);
             }
-            Ok(Outcome::Again) => self.walk_soon(ctx, RETRY),
+            Ok(Outcome::Changed) => self.scan_soon(ctx, RETRY),
             Err(error) => {
-                tracing::error!(%error, "the library cannot remember");
-                self.skipped.insert(path, (Some(stamp), error.to_string()));
+                tracing::error!(%error, "library database failed");
+                let reason = SkipReason::Database(error.detail());
+                self.files.skip(path, stamp, reason);
             }
         }
-    }
-
-    /// Whether a path still lies in a shared folder.
-    fn covers(&self, path: &Path) -> bool {
-        let mut folders = self.settings.folders.iter();
-        folders.any(|folder| path.starts_with(folder))
     }
 
     fn share(&mut self, path: PathBuf, file: Shareable) {
@@ -325,32 +246,32 @@ impl Library {
             path: path.clone(),
             tree: file.tree,
         });
-        if !self.is_shared(id) {
+        if !self.offers(id) {
             self.publish(vec![file.entry.clone()], Vec::new());
         }
-        self.shared.insert(path.clone(), (file.stamp, file.entry));
-        self.extras.wanted(path);
-    }
-
-    fn hashing(&self) -> Option<Hashing> {
-        let (path, stamp) = self.current.as_ref()?;
-        let done = self.progress.done.load(Ordering::Relaxed);
-        let until = self.paused.unwrap_or_else(Instant::now);
-        let worked = until.saturating_duration_since(self.begun);
-        let seconds = worked.as_secs_f64().max(0.1);
-        Some(Hashing {
-            path: path.clone(),
-            done,
-            total: stamp.size,
-            rate: (done as f64 / seconds) as u64,
-        })
+        self.files.share(path.clone(), file.stamp, file.entry);
+        self.sidecars.request(path);
     }
 
     fn downloaded(&mut self, entry: FileEntry) {
-        if !self.is_shared(entry.id) {
+        if !self.offers(entry.id) {
             self.publish(vec![entry.clone()], Vec::new());
         }
-        self.downloaded.insert(entry.id, entry);
+        self.files.add_download(entry);
+    }
+
+    /// Reacts to a file whose bytes no longer match its id.
+    fn changed(&mut self, ctx: &mut Context<Self>, path: PathBuf) {
+        // A damaged sidecar is made again.
+        if let Some(film) = self.sidecars.owner(&path).cloned() {
+            let orphans = self.sidecars.take(&film);
+            let gone = sidecar_jobs::close(self, orphans);
+            self.publish(Vec::new(), gone);
+            self.sidecars.request(film);
+            return self.next(ctx);
+        }
+        self.withdraw(&[path]);
+        self.scan_soon(ctx, SETTLE);
     }
 }
 
@@ -367,13 +288,13 @@ impl Actor for Library {
                 .for_each(|entry| actor.downloaded(entry));
         }));
         self.watch(ctx);
-        self.walk(ctx);
-        ctx.run_interval(self.settings.rescan, |actor, ctx| actor.walk(ctx));
+        self.scan(ctx);
+        ctx.run_interval(self.settings.rescan, |actor, ctx| actor.scan(ctx));
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         self.progress.cancelled.store(true, Ordering::Relaxed);
-        self.extras.cancel();
+        self.sidecars_cancelled.store(true, Ordering::Relaxed);
     }
 }
 
@@ -381,7 +302,7 @@ impl Handler<Rescan> for Library {
     type Result = ();
 
     fn handle(&mut self, _: Rescan, ctx: &mut Context<Self>) {
-        self.walk_soon(ctx, SETTLE);
+        self.scan_soon(ctx, SETTLE);
     }
 }
 
@@ -392,21 +313,11 @@ impl Handler<StoreEvent> for Library {
         match event {
             StoreEvent::Completed(entry) => self.downloaded(*entry),
             StoreEvent::Evicted { file, .. } | StoreEvent::Withdrawn { file } => {
-                if self.downloaded.remove(&file).is_some() && !self.is_shared(file) {
-                    self.publish(Vec::new(), vec![file]);
+                if self.files.remove_download(file) {
+                    self.unpublish(vec![file]);
                 }
             }
-            StoreEvent::Changed { path } => {
-                // A sidecar that was tampered with is made again.
-                if let Some(film) = self.extras.owner(&path).cloned() {
-                    let gone = self.withdraw_extras(&film);
-                    self.publish(Vec::new(), gone);
-                    self.extras.wanted(film);
-                    return self.next(ctx);
-                }
-                self.withdraw(&[path]);
-                self.walk_soon(ctx, SETTLE);
-            }
+            StoreEvent::Changed { path } => self.changed(ctx, path),
             StoreEvent::Stored { .. } | StoreEvent::Opened { .. } => {}
         }
     }
@@ -416,21 +327,22 @@ impl Handler<LibraryState> for Library {
     type Result = MessageResult<LibraryState>;
 
     fn handle(&mut self, _: LibraryState, _: &mut Context<Self>) -> Self::Result {
-        let shared = self.shared.iter().map(|(path, (_, entry))| SharedFile {
+        let shared = self.files.iter().map(|(path, entry)| SharedFile {
             path: path.clone(),
             entry: entry.clone(),
         });
+        let done = self.progress.done.load(Ordering::Relaxed);
         MessageResult(LibrarySnapshot {
-            folders: self.settings.folders.clone(),
+            folders: self.folders.folders().to_vec(),
             shared: shared.collect(),
-            skipped: self.skipped_list(),
-            hashing: self.hashing(),
+            skipped: self.files.skipped(),
+            hashing: self.queue.progress(done, Instant::now()),
             waiting: self.queue.len(),
-            waiting_bytes: self.queue.iter().map(|(_, stamp)| stamp.size).sum(),
-            paused: self.paused.is_some(),
-            making: self.extras.making().cloned(),
-            to_make: self.extras.waiting(),
-            settled: self.walked && self.queue.is_empty() && self.current.is_none(),
+            waiting_bytes: self.queue.bytes(),
+            paused: self.queue.is_paused(),
+            making: self.sidecars.current().cloned(),
+            to_make: self.sidecars.waiting(),
+            settled: self.folders.scanned() && self.queue.is_idle(),
         })
     }
 }

@@ -1,66 +1,67 @@
-//! Looks at one file: probes and hashes it, or finds it remembered. Blocking.
+//! Inspection of one file: loads it from the database, or probes and hashes it.
+//! Blocking.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use engine::ids::FileId;
 use engine::integrity::{HashTree, Hasher, TreeShape};
+use engine::io_failure::IoFailure;
+use engine::library::{SkipReason, Stamp};
 use engine::media::{ChunkSize, FileEntry, Geometry, MediaInfo};
 
 use crate::ffmpeg::{ProbeError, probe, probe_timeline};
-use crate::library::index::{FACTS_VERSION, Index, IndexError, Record, Verdict};
-use crate::library::scan::Stamp;
+use crate::library::index::{Index, IndexError, RECORD_VERSION, Record, Verdict};
+use crate::library::scan::stamp as stamp_of;
 
-/// Why a file is not shared whose chunks would be too many.
-pub const TOO_LARGE: &str = "larger than 512 GiB";
+/// Interval at which a paused hasher checks whether to go on.
+const PAUSE_POLL: Duration = Duration::from_millis(50);
 
-/// How often it is looked whether a pause is over.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// Progress and cancellation, shared with the thread that hashes.
+/// Progress and control flags, shared with the hashing thread.
 #[derive(Debug, Default)]
-pub struct Progress {
-    /// Bytes hashed of the present file.
+pub(super) struct Progress {
+    /// Bytes hashed of the current file.
     pub done: AtomicU64,
-    /// Set to give up.
+    /// Set to cancel.
     pub cancelled: AtomicBool,
-    /// Set to wait where it is.
+    /// Set to pause.
     pub paused: AtomicBool,
 }
 
-/// What came of a file.
+/// Result of an inspection.
 #[derive(Debug)]
-pub enum Outcome {
-    /// It can be shared.
+pub(super) enum Outcome {
+    /// The file can be shared.
     Share(Box<Shareable>),
-    /// It cannot, and why.
-    Skip(String),
-    /// It changed while it was read: look again.
-    Again,
-    /// Given up.
+    /// The file cannot be shared.
+    Skip(SkipReason),
+    /// The file changed during the inspection.
+    Changed,
+    /// Cancelled.
     Cancelled,
 }
 
-/// A file that can be shared.
+/// File that can be shared.
 #[derive(Debug)]
-pub struct Shareable {
-    /// State of the file that was hashed.
+pub(super) struct Shareable {
+    /// Stamp of the hashed state.
     pub stamp: Stamp,
-    /// What others see.
+    /// Catalogue entry.
     pub entry: FileEntry,
-    /// How it is cut.
+    /// Division into chunks.
     pub geometry: Geometry,
-    /// All its hashes.
+    /// All node hashes.
     pub tree: HashTree,
 }
 
-/// Looks at a file. What was learnt is remembered.
+/// Inspects a file and stores the result.
 ///
 /// # Errors
 /// The database fails; everything else is an [`Outcome`].
-pub fn inspect(
+pub(super) fn inspect(
     index: &Index,
     ffprobe: &Path,
     path: &Path,
@@ -71,33 +72,31 @@ pub fn inspect(
         verdict, version, ..
     }) = index.find(path, stamp)?
     {
-        if let Verdict::Skipped(reason) = verdict {
-            return Ok(Outcome::Skip(reason));
+        if let Verdict::Skipped(reason) = &verdict
+            && version == RECORD_VERSION
+        {
+            return Ok(Outcome::Skip(reason.clone()));
         }
-        let verdict = match version == FACTS_VERSION {
+        let verdict = match version == RECORD_VERSION {
             true => verdict,
-            false => look_again(index, ffprobe, path, stamp, verdict, progress)?,
+            false => probe_again(index, ffprobe, path, stamp, verdict, progress)?,
         };
         if let Some(known) = recall(index, path, stamp, verdict)? {
             return Ok(known);
         }
     }
-    // A file that cannot be opened now may be readable later: not remembered.
+    // Not stored: the file may become readable.
     if let Err(error) = File::open(path) {
-        return Ok(Outcome::Skip(unreadable(&error)));
+        return Ok(unreadable(&error));
     }
     let mut info = match probe(ffprobe, path, &progress.cancelled) {
         Ok(info) => info,
         Err(_) if progress.cancelled.load(Ordering::Relaxed) => return Ok(Outcome::Cancelled),
-        // The program may be installed, the disk be faster later: not remembered.
-        Err(error @ (ProbeError::NoProgram { .. } | ProbeError::TooSlow)) => {
-            return Ok(Outcome::Skip(error.to_string()));
-        }
-        Err(error) => return skip(index, path, stamp, error.to_string()),
+        Err(error) => return not_media(index, path, stamp, error),
     };
     let chunk_size = ChunkSize::for_media(stamp.size, info.duration());
     let Some(geometry) = Geometry::checked(stamp.size, chunk_size.bytes()) else {
-        return skip(index, path, stamp, TOO_LARGE.into());
+        return skip(index, path, stamp, SkipReason::TooLarge);
     };
     let (size, duration) = (stamp.size, info.duration());
     info.timeline = probe_timeline(ffprobe, path, size, duration, &progress.cancelled).into();
@@ -106,36 +105,63 @@ pub fn inspect(
         Ok(Some(hashed)) => hashed,
         Ok(None) => return Ok(Outcome::Cancelled),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            return Ok(Outcome::Again);
+            return Ok(Outcome::Changed);
         }
-        Err(error) => return Ok(Outcome::Skip(unreadable(&error))),
+        Err(error) => return Ok(unreadable(&error)),
     };
-    if Stamp::of(path).ok() != Some(stamp) {
-        return Ok(Outcome::Again);
+    if stamp_of(path).ok() != Some(stamp) {
+        return Ok(Outcome::Changed);
     }
     let verdict = Verdict::Shared {
         id,
         chunk_size: chunk_size.bytes(),
         info: info.into(),
     };
-    let version = FACTS_VERSION;
+    let version = RECORD_VERSION;
     let record = Record {
         stamp,
         verdict,
         version,
     };
     index.remember(path, &record, Some(tree.as_bytes()))?;
-    Ok(share(path, stamp, record.verdict, tree).unwrap_or(Outcome::Again))
+    Ok(share(path, stamp, record.verdict, tree).unwrap_or(Outcome::Changed))
 }
 
-/// Why a file is not shared that the system does not let us read.
-pub fn unreadable(error: &std::io::Error) -> String {
-    format!("cannot be read: {error}")
+fn unreadable(error: &std::io::Error) -> Outcome {
+    Outcome::Skip(SkipReason::Unreadable(IoFailure::from(error)))
 }
 
-fn skip(index: &Index, path: &Path, stamp: Stamp, reason: String) -> Result<Outcome, IndexError> {
+fn not_media(
+    index: &Index,
+    path: &Path,
+    stamp: Stamp,
+    error: ProbeError,
+) -> Result<Outcome, IndexError> {
+    let reason = match error {
+        // Not stored: the program may be installed, the disk may be faster later.
+        ProbeError::NoProgram { program, error } => {
+            let error = IoFailure::from(&error);
+            return Ok(Outcome::Skip(SkipReason::NoProbe { program, error }));
+        }
+        ProbeError::Timeout(limit) => {
+            return Ok(Outcome::Skip(SkipReason::ProbeTimeout(limit.as_secs())));
+        }
+        ProbeError::NotMedia(failure) => SkipReason::NotMedia(failure),
+        ProbeError::NothingToPlay => SkipReason::NothingToPlay,
+        ProbeError::NoDuration => SkipReason::NoDuration,
+    };
+    skip(index, path, stamp, reason)
+}
+
+/// Stores and returns a reason that holds until the file changes.
+fn skip(
+    index: &Index,
+    path: &Path,
+    stamp: Stamp,
+    reason: SkipReason,
+) -> Result<Outcome, IndexError> {
     let verdict = Verdict::Skipped(reason.clone());
-    let version = FACTS_VERSION;
+    let version = RECORD_VERSION;
     let record = Record {
         stamp,
         verdict,
@@ -145,8 +171,8 @@ fn skip(index: &Index, path: &Path, stamp: Stamp, reason: String) -> Result<Outc
     Ok(Outcome::Skip(reason))
 }
 
-/// What an older program did not ask of a file that it hashed.
-fn look_again(
+/// Probes a file again that an older program hashed, for fields that it did not read.
+fn probe_again(
     index: &Index,
     ffprobe: &Path,
     path: &Path,
@@ -167,7 +193,7 @@ fn look_again(
             timeline: known.timeline.clone(),
             ..info
         },
-        // What is known is better than nothing, and it is asked again the next time.
+        // The old values are kept; the next inspection probes again.
         Err(_) => {
             return Ok(Verdict::Shared {
                 id,
@@ -184,13 +210,13 @@ fn look_again(
     let record = Record {
         stamp,
         verdict,
-        version: FACTS_VERSION,
+        version: RECORD_VERSION,
     };
     index.remember(path, &record, None)?;
     Ok(record.verdict)
 }
 
-/// A file hashed before, with its hashes from the database.
+/// Loads a hashed file from the database.
 fn recall(
     index: &Index,
     path: &Path,
@@ -205,7 +231,7 @@ fn recall(
     else {
         return Ok(None);
     };
-    // Remembered by a version that made no timelines.
+    // Stored by a version that made no timelines.
     if !info.timeline.fits(stamp.size, info.duration()) {
         return Ok(None);
     }
@@ -250,14 +276,14 @@ fn hash(
     path: &Path,
     geometry: Geometry,
     progress: &Progress,
-) -> std::io::Result<Option<(engine::ids::FileId, HashTree)>> {
+) -> std::io::Result<Option<(FileId, HashTree)>> {
     let mut file = File::open(path)?;
     let mut hasher = Hasher::new(geometry);
     let mut buffer = vec![0; geometry.chunk_size().bytes() as usize];
     for chunk in geometry.chunks() {
         while progress.paused.load(Ordering::Relaxed) && !progress.cancelled.load(Ordering::Relaxed)
         {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(PAUSE_POLL);
         }
         if progress.cancelled.load(Ordering::Relaxed) {
             return Ok(None);
@@ -272,14 +298,14 @@ fn hash(
     Ok(Some(hasher.finish()))
 }
 
-/// The content id of any file, media or not: what `b3sum` prints.
+/// Computes the content id of any file: its BLAKE3 hash, as printed by `b3sum`.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn file_id(path: &PathBuf) -> std::io::Result<engine::ids::FileId> {
+pub fn file_id(path: &Path) -> std::io::Result<FileId> {
     let mut hasher = blake3::Hasher::new();
     std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(engine::ids::FileId(*hasher.finalize().as_bytes()))
+    Ok(FileId(*hasher.finalize().as_bytes()))
 }
 
 #[cfg(test)]
@@ -287,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashing_stands_still_while_it_is_paused() {
+    fn paused_hashing_makes_no_progress() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("film");
         std::fs::write(&path, [7; 100_000]).expect("writable");
@@ -297,7 +323,7 @@ mod tests {
         let done = || progress.done.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
             let hashing = scope.spawn(|| hash(&path, geometry, &progress));
-            // It is well under way to where it waits.
+            // Time for the thread to reach the pause.
             (0..1000).for_each(|_| std::thread::yield_now());
             assert_eq!(done(), 0);
             progress.paused.store(false, Ordering::Relaxed);

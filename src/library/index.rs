@@ -1,37 +1,54 @@
-//! What was probed and hashed before, by path. Blocking.
+//! Database of probed and hashed files, by path. Blocking.
 //!
-//! An embedded database in the data directory. It is also the lock of that
-//! directory: a second program that opens it is refused.
+//! It lies in the data directory and is also the lock of that directory: a second
+//! program cannot open it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine::ids::FileId;
+use engine::io_failure::IoFailure;
+use engine::library::{SidecarSet, SkipReason, Stamp};
 use engine::media::MediaInfo;
 use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::{Deserialize, Serialize};
-
-use crate::library::scan::Stamp;
-use crate::library::sidecars::Made;
 
 const FILES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("files");
 const SIDECARS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sidecars");
 const TREES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("trees");
 
-/// Memory for the database's cache, in bytes: look-ups are rare.
+/// Cache of the database, in bytes; lookups are rare.
 const CACHE: usize = 4 << 20;
 
-/// Why the index cannot be used.
+/// Failure of the index.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// Another program has the data directory.
+    /// Another process uses the data directory.
     #[error(
-        "the data directory {0} is in use by another swarmplay; give this one its own with \
-         --set store.data_dir=…"
+        "the data directory {} is in use by another swarmplay; give this one its own with \
+         --set store.data_dir=…",
+        .0.display()
     )]
-    InUse(String),
-    /// The database fails.
-    #[error("the library database fails: {0}")]
+    InUse(PathBuf),
+    /// The database failed.
+    #[error("library database failed: {}", detail(.0))]
     Database(Box<redb::Error>),
+}
+
+fn detail(error: &redb::Error) -> String {
+    match error {
+        redb::Error::Io(error) => IoFailure::from(error).to_string(),
+        error => error.to_string(),
+    }
+}
+
+impl IndexError {
+    /// Message without the common prefix.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::InUse(_) => self.to_string(),
+            Self::Database(error) => detail(error),
+        }
+    }
 }
 
 impl<E: Into<redb::Error>> From<E> for IndexError {
@@ -40,39 +57,40 @@ impl<E: Into<redb::Error>> From<E> for IndexError {
     }
 }
 
-/// What is remembered of a path.
+/// Stored result of an inspection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// State of the file when it was looked at.
+    /// Stamp of the inspected state.
     pub stamp: Stamp,
-    /// What was found.
+    /// Result.
     pub verdict: Verdict,
-    /// [`FACTS_VERSION`] of the program that looked.
+    /// [`RECORD_VERSION`] of the program that inspected the file.
     #[serde(default)]
     pub version: u32,
 }
 
-/// Grows when more is learnt of a file than before; what older programs found is
-/// looked for again, without hashing.
-pub const FACTS_VERSION: u32 = 3;
+/// Version of the stored results. A new version probes shared files again without
+/// hashing them, and inspects skipped files again.
+pub const RECORD_VERSION: u32 = 4;
 
-/// What was found in a file.
+/// Result of an inspection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// Media.
+    /// Media file.
     Shared {
         /// Content id.
         id: FileId,
-        /// Bytes of a chunk.
+        /// Bytes per chunk.
         chunk_size: u32,
-        /// What ffprobe said.
+        /// Tracks, tags and timeline.
+        #[serde(alias = "facts")]
         info: Box<MediaInfo>,
     },
-    /// Nothing that can be shared, and why.
-    Skipped(String),
+    /// File that cannot be shared.
+    Skipped(SkipReason),
 }
 
-/// The database.
+/// Database handle.
 #[derive(Debug)]
 pub struct Index {
     database: Database,
@@ -88,9 +106,7 @@ impl Index {
             .set_cache_size(CACHE)
             .create(data_dir.join("library.redb"));
         let database = create.map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => {
-                IndexError::InUse(data_dir.display().to_string())
-            }
+            redb::DatabaseError::DatabaseAlreadyOpen => IndexError::InUse(data_dir.to_owned()),
             other => other.into(),
         })?;
         let write = database.begin_write()?;
@@ -101,7 +117,7 @@ impl Index {
         Ok(Self { database })
     }
 
-    /// What is remembered of a path, if the file has not changed since.
+    /// Loads the result for a path, unless the file has changed since.
     ///
     /// # Errors
     /// The database fails.
@@ -114,7 +130,7 @@ impl Index {
         Ok(record.filter(|record| record.stamp == stamp))
     }
 
-    /// The hashes of a file.
+    /// Loads the node hashes of a file.
     ///
     /// # Errors
     /// The database fails.
@@ -123,7 +139,7 @@ impl Index {
         Ok(table.get(&id.0)?.map(|bytes| bytes.value().to_vec()))
     }
 
-    /// Remembers a file, and its hashes if it is shared.
+    /// Stores a result, with the node hashes of a shared file.
     ///
     /// # Errors
     /// The database fails.
@@ -147,45 +163,46 @@ impl Index {
     }
 }
 
-/// What was made for a state of a file.
+/// Stored sidecars of one state of a file.
 #[derive(Serialize, Deserialize)]
-struct MadeRecord {
+struct SidecarRecord {
     stamp: Stamp,
-    made: Made,
+    #[serde(rename = "made")]
+    set: SidecarSet,
 }
 
 impl Index {
-    /// What was made for a file, if it has not changed since.
+    /// Loads the sidecars of a file, unless it has changed since.
     ///
     /// # Errors
     /// The database fails.
-    pub fn made(&self, path: &Path, stamp: Stamp) -> Result<Option<Made>, IndexError> {
+    pub fn sidecars(&self, path: &Path, stamp: Stamp) -> Result<Option<SidecarSet>, IndexError> {
         let table = self.database.begin_read()?.open_table(SIDECARS)?;
         let Some(bytes) = table.get(path.to_string_lossy().as_ref())? else {
             return Ok(None);
         };
-        let record: Option<MadeRecord> = serde_json::from_slice(bytes.value()).ok();
+        let record: Option<SidecarRecord> = serde_json::from_slice(bytes.value()).ok();
         let record = record.filter(|record| record.stamp == stamp);
-        Ok(record.map(|record| record.made))
+        Ok(record.map(|record| record.set))
     }
 
-    /// Remembers what was made for a file, and the sidecars' hashes.
+    /// Stores the sidecars of a file and their node hashes.
     ///
     /// # Errors
     /// The database fails.
-    pub fn remember_made<'a>(
+    pub fn remember_sidecars<'a>(
         &self,
         path: &Path,
         stamp: Stamp,
-        made: Made,
+        set: SidecarSet,
         trees: impl Iterator<Item = (FileId, &'a [u8])>,
     ) -> Result<(), IndexError> {
         let value =
-            serde_json::to_vec(&MadeRecord { stamp, made }).map_err(std::io::Error::other)?;
+            serde_json::to_vec(&SidecarRecord { stamp, set }).map_err(std::io::Error::other)?;
         let write = self.database.begin_write()?;
         {
-            let mut made = write.open_table(SIDECARS)?;
-            made.insert(path.to_string_lossy().as_ref(), value.as_slice())?;
+            let mut sidecars = write.open_table(SIDECARS)?;
+            sidecars.insert(path.to_string_lossy().as_ref(), value.as_slice())?;
             let mut table = write.open_table(TREES)?;
             for (id, tree) in trees {
                 table.insert(&id.0, tree)?;
@@ -207,14 +224,14 @@ mod tests {
     };
 
     #[test]
-    fn a_changed_file_is_not_remembered() {
+    fn changed_file_has_no_record() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let index = Index::open(folder.path()).expect("opens");
         let path = Path::new("/films/a.mp4");
         let record = Record {
             stamp: STAMP,
-            verdict: Verdict::Skipped("text".into()),
-            version: FACTS_VERSION,
+            verdict: Verdict::Skipped(SkipReason::NothingToPlay),
+            version: RECORD_VERSION,
         };
         index.remember(path, &record, None).expect("remembers");
         let found = index.find(path, STAMP).expect("works");
@@ -227,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_program_is_told_that_the_directory_is_in_use() {
+    fn second_open_reports_directory_in_use() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let _first = Index::open(folder.path()).expect("opens");
         let error = Index::open(folder.path()).expect_err("locked");

@@ -1,62 +1,42 @@
-//! Walks folders. Blocking.
+//! Scan of the shared folders. Blocking.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use engine::io_failure::IoFailure;
+use engine::library::{SkipReason, Skipped, Stamp};
 use walkdir::WalkDir;
 
-use crate::library::Skipped;
-
-/// Why a folder is left out that a link in it leads back to.
-pub const LOOP: &str = "a loop of links";
-
-/// What tells one state of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    /// In bytes.
-    pub size: u64,
-    /// Time of the last change, in nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// Identity on its file system.
-    pub inode: u64,
+/// Reads the current stamp of a file.
+///
+/// # Errors
+/// The system refuses to read the metadata.
+pub(super) fn stamp(path: &Path) -> std::io::Result<Stamp> {
+    Ok(stamp_of(&std::fs::metadata(path)?))
 }
 
-impl Stamp {
-    /// The stamp of a file now.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn of(path: &Path) -> std::io::Result<Self> {
-        Ok(Self::from(&std::fs::metadata(path)?))
+fn stamp_of(meta: &std::fs::Metadata) -> Stamp {
+    Stamp {
+        size: meta.len(),
+        modified_ns: meta.mtime().saturating_mul(1_000_000_000) + meta.mtime_nsec(),
+        inode: meta.ino(),
     }
 }
 
-impl From<&std::fs::Metadata> for Stamp {
-    fn from(meta: &std::fs::Metadata) -> Self {
-        Self {
-            size: meta.len(),
-            modified_ns: meta.mtime().saturating_mul(1_000_000_000) + meta.mtime_nsec(),
-            inode: meta.ino(),
-        }
-    }
-}
-
-/// What a walk found.
+/// Result of a scan.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     /// Files, by path.
     pub files: BTreeMap<PathBuf, Stamp>,
-    /// Subtitle files, by path: they go with the film beside them.
+    /// Subtitle files, by path; they become sidecars of the films beside them.
     pub subtitles: BTreeMap<PathBuf, Stamp>,
-    /// What could not be looked at.
+    /// Paths that cannot be read.
     pub unreadable: Vec<Skipped>,
 }
 
-/// Walks `folders`, subfolders and links included. Hidden files are left out:
-/// they are not meant to be seen.
-pub fn walk(folders: &[PathBuf]) -> Found {
+/// Walks `folders` with subfolders and symbolic links, but without hidden files.
+pub(super) fn walk(folders: &[PathBuf]) -> Found {
     let mut found = Found::default();
     for folder in folders {
         let shown = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
@@ -75,10 +55,10 @@ pub fn walk(folders: &[PathBuf]) -> Found {
     found
 }
 
-/// What the system says; only of loops it does not.
-fn reason(error: &walkdir::Error) -> String {
-    let told = error.io_error().map(ToString::to_string);
-    told.unwrap_or_else(|| LOOP.into())
+/// Every error except a loop comes from the system.
+fn reason(error: &walkdir::Error) -> SkipReason {
+    let error = error.io_error().map(IoFailure::from);
+    error.map_or(SkipReason::SymlinkLoop, SkipReason::Unreadable)
 }
 
 fn note(found: &mut Found, entry: &walkdir::DirEntry) {
@@ -89,7 +69,7 @@ fn note(found: &mut Found, entry: &walkdir::DirEntry) {
                 true => &mut found.subtitles,
                 false => &mut found.files,
             };
-            files.insert(path, Stamp::from(&meta));
+            files.insert(path, stamp_of(&meta));
         }
         Err(error) => found.unreadable.push(Skipped {
             path,
@@ -110,7 +90,7 @@ fn is_hidden(path: &Path) -> bool {
     name.to_string_lossy().starts_with('.')
 }
 
-/// `~/Films` as a shell would take it.
+/// Replaces a leading `~` by the home directory.
 pub fn expand_home(path: PathBuf) -> PathBuf {
     match (path.strip_prefix("~"), dirs::home_dir()) {
         (Ok(rest), Some(home)) => home.join(rest),
@@ -123,26 +103,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subfolders_are_walked_and_hidden_files_left_out() {
+    fn walk_descends_and_omits_hidden_files() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let deep = folder.path().join("a/b");
         std::fs::create_dir_all(&deep).expect("folders");
         std::fs::write(deep.join("film.mp4"), "x").expect("file");
         std::fs::write(deep.join(".part"), "x").expect("file");
-        std::os::unix::fs::symlink(folder.path(), deep.join("loop")).expect("link");
+        let link = deep.join("loop");
+        std::os::unix::fs::symlink(folder.path(), &link).expect("link");
         let missing = folder.path().join("missing");
         let found = walk(&[folder.path().to_owned(), missing.clone()]);
         let files: Vec<_> = found.files.keys().collect();
         assert_eq!(files, [&deep.join("film.mp4")]);
-        let reasons: Vec<_> = found.unreadable.iter().map(|s| &s.path).collect();
-        assert!(reasons.contains(&&missing), "{reasons:?}");
+        let unreadable = found.unreadable.into_iter();
+        let reasons: BTreeMap<_, _> = unreadable.map(|s| (s.path, s.reason)).collect();
+        assert_eq!(reasons.get(&link), Some(&SkipReason::SymlinkLoop));
+        let gone = SkipReason::Unreadable(IoFailure {
+            code: Some(libc::ENOENT),
+        });
+        assert_eq!(reasons.get(&missing), Some(&gone));
     }
 
     #[test]
-    fn a_changed_file_has_another_stamp() {
+    fn stamp_differs_after_a_change() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
-        let before = Stamp::of(file.path()).expect("stamp");
+        let before = stamp(file.path()).expect("stamp");
         std::fs::write(file.path(), "longer").expect("write");
-        assert_ne!(Stamp::of(file.path()).expect("stamp"), before);
+        assert_ne!(stamp(file.path()).expect("stamp"), before);
     }
 }

@@ -1,7 +1,9 @@
-//! What is made of real files.
+//! Tests of sidecar generation on the sample media.
 
 use super::*;
 use crate::ffmpeg::probe;
+use crate::library::scan::stamp;
+use engine::fixtures::{film, sidecar};
 
 fn media(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -9,18 +11,14 @@ fn media(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// What is made of a file of the project, with subtitles beside it.
+/// Sidecars and gain of a sample file with external subtitles.
 fn made(folder: &Path, name: &str, subtitles: &[PathBuf]) -> (Vec<Hashed>, Option<i32>) {
     let cancelled = AtomicBool::new(false);
     let path = media(name);
     let info = probe(Path::new("ffprobe"), &path, &cancelled).expect("media");
     let entry = FileEntry {
-        id: FileId([1; 32]),
-        name: name.into(),
-        size: 1,
-        chunk_size: 1,
         info,
-        sources: 1,
+        ..film(1, name)
     };
     let maker = Maker {
         ffmpeg: Path::new("ffmpeg"),
@@ -28,7 +26,7 @@ fn made(folder: &Path, name: &str, subtitles: &[PathBuf]) -> (Vec<Hashed>, Optio
         cancelled: &cancelled,
     };
     let stamped = subtitles.iter().map(|path| {
-        let stamp = Stamp::of(path).expect("it is there");
+        let stamp = stamp(path).expect("readable");
         (path.clone(), stamp)
     });
     let subtitles: Vec<_> = stamped.collect();
@@ -41,7 +39,7 @@ fn roles(made: &[Hashed]) -> Vec<SidecarRole> {
     made.iter().map(|hashed| hashed.sidecar.role).collect()
 }
 
-/// Width and height of a JPEG, out of its frame header (ITU T.81, B.2.2).
+/// Width and height of a JPEG, from its frame header (ITU T.81, B.2.2).
 fn size_of_jpeg(bytes: &[u8]) -> (u16, u16) {
     let mut at = 2;
     loop {
@@ -54,7 +52,7 @@ fn size_of_jpeg(bytes: &[u8]) -> (u16, u16) {
 }
 
 #[test]
-fn a_film_gets_a_poster_a_storyboard_and_the_subtitles_beside_it() {
+fn film_gets_poster_storyboard_and_subtitles() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let beside = folder.path().join("Harbour at Dawn.de.srt");
     let latin = b"1\n00:00:01,000 --> 00:00:02,000\nGr\xfc\xdfe\n";
@@ -80,19 +78,19 @@ fn a_film_gets_a_poster_a_storyboard_and_the_subtitles_beside_it() {
 }
 
 #[test]
-fn a_song_gets_a_waveform_and_its_loudness() {
+fn song_gets_waveform_and_gain() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (made, gain) = made(folder.path(), "Estuary - 02 Slow Orbit.flac", &[]);
     let sidecar = &made.last().expect("a waveform").sidecar;
     assert_eq!(sidecar.role, SidecarRole::Waveform);
-    assert_eq!(sidecar.size, WAVEFORM_PARTS as u64);
+    assert_eq!(sidecar.size, WAVEFORM_INTERVALS as u64);
     let peaks = std::fs::read(&made.last().expect("kept").path).expect("kept");
-    assert!(peaks.iter().filter(|peak| **peak > 10).count() > WAVEFORM_PARTS / 2);
+    assert!(peaks.iter().filter(|peak| **peak > 10).count() > WAVEFORM_INTERVALS / 2);
     assert!((-3000..3000).contains(&gain.expect("measured")), "{gain:?}");
 }
 
 #[test]
-fn what_is_no_media_gets_nothing() {
+fn file_without_media_gets_no_sidecars() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let cancelled = AtomicBool::new(false);
     let maker = Maker {
@@ -100,14 +98,7 @@ fn what_is_no_media_gets_nothing() {
         folder: folder.path(),
         cancelled: &cancelled,
     };
-    let entry = Sidecar {
-        role: SidecarRole::Poster,
-        id: FileId([1; 32]),
-        size: 1,
-        pictures: 0,
-        language: String::new(),
-    }
-    .entry();
+    let entry = sidecar(SidecarRole::Poster, 1).entry();
     let path = folder.path().join("text.mp4");
     std::fs::write(&path, "no film").expect("writable");
     let (made, gain) = maker.make(&path, &entry).expect("ffmpeg runs");
@@ -117,46 +108,31 @@ fn what_is_no_media_gets_nothing() {
         ..maker
     };
     let error = without.make(&path, &entry).err();
-    let entry = FileEntry {
-        info: engine::media::MediaInfo::new(MediaKind::Video, 1000),
-        ..entry
-    };
-    let error = error.or(without.make(&path, &entry).err());
+    let error = error.or(without.make(&path, &film(1, "text.mp4")).err());
     assert!(matches!(error, Some(MakeError::NoProgram(_))), "{error:?}");
 }
 
 #[test]
-fn a_waveform_holds_the_loudest_of_each_part() {
-    let parts = WAVEFORM_PARTS as i16;
+fn waveform_holds_peak_of_each_interval() {
+    let parts = WAVEFORM_INTERVALS as i16;
     let samples = (0..parts * 2).flat_map(|number| {
         let level = if number % 2 == 0 { -number } else { 0 };
         level.to_le_bytes()
     });
     let bytes: Vec<u8> = samples.collect();
     let waveform = waveform(&bytes[..], u64::from(parts.unsigned_abs()) * 2);
-    assert_eq!(waveform.len(), WAVEFORM_PARTS);
+    assert_eq!(waveform.len(), WAVEFORM_INTERVALS);
     assert_eq!(waveform[0], 0);
-    assert_eq!(waveform[WAVEFORM_PARTS - 1], ((parts * 2 - 2) >> 7) as u8);
+    assert_eq!(
+        waveform[WAVEFORM_INTERVALS - 1],
+        ((parts * 2 - 2) >> 7) as u8
+    );
 }
 
 #[test]
-fn subtitles_belong_to_the_film_they_are_named_after() {
-    let stamp = Stamp {
-        size: 1,
-        modified_ns: 0,
-        inode: 1,
-    };
-    let found = [
-        "/f/Film.srt",
-        "/f/Film.en.srt",
-        "/f/Film 2.srt",
-        "/g/Film.srt",
-    ];
-    let found = found.map(|path| (PathBuf::from(path), stamp)).into();
+fn subtitle_language_is_read_from_file_name() {
     let film = Path::new("/f/Film.mkv");
-    let names: Vec<_> = subtitles_of(film, &found)
-        .into_iter()
-        .map(|(path, _)| language(film, &path))
-        .collect();
-    assert_eq!(names, ["en", ""]);
+    let subtitles = ["/f/Film.srt", "/f/Film.en.srt"];
+    let names = subtitles.map(|path| language(film, Path::new(path)));
+    assert_eq!(names, ["", "en"]);
 }

@@ -1,7 +1,7 @@
-//! Makes what travels beside a media file: poster, storyboard, waveform, loudness,
-//! subtitles. Blocking; ffmpeg does the work, one thread of it.
+//! Generation of sidecars: poster, storyboard, waveform, subtitles; and measurement of
+//! loudness. Blocking; ffmpeg does the work with one thread.
 //!
-//! What cannot be made is left out: a file without a poster is still a film.
+//! A sidecar that cannot be made is left out; the file is shared without it.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -11,102 +11,90 @@ use std::time::Duration;
 
 use engine::ids::FileId;
 use engine::integrity::{HashTree, Hasher};
+use engine::library::Stamp;
 use engine::media::{ChunkSize, FileEntry, Geometry, MediaKind, Sidecar, SidecarRole};
 use engine::media::{MAX_PICTURES, MAX_SIDECAR, SIDECAR_CHUNK, STORYBOARD_COLUMNS};
-use serde::{Deserialize, Serialize};
 
 use crate::ffmpeg::{Answer, Output, Tool, all};
-use crate::library::scan::Stamp;
 
 /// Longest run of ffmpeg for one picture.
 const PICTURE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Longest run of ffmpeg over all of a sound.
+/// Longest run of ffmpeg over a whole audio track.
 const SOUND_LIMIT: Duration = Duration::from_secs(600);
 
-/// Side of a poster's longer edge, in pixels.
+/// Longer side of a poster, in pixels.
 const POSTER: u32 = 400;
 
-/// Width of a storyboard's picture, in pixels.
+/// Width of a storyboard picture, in pixels.
 const PICTURE_WIDTH: u32 = 160;
 
-/// Film between two pictures of a storyboard, if it is not long.
+/// Shortest interval between two pictures of a storyboard.
 const PICTURE_EVERY: Duration = Duration::from_secs(5);
 
-/// Pictures of a storyboard that may be copies of the one before, where none came.
+/// Most pictures of a storyboard that may repeat the previous one because decoding failed.
 const MAX_MISSING: usize = 5;
 
-/// Parts of a waveform.
-const WAVEFORM_PARTS: usize = 600;
+/// Intervals of a waveform.
+const WAVEFORM_INTERVALS: usize = 600;
 
-/// Samples a second that a waveform is made from.
+/// Sample rate for the waveform, in hertz.
 const SAMPLE_RATE: u32 = 4000;
 
-/// ReplayGain's loudness, in LUFS (EBU R 128; ReplayGain 2.0 specification).
+/// Reference loudness of ReplayGain 2.0, in LUFS (EBU R 128).
 const REFERENCE_LOUDNESS: f64 = -18.0;
 
-/// Quieter than this is silence that nobody meant to be raised, in LUFS.
+/// Loudness below which a track counts as silent and gets no gain, in LUFS.
 const SILENCE: f64 = -60.0;
 
-/// Subtitle files that one film may have.
+/// Most subtitle files of one film.
 const MAX_SUBTITLES: usize = 8;
 
-/// What was made for a media file, and from what.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Made {
-    /// Subtitle files that lie beside it.
-    pub subtitles: Vec<(PathBuf, Stamp)>,
-    /// Sidecars, and where they lie.
-    pub sidecars: Vec<(Sidecar, PathBuf)>,
-    /// Measured, in hundredths of a decibel.
-    pub gain_cdb: Option<i32>,
-}
-
-/// Why nothing was made. All of it may be otherwise another time.
+/// Failure to make sidecars; a later attempt may succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
-    /// The folder of the sidecars.
-    #[error("sidecars cannot be written: {0}")]
+    /// Writing to the folder of sidecars failed.
+    #[error("cannot write sidecars: {0}")]
     Folder(#[from] std::io::Error),
-    /// ffmpeg could not be started.
+    /// ffmpeg cannot be started.
     #[error("cannot run ffmpeg: {0}")]
     NoProgram(std::io::Error),
-    /// It hangs, or the disk does.
-    #[error("ffmpeg took too long")]
-    TooSlow,
-    /// The program ends.
-    #[error("given up")]
+    /// ffmpeg or the disk hangs.
+    #[error("ffmpeg timed out")]
+    Timeout,
+    /// Cancelled.
+    #[error("cancelled")]
     Cancelled,
 }
 
-/// A waveform, and the loudness in LUFS if it is no silence.
-type Heard = (Vec<u8>, Option<f64>);
+/// Waveform, and loudness in LUFS unless silent.
+type Analysis = (Vec<u8>, Option<f64>);
 
-/// What makes sidecars.
+/// Inputs for making sidecars.
 #[derive(Debug, Clone, Copy)]
 pub struct Maker<'a> {
     /// The ffmpeg program.
     pub ffmpeg: &'a Path,
-    /// Where sidecars are kept.
+    /// Folder of the sidecars.
     pub folder: &'a Path,
-    /// Set to give up.
+    /// Set to cancel.
     pub cancelled: &'a AtomicBool,
 }
 
-/// A sidecar that lies on disk, hashed.
+/// Sidecar on disk, hashed.
 #[derive(Debug)]
 pub struct Hashed {
-    /// As the catalogue names it.
+    /// Catalogue data.
     pub sidecar: Sidecar,
-    /// Where it lies.
+    /// Path of the file.
     pub path: PathBuf,
-    /// All its hashes.
+    /// All node hashes.
     pub tree: HashTree,
 }
 
 impl Maker<'_> {
-    /// Makes the pictures and the waveform that suit a file, and measures a song's
-    /// loudness, in hundredths of a decibel to raise it by.
+    /// Makes the poster, and the storyboard of a video or the waveform of a song. Returns
+    /// them with the measured gain of a song, in hundredths of a decibel.
     ///
     /// # Errors
     /// [`MakeError`].
@@ -117,21 +105,21 @@ impl Maker<'_> {
     ) -> Result<(Vec<Hashed>, Option<i32>), MakeError> {
         let mut made = Vec::new();
         if let Some(poster) = self.poster(path, entry)? {
-            made.push(self.keep(SidecarRole::Poster, 0, "", &poster)?);
+            made.push(self.write(SidecarRole::Poster, 0, "", &poster)?);
         }
         let mut gain = None;
         if entry.info.kind == MediaKind::Video {
             if let Some((pictures, sheet)) = self.storyboard(path, entry)? {
-                made.push(self.keep(SidecarRole::Storyboard, pictures, "", &sheet)?);
+                made.push(self.write(SidecarRole::Storyboard, pictures, "", &sheet)?);
             }
         } else if let Some((waveform, loudness)) = self.sound(path, entry)? {
-            made.push(self.keep(SidecarRole::Waveform, 0, "", &waveform)?);
+            made.push(self.write(SidecarRole::Waveform, 0, "", &waveform)?);
             gain = loudness.map(gain_for);
         }
         Ok((made, gain))
     }
 
-    /// Takes over the subtitle files that lie beside a file.
+    /// Converts external subtitle files to sidecars.
     ///
     /// # Errors
     /// [`MakeError::Folder`].
@@ -143,17 +131,17 @@ impl Maker<'_> {
         let mut made = Vec::new();
         for (file, _) in subtitles.iter().take(MAX_SUBTITLES) {
             let Some(text) = std::fs::read(file).ok().and_then(|bytes| utf8(&bytes)) else {
-                tracing::warn!(path = %file.display(), "these subtitles cannot be read");
+                tracing::warn!(path = %file.display(), "reading subtitles failed");
                 continue;
             };
             let language = language(path, file);
-            made.push(self.keep(SidecarRole::Subtitles, 0, &language, text.as_bytes())?);
+            made.push(self.write(SidecarRole::Subtitles, 0, &language, text.as_bytes())?);
         }
         Ok(made)
     }
 
-    /// Writes and hashes a sidecar; its name is its content.
-    fn keep(
+    /// Writes and hashes a sidecar; its file name is its id.
+    fn write(
         &self,
         role: SidecarRole,
         pictures: u32,
@@ -182,7 +170,7 @@ impl Maker<'_> {
         })
     }
 
-    /// Runs ffmpeg; what it writes to its standard output, if that is anything.
+    /// Runs ffmpeg and returns its standard output, unless empty.
     fn run(&self, limit: Duration, arguments: &[&OsStr]) -> Result<Option<Vec<u8>>, MakeError> {
         let (quiet, output) = (["-v", "error", "-threads", "1"], ["pipe:1"]);
         let arguments = quiet
@@ -195,7 +183,7 @@ impl Maker<'_> {
         Ok(bytes.filter(|bytes| !bytes.is_empty()))
     }
 
-    /// Runs ffmpeg to its end.
+    /// Runs ffmpeg to its end and consumes its standard output.
     fn answer<T: Send + 'static>(
         &self,
         limit: Duration,
@@ -206,7 +194,7 @@ impl Maker<'_> {
         let answer = answer.map_err(MakeError::NoProgram)?;
         match (self.cancelled.load(Ordering::Relaxed), answer.killed) {
             (true, _) => Err(MakeError::Cancelled),
-            (_, true) => Err(MakeError::TooSlow),
+            (_, true) => Err(MakeError::Timeout),
             _ => Ok(answer),
         }
     }
@@ -219,7 +207,7 @@ impl Maker<'_> {
         }
     }
 
-    /// The embedded cover, else a frame that looks like many around it.
+    /// Makes the poster: the embedded cover, else a representative frame.
     fn poster(&self, path: &Path, entry: &FileEntry) -> Result<Option<Vec<u8>>, MakeError> {
         let fit = format!(
             "scale=iw*sar:ih,scale={POSTER}:{POSTER}:force_original_aspect_ratio=decrease:\
@@ -235,7 +223,7 @@ impl Maker<'_> {
         };
         let video = entry.info.kind == MediaKind::Video;
         if entry.info.has_cover {
-            // In a film the first picture is the film.
+            // The first video stream of a film is the film itself.
             let stream = if video { "0:v:1" } else { "0:v:0" };
             if let Some(cover) = picture("0", stream, &fit)? {
                 return Ok(Some(cover));
@@ -249,7 +237,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A sheet of pictures from all over the film, and how many they are.
+    /// Makes the storyboard. Returns the number of pictures and the JPEG.
     fn storyboard(
         &self,
         path: &Path,
@@ -259,7 +247,7 @@ impl Maker<'_> {
         let pictures = (length.as_secs() / PICTURE_EVERY.as_secs()) as u32;
         let pictures = pictures.clamp(1, MAX_PICTURES);
         let work = self.folder.join("work");
-        // What a run that was interrupted left.
+        // An interrupted run may have left files.
         let _ = std::fs::remove_dir_all(&work);
         std::fs::create_dir_all(&work)?;
         let name = |number: u32| work.join(format!("{number:03}.bmp"));
@@ -269,7 +257,7 @@ impl Maker<'_> {
         for number in 0..pictures {
             let middle = (f64::from(number) + 0.5) / f64::from(pictures);
             let from = (length.as_secs_f64() * middle).to_string();
-            // The key frame before it: all between would have to be decoded.
+            // Uses the preceding key frame, so that no other frames are decoded.
             let options = ["-noaccurate_seek", "-ss", &from, "-i"].map(OsStr::new);
             let choice = ["-map", "0:v:0", "-frames:v", "1", "-vf", &filter];
             let coding = ["-c:v", "bmp", "-f", "image2pipe"];
@@ -297,8 +285,8 @@ impl Maker<'_> {
         Ok(sheet.map(|sheet| (pictures, sheet)))
     }
 
-    /// The waveform of a sound, and its loudness in LUFS.
-    fn sound(&self, path: &Path, entry: &FileEntry) -> Result<Option<Heard>, MakeError> {
+    /// Computes the waveform and the loudness of the first audio track.
+    fn sound(&self, path: &Path, entry: &FileEntry) -> Result<Option<Analysis>, MakeError> {
         let rate = SAMPLE_RATE.to_string();
         let options = ["-nostats", "-threads", "1", "-i"].map(OsStr::new);
         let coding = [
@@ -320,23 +308,23 @@ impl Maker<'_> {
         let read = move |pipe| waveform(pipe, samples as u64);
         let answer = self.answer(SOUND_LIMIT, options, read)?;
         let waveform = answer.output.unwrap_or_default();
-        let loudness = answer.complaints.iter().rev().find_map(|line| {
+        let loudness = answer.stderr_lines.iter().rev().find_map(|line| {
             let number = line.strip_prefix("I:")?.trim().strip_suffix("LUFS")?;
             number.trim().parse::<f64>().ok()
         });
-        let heard = loudness.filter(|loudness| *loudness > SILENCE);
-        Ok((!waveform.is_empty()).then_some((waveform, heard)))
+        let audible = loudness.filter(|loudness| *loudness > SILENCE);
+        Ok((!waveform.is_empty()).then_some((waveform, audible)))
     }
 }
 
-/// By how much to raise a sound, in hundredths of a decibel.
+/// Gain to the reference loudness, in hundredths of a decibel.
 fn gain_for(loudness: f64) -> i32 {
     ((REFERENCE_LOUDNESS - loudness) * 100.0).round() as i32
 }
 
-/// The loudest of each part of so many samples, 16 bits each.
+/// Peak of each interval of `samples` 16-bit samples.
 fn waveform(mut pipe: impl Read, samples: u64) -> Vec<u8> {
-    let mut peaks = vec![0_u8; WAVEFORM_PARTS];
+    let mut peaks = vec![0_u8; WAVEFORM_INTERVALS];
     let (mut number, mut rest) = (0_u64, Vec::new());
     let mut buffer = vec![0; 32 << 10];
     while let Ok(read @ 1..) = pipe.read(&mut buffer) {
@@ -344,9 +332,9 @@ fn waveform(mut pipe: impl Read, samples: u64) -> Vec<u8> {
         let whole = rest.len() / 2 * 2;
         for sample in rest[..whole].chunks_exact(2) {
             let level = i16::from_le_bytes([sample[0], sample[1]]).unsigned_abs() >> 7;
-            let part = number * WAVEFORM_PARTS as u64 / samples.max(1);
-            let part = (part as usize).min(WAVEFORM_PARTS - 1);
-            peaks[part] = peaks[part].max(level.min(255) as u8);
+            let interval = number * WAVEFORM_INTERVALS as u64 / samples.max(1);
+            let interval = (interval as usize).min(WAVEFORM_INTERVALS - 1);
+            peaks[interval] = peaks[interval].max(level.min(255) as u8);
             number += 1;
         }
         rest.drain(..whole);
@@ -357,7 +345,7 @@ fn waveform(mut pipe: impl Read, samples: u64) -> Vec<u8> {
     peaks
 }
 
-/// Text in whatever coding it is; `None` if there is too much or none.
+/// Decodes text of unknown encoding; `None` if it is empty or too long.
 fn utf8(bytes: &[u8]) -> Option<String> {
     if bytes.is_empty() || bytes.len() as u64 > MAX_SIDECAR {
         return None;
@@ -367,14 +355,14 @@ fn utf8(bytes: &[u8]) -> Option<String> {
         Some(encoding) => encoding.decode(bytes).0,
         None => match std::str::from_utf8(bytes) {
             Ok(text) => text.into(),
-            // What subtitles without a mark mostly are where they are no UTF-8.
+            // The usual encoding of subtitles that are not Unicode.
             Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0,
         },
     };
     (text.len() as u64 <= MAX_SIDECAR).then(|| text.into_owned())
 }
 
-/// `en` for `Film.en.srt` beside `Film.mkv`.
+/// Language in the name of a subtitle file: `en` for `Film.en.srt` beside `Film.mkv`.
 fn language(film: &Path, subtitles: &Path) -> String {
     let stem = |path: &Path| {
         let stem = path.file_stem().unwrap_or_default();
@@ -386,7 +374,7 @@ fn language(film: &Path, subtitles: &Path) -> String {
 }
 
 /// Hashes a sidecar.
-pub fn hash(bytes: &[u8]) -> (FileId, HashTree) {
+fn hash(bytes: &[u8]) -> (FileId, HashTree) {
     let geometry = geometry(bytes.len() as u64);
     let mut hasher = Hasher::new(geometry);
     bytes
@@ -395,26 +383,10 @@ pub fn hash(bytes: &[u8]) -> (FileId, HashTree) {
     hasher.finish()
 }
 
-/// How a sidecar is cut.
+/// Division of a sidecar into chunks.
 pub fn geometry(size: u64) -> Geometry {
-    let chunk = ChunkSize::checked(SIDECAR_CHUNK).expect("a chunk size that is allowed");
+    let chunk = ChunkSize::checked(SIDECAR_CHUNK).expect("SIDECAR_CHUNK is an allowed size");
     Geometry::new(size, chunk)
-}
-
-/// The subtitle files that lie beside a film and begin with its name.
-pub fn subtitles_of(
-    film: &Path,
-    subtitles: &std::collections::BTreeMap<PathBuf, Stamp>,
-) -> Vec<(PathBuf, Stamp)> {
-    let stem = film.with_extension("");
-    let stem = stem.as_os_str().as_encoded_bytes();
-    let belongs = |path: &Path| {
-        let path = path.as_os_str().as_encoded_bytes();
-        path.strip_prefix(stem)
-            .is_some_and(|rest| rest.first() == Some(&b'.') && !rest.contains(&b'/'))
-    };
-    let found = subtitles.iter().filter(|(path, _)| belongs(path));
-    found.map(|(path, stamp)| (path.clone(), *stamp)).collect()
 }
 
 #[cfg(test)]
