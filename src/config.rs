@@ -1,14 +1,18 @@
 //! Configuration: one documented struct per subsystem.
 //!
-//! Values come, in rising order of precedence, from the built-in defaults, a
-//! TOML file, `SWARMPLAY_SECTION__KEY` in the environment and `--set
-//! section.key=value` ([`load()`]). Unknown keys, wrong types and impossible
-//! values are refused with the file, the line, the key and what would be right.
-//! `config/tracker.toml` and `config/client.toml` list every key with its
-//! default; a test keeps them equal to [`Config::default`].
+//! Values come from the built-in defaults, a TOML file, `SWARMPLAY_SECTION__KEY` in the
+//! environment and `--set section.key=value`; later sources override earlier ones
+//! ([`load()`]). Unknown keys, wrong types and invalid values are rejected with file, line,
+//! key and valid values. `config/tracker.toml` and `config/client.toml` list every key with
+//! its default; a test keeps them equal to [`Config::default`].
+//!
+//! * [`load`]: reads all sources.
+//! * [`renamed`]: old names of keys.
+//! * [`edit`]: changes the user's file.
 
-pub mod edit;
-pub mod load;
+mod edit;
+mod load;
+mod renamed;
 
 use std::path::PathBuf;
 
@@ -16,43 +20,45 @@ use engine::scheduler::Picker;
 use engine::units::{ByteRate, ByteSize, HumanDuration, TransferCap};
 use serde::Deserialize;
 
-pub use load::{ConfigError, load};
+pub use self::edit::{EditError, edit_file};
+pub use self::load::{ConfigError, load, load_with_warnings};
+pub use self::renamed::RenamedKey;
 
-/// The default file of a tracker, every key explained.
+/// Default file of a tracker, which documents every key.
 pub const TRACKER_FILE: &str = include_str!("../config/tracker.toml");
 
-/// The default file of a client, every key explained.
+/// Default file of a client, which documents every key.
 pub const CLIENT_FILE: &str = include_str!("../config/client.toml");
 
-/// Where a client's file is looked for if none is named; `None` where there is no home.
+/// Path of the user's file for clients; `None` without a home directory.
 pub fn client_file() -> Option<PathBuf> {
     let folder = dirs::config_dir()?;
     Some(folder.join("swarmplay").join("client.toml"))
 }
 
-/// Everything that can be configured.
+/// Complete configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The server's registry of clients.
+    /// Registry of clients.
     pub tracker: TrackerConfig,
-    /// Who this client is and how it is reached.
+    /// Name and addresses of this client.
     pub client: ClientConfig,
-    /// The folders whose media is shared.
+    /// Shared folders.
     pub library: LibraryConfig,
-    /// Where chunks are kept, and how many.
+    /// Cache of downloaded chunks.
     pub store: StoreConfig,
-    /// Bounds on traffic and on connections.
+    /// Limits of traffic and connections.
     pub limits: LimitsConfig,
-    /// How a film is fetched from the swarm.
+    /// Download of played files.
     pub stream: StreamConfig,
-    /// The HTTP address players read from.
+    /// HTTP server for players.
     pub gateway: GatewayConfig,
-    /// Decoding and sound.
+    /// Decoding and audio.
     pub player: PlayerConfig,
-    /// The window.
+    /// Window.
     pub window: WindowConfig,
-    /// What is written to stderr.
+    /// Log on stderr.
     pub log: LogConfig,
 }
 
@@ -60,14 +66,14 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrackerConfig {
-    /// Address and port for clients and peers alike; one port serves both.
+    /// Listening address, for clients and peers.
     pub listen: String,
-    /// How often a client is asked to show that it lives. Clients shorten it by
-    /// up to a fifth at random so that they do not all speak at once.
+    /// Interval of heartbeats. Clients shorten it by up to a fifth at random, so that
+    /// heartbeats spread out.
     pub heartbeat: HumanDuration,
-    /// Silence after which a client counts as gone; at least twice `heartbeat`.
+    /// Silence after which a client is removed; at least twice `heartbeat`.
     pub timeout: HumanDuration,
-    /// Clients connected at once; one more is refused with a reason.
+    /// Maximum number of connected clients; further ones are rejected.
     pub max_clients: u32,
 }
 
@@ -86,12 +92,12 @@ impl Default for TrackerConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientConfig {
-    /// The name others see; empty means the machine's host name.
+    /// Name shown to other users; empty means the host name.
     pub name: String,
     /// Address of the tracker, `host:port`.
     pub tracker: String,
-    /// Address other peers dial; port 0 takes any free one. Give a fixed port
-    /// where a firewall must let it through.
+    /// Address on which other peers connect; port 0 picks a free port. Choose a fixed one to
+    /// open it in a firewall.
     pub listen: String,
 }
 
@@ -109,13 +115,13 @@ impl Default for ClientConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LibraryConfig {
-    /// Folders (or single files) that are shared, subfolders included.
+    /// Folders or single files to share, including subfolders.
     pub folders: Vec<PathBuf>,
-    /// Whether posters, storyboards, waveforms and loudness are made of what is
-    /// shared, one file after another, so that others see what they will get.
-    pub previews: bool,
-    /// How often the folders are walked again, for file systems that report no
-    /// changes (network mounts).
+    /// Creates sidecars for shared files: posters, storyboards, waveforms and loudness, one
+    /// file at a time. Also shares the subtitle files beside a film.
+    pub sidecars: bool,
+    /// Interval between two scans of the folders, for file systems that do not report
+    /// changes, such as network mounts.
     pub rescan: HumanDuration,
 }
 
@@ -123,7 +129,7 @@ impl Default for LibraryConfig {
     fn default() -> Self {
         Self {
             folders: Vec::new(),
-            previews: true,
+            sidecars: true,
             rescan: HumanDuration::secs(600),
         }
     }
@@ -133,11 +139,11 @@ impl Default for LibraryConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// Directory for chunks, the library database and the identity; empty
-    /// means the user's data directory.
+    /// Directory for chunks, the library database and the identity; empty means a directory
+    /// per mode in the user's data directory.
     pub data_dir: PathBuf,
-    /// Bytes of downloaded chunks kept on disk, across all files. Chunks far
-    /// from any playhead go first.
+    /// Disk space for downloaded chunks of all files. Chunks far from any playhead are
+    /// evicted first.
     pub quota: ByteSize,
 }
 
@@ -154,16 +160,16 @@ impl Default for StoreConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Upload to all peers together.
+    /// Upload rate to all peers together.
     pub upload: ByteRate,
-    /// Download from all peers together.
+    /// Download rate from all peers together.
     pub download: ByteRate,
-    /// Upload to all peers together in any 24 hours; when it is used up, nobody is
-    /// served until some of it is a day old.
+    /// Upload to all peers together within 24 hours. When it is used up, uploads pause until
+    /// part of it is a day old.
     pub upload_per_day: TransferCap,
-    /// Peers connected at once.
+    /// Maximum number of connected peers.
     pub max_peers: u32,
-    /// Peers served at once; others are choked and take turns.
+    /// Maximum number of peers served at once; the others are choked until a slot is free.
     pub upload_slots: u32,
 }
 
@@ -183,19 +189,17 @@ impl Default for LimitsConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StreamConfig {
-    /// Media fetched ahead of the playhead. Memory held by a stream is bounded
-    /// by `requests_per_peer` × peers × chunk size (256 KiB at most), not by
-    /// this: what has arrived is on disk.
+    /// Media to download ahead of the playhead. It lies on disk; the memory of a stream is
+    /// bounded by `requests_per_peer` × peers × chunk size (at most 256 KiB).
     pub read_ahead: HumanDuration,
-    /// Near the playhead, the earliest deadline is fetched first; from here on,
-    /// the rarest chunk.
-    pub urgent: HumanDuration,
-    /// Silence after which a peer loses its requests to others, at least 1 s. One that
-    /// sends no chunks but speaks keeps them three times as long.
+    /// Chunks due within this time are requested by deadline, later ones rarest first.
+    pub critical_window: HumanDuration,
+    /// Silence after which requests to a peer are reassigned; at least 1 s. A peer that sends
+    /// messages but no chunks gets three times as long.
     pub request_timeout: HumanDuration,
-    /// Requests one peer may have outstanding, whatever its rate.
+    /// Maximum number of outstanding requests to one peer.
     pub requests_per_peer: u32,
-    /// How chunks are chosen: `swarm`, or `in-order` for comparison.
+    /// Order of chunk requests: `swarm`, or `in-order`, a control for benchmarks.
     pub picker: Picker,
 }
 
@@ -203,7 +207,7 @@ impl Default for StreamConfig {
     fn default() -> Self {
         Self {
             read_ahead: HumanDuration::secs(60),
-            urgent: HumanDuration::millis(1500),
+            critical_window: HumanDuration::millis(1500),
             request_timeout: HumanDuration::millis(2000),
             requests_per_peer: 64,
             picker: Picker::Swarm,
@@ -215,8 +219,8 @@ impl Default for StreamConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewayConfig {
-    /// Address players read from over HTTP; port 0 takes any free one. It has
-    /// no password, so keep it on loopback unless the network is yours.
+    /// HTTP address for players; port 0 picks a free port. There is no password: use other
+    /// addresses than loopback only in a trusted network.
     pub listen: String,
 }
 
@@ -232,15 +236,15 @@ impl Default for GatewayConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlayerConfig {
-    /// The ffmpeg program, by name or path.
+    /// Name or path of the ffmpeg program.
     pub ffmpeg: PathBuf,
-    /// The ffprobe program, by name or path.
+    /// Name or path of the ffprobe program.
     pub ffprobe: PathBuf,
-    /// TransferCap at start, 0 to 100.
+    /// Initial volume, 0 to 100.
     pub volume: u32,
-    /// Whether songs sound equally loud: by their tags, else as measured.
+    /// Plays songs equally loud, by their ReplayGain tags or else by measured loudness.
     pub normalise: bool,
-    /// How long sound takes from kira to the ear; pictures wait as long.
+    /// Time from the mixer to the ear, by which video is delayed.
     pub audio_delay: HumanDuration,
 }
 
@@ -256,11 +260,11 @@ impl Default for PlayerConfig {
     }
 }
 
-/// Which colours the window wears.
+/// Colour theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
-    /// As the desktop says; dark where it says nothing.
+    /// Theme of the desktop; dark if unknown.
     #[default]
     System,
     /// Light text on dark.
@@ -269,11 +273,11 @@ pub enum Theme {
     Light,
 }
 
-/// Which language the window speaks.
+/// Language of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
-    /// That of the system; English where that is none of these.
+    /// Language of the system, or English if it is not available.
     #[default]
     System,
     /// English.
@@ -286,14 +290,14 @@ pub enum Language {
     Es,
 }
 
-/// How films are laid out in the library.
+/// Layout of the film library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// Posters.
     #[default]
-    Pictures,
-    /// One row a film.
+    Grid,
+    /// One row per film.
     List,
 }
 
@@ -305,10 +309,10 @@ pub struct WindowConfig {
     pub theme: Theme,
     /// `system`, `en`, `de`, `pt` or `es`.
     pub language: Language,
-    /// Whether things move when they appear and change.
+    /// Animates transitions.
     pub motion: bool,
-    /// `pictures` or `list`.
-    pub films: Layout,
+    /// Layout of the film library: `grid` or `list`.
+    pub library_layout: Layout,
 }
 
 impl Default for WindowConfig {
@@ -317,7 +321,7 @@ impl Default for WindowConfig {
             theme: Theme::System,
             language: Language::System,
             motion: true,
-            films: Layout::Pictures,
+            library_layout: Layout::Grid,
         }
     }
 }
@@ -327,7 +331,7 @@ impl Default for WindowConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
-    /// `info,swarmplay::swarm=debug`; `RUST_LOG` wins.
+    /// `info,swarmplay::swarm=debug`; `RUST_LOG` overrides it.
     pub level: String,
 }
 
@@ -339,20 +343,20 @@ impl Default for LogConfig {
     }
 }
 
-/// A value that parses but cannot work.
+/// Value that parses but is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impossible {
     /// `section.key`.
     pub key: &'static str,
-    /// What is wrong and what would be right.
+    /// Problem and valid values.
     pub problem: String,
 }
 
 impl Config {
-    /// Checks what the types cannot say.
+    /// Checks constraints that the types do not express.
     ///
     /// # Errors
-    /// The first impossible value, with its key and what would be right.
+    /// The first invalid value, with its key and valid values.
     pub fn validate(&self) -> Result<(), Impossible> {
         let require = |holds: bool, key: &'static str, problem: &str| {
             let problem = problem.to_owned();
@@ -395,7 +399,7 @@ impl Config {
         require(
             self.store.quota >= ByteSize::mib(16),
             "store.quota",
-            "must be at least 16 MiB, to hold the part of a film that plays",
+            "must be at least 16 MiB, to hold the chunks around the playhead",
         )?;
         require(
             self.library.rescan.0.as_secs() >= 1,
@@ -408,8 +412,8 @@ impl Config {
             "must be at least 1 s",
         )?;
         require(
-            self.stream.urgent.0 <= self.stream.read_ahead.0,
-            "stream.urgent",
+            self.stream.critical_window.0 <= self.stream.read_ahead.0,
+            "stream.critical_window",
             "must not exceed stream.read_ahead",
         )?;
         require(
@@ -424,17 +428,16 @@ impl Config {
         require(problem.is_empty(), "log.level", &problem)
     }
 
-    /// The data directory, with the default filled in: one for each thing that the
-    /// program can be, so that a machine may be several at once.
-    pub fn data_dir(&self, of: &str) -> PathBuf {
+    /// Data directory. The default has one per role, so that several can run at once.
+    pub fn data_dir(&self, role: &str) -> PathBuf {
         if !self.store.data_dir.as_os_str().is_empty() {
             return self.store.data_dir.clone();
         }
         let data = dirs::data_local_dir().unwrap_or_else(|| PathBuf::from("."));
-        data.join("swarmplay").join(of)
+        data.join("swarmplay").join(role)
     }
 
-    /// The name others see, with the default filled in.
+    /// Name shown to other users; by default the host name.
     pub fn client_name(&self) -> String {
         if !self.client.name.is_empty() {
             return self.client.name.clone();
@@ -447,7 +450,7 @@ impl Config {
     }
 }
 
-/// Whether `text` is `host:port` with a port that is a number.
+/// True if `text` is `host:port` with a numeric port.
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use swarmplay::config::Config;
-use swarmplay::config::load::load;
+use swarmplay::config::load;
 
 fn path(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

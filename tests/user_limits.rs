@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use common::{client, eventually, fetch_whole, noise, open, run, tracker};
 use engine::units::{ByteRate, TransferCap};
-use swarmplay::app::node::Node;
+use swarmplay::app::Node;
 use swarmplay::config::Config;
 use swarmplay::library::{AddFolder, LibraryState, RemoveFolder};
 use swarmplay::scheduler::Download;
@@ -231,7 +231,7 @@ fn new_files_are_shared_while_sidecars_are_made() {
     std::fs::write(&script, text).expect("writes");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("may run");
     let patient = |config: &mut Config| {
-        config.library.previews = true;
+        config.library.sidecars = true;
         config.player.ffmpeg = script.clone();
     };
     run(async {

@@ -87,7 +87,7 @@ class Ours:
         tracker = f"{self.network.address(TRACKER)}:{TRACKER_PORT}"
         listen = f"0.0.0.0:{PEER_PORT}"
         # Posters would compete for the measured uplinks.
-        own = {"client.tracker": tracker, "client.listen": listen, "library.previews": "false"}
+        own = {"client.tracker": tracker, "client.listen": listen, "library.sidecars": "false"}
         return own | self.settings
 
     def peer(self, host: Host, folders: list[Path]) -> None:

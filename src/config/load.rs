@@ -1,72 +1,96 @@
-//! From a file, the environment and `--set` to a checked [`Config`].
+//! Loads a validated [`Config`] from a file, the environment and `--set`.
 //!
-//! The file is parsed twice: once on its own, for errors that name the line,
-//! once by the `config` crate that lays the environment and `--set` over it.
+//! The file is parsed twice: alone, for errors that name the line, and by the `config`
+//! crate, which overlays the environment and `--set`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::config::Config;
+use crate::config::renamed::{self, RenamedKey};
 
 /// Prefix of environment variables that set a key.
-const ENV_PREFIX: &str = "SWARMPLAY";
+pub(super) const ENV_PREFIX: &str = "SWARMPLAY";
 
-/// The one key that is a list; outside the file its parts are separated by `:`.
+/// The only key with a list; outside the file its items are separated by `:`.
 const FOLDERS_KEY: &str = "library.folders";
 
-/// Why a configuration was refused. The text names where the value came from,
-/// the key, and what would be right.
+/// Rejected configuration. The message names the origin, the key, and valid values.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file could not be read.
+    /// The file cannot be read.
     #[error("cannot read {}: {error}", path.display())]
     Unreadable {
-        /// The file asked for.
+        /// File.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         error: std::io::Error,
     },
-    /// The file has a syntax error, an unknown key or a value of a wrong type.
+    /// The file has a syntax error, an unknown key, or an invalid value.
     #[error("{}:{line}: {problem}", path.display())]
     InFile {
-        /// The file.
+        /// File.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// Key and what would be right.
+        /// Key and valid values.
         problem: String,
     },
-    /// A value from the environment or `--set` is refused.
+    /// A value from the environment or `--set` is invalid.
     #[error("{origin}: {problem}")]
     Override {
-        /// `--set`, or the environment variable's name.
+        /// `--set`, or the name of the environment variable.
         origin: String,
-        /// Key and what would be right.
+        /// Key and valid values.
         problem: String,
     },
-    /// `--set` without a `section.key=value`.
+    /// `--set` without `section.key=value`.
     #[error("--set {0}: write it as section.key=value")]
     BadSet(String),
 }
 
-/// Reads `file` (if any) and lays the environment and `sets` over it.
+/// Loads the configuration and logs a warning for each renamed key.
 ///
 /// # Errors
-/// [`ConfigError`], with where the refused value stands.
+/// A source cannot be read or has an invalid value.
 pub fn load(file: Option<&Path>, sets: &[String]) -> Result<Config, ConfigError> {
+    let (config, warnings) = load_with_warnings(file, sets)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+/// Reads `file`, if any, and overlays the environment and `sets`. Returns the uses of
+/// renamed keys for a caller that logs later.
+///
+/// # Errors
+/// A source cannot be read or has an invalid value.
+pub fn load_with_warnings(
+    file: Option<&Path>,
+    sets: &[String],
+) -> Result<(Config, Vec<RenamedKey>), ConfigError> {
+    let mut warnings = Vec::new();
     let text = match file {
-        Some(path) => read_checked(path)?,
+        Some(path) => read_checked(path, &mut warnings)?,
         None => String::new(),
     };
+    let mut variables = environment();
+    renamed::in_environment(&mut variables, &mut warnings)?;
+    let sets = &renamed::in_sets(sets, &mut warnings)?;
+    let folders = variables.get(&format!("{ENV_PREFIX}_LIBRARY__FOLDERS"));
+    let folders = folders.cloned();
     let mut builder = config::Config::builder()
         .add_source(config::File::from_str(&text, config::FileFormat::Toml))
         .add_source(
             config::Environment::with_prefix(ENV_PREFIX)
                 .prefix_separator("_")
-                .separator("__"),
+                .separator("__")
+                .source(Some(variables)),
         );
-    if let Ok(folders) = std::env::var(format!("{ENV_PREFIX}_LIBRARY__FOLDERS")) {
+    if let Some(folders) = folders {
         builder = apply_set(builder, &format!("{FOLDERS_KEY}={folders}"))?;
     }
     for set in sets {
@@ -79,15 +103,26 @@ pub fn load(file: Option<&Path>, sets: &[String]) -> Result<Config, ConfigError>
     config
         .validate()
         .map_err(|wrong| locate(file, &text, sets, wrong.key, &wrong.problem))?;
-    Ok(config)
+    Ok((config, warnings))
 }
 
-/// Reads a file and checks its syntax, keys and types, for errors with a line.
-fn read_checked(path: &Path) -> Result<String, ConfigError> {
+/// Environment variables that set a key.
+fn environment() -> HashMap<String, String> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        let value = value.into_string().ok()?;
+        name.starts_with(ENV_PREFIX).then_some((name, value))
+    });
+    variables.collect()
+}
+
+/// Reads a file, renames old keys, and checks syntax, keys and types.
+fn read_checked(path: &Path, warnings: &mut Vec<RenamedKey>) -> Result<String, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         error,
     })?;
+    let text = renamed::in_file(path, text, warnings)?;
     if let Err(error) = toml::from_str::<Config>(&text) {
         let offset = error.span().map_or(0, |span| span.start);
         return Err(ConfigError::InFile {
@@ -99,8 +134,8 @@ fn read_checked(path: &Path) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// Adds the key at `offset` to a type error, and the nearest known key to an
-/// unknown-key error.
+/// Completes a message of the parser: adds the key at `offset` to a type error, and the
+/// nearest known key to an unknown key.
 fn explain(text: &str, offset: usize, message: &str) -> String {
     let start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
     let line = text[start..].lines().next().unwrap_or_default();
@@ -114,7 +149,7 @@ fn explain(text: &str, offset: usize, message: &str) -> String {
     message.to_owned()
 }
 
-/// Serde lists the known keys behind an unknown one; this names the nearest.
+/// Replaces serde's list of known keys by the nearest one.
 fn with_nearest(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(unknown) = quoted.next() else {
@@ -131,7 +166,7 @@ fn with_nearest(message: &str) -> String {
     }
 }
 
-/// Lays one `section.key=value` over the rest. A list is separated by `:`.
+/// Overlays one `section.key=value`. List items are separated by `:`.
 fn apply_set(
     builder: config::ConfigBuilder<config::builder::DefaultState>,
     set: &str,
@@ -151,8 +186,8 @@ fn apply_set(
     builder.set_override(key, value).map_err(|_| bad())
 }
 
-/// Blames `--set` or the environment for an error of the layered whole: the
-/// file alone was already found good.
+/// Attributes an error of the merged configuration to `--set` or the environment: the file
+/// alone was valid.
 fn overridden(sets: &[String], error: &config::ConfigError) -> ConfigError {
     let problem = with_nearest(&error.to_string());
     let origin = sets
@@ -168,7 +203,7 @@ fn overridden(sets: &[String], error: &config::ConfigError) -> ConfigError {
     ConfigError::Override { origin, problem }
 }
 
-/// Finds where the value of `key` came from: `--set`, environment or file.
+/// Finds the origin of the value of `key`: `--set`, environment or file.
 fn locate(
     file: Option<&Path>,
     text: &str,
@@ -201,12 +236,12 @@ fn locate(
 }
 
 /// Line of a byte offset, from 1.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// Line of `section.key` in a file already known to parse; its section's line,
-/// or 1, where only a relation between defaults is wrong.
+/// Line of `section.key` in valid TOML. Falls back to the line of its section, or to 1 if
+/// the value is a default.
 fn line_of_key(text: &str, key: &str) -> usize {
     #[derive(Deserialize)]
     #[serde(transparent)]

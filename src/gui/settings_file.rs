@@ -8,7 +8,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 use toml_edit::Value;
 
-use crate::config::edit::{self, EditError};
+use crate::config::{EditError, edit_file};
 
 /// Section, key and value.
 pub type Change = (&'static str, &'static str, Value);
@@ -37,7 +37,7 @@ impl Handler<Keep> for Writer {
     fn handle(&mut self, Keep { changes, outcome }: Keep, _: &mut SyncContext<Self>) {
         let kept = match changes.is_empty() {
             true => Ok(()),
-            false => edit::set(&self.file, changes),
+            false => edit_file(&self.file, changes),
         };
         // Nobody may wait for it.
         let _ = outcome.send(kept);

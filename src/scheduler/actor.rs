@@ -103,7 +103,7 @@ impl Scheduler {
             opened.geometry,
             entry.timeline(),
             config.read_ahead.0,
-            config.urgent.0,
+            config.critical_window.0,
             opened.room,
         );
         let tuning = Tuning {
@@ -486,7 +486,7 @@ impl Handler<StreamState> for Scheduler {
             buffer: self.buffer(),
             supplied: self.core.supplied(),
             duplicate_bytes: self.core.duplicate_bytes(),
-            problem: self.problem.as_ref().map(ToString::to_string),
+            problem: self.problem.clone(),
             stalled: self.core.stalled(Instant::now()),
             stalls: self.core.stalls().clone(),
         })

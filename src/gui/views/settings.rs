@@ -61,7 +61,7 @@ pub(crate) fn introduce(app: &AppWindow, config: &Config) {
         .set_theme(theme_choice(window.theme));
     app.global::<Colours>().set_motion(window.motion);
     app.global::<LibraryAdapter>()
-        .set_grid(window.films == Layout::Pictures);
+        .set_grid(window.library_layout == Layout::Grid);
     app.global::<SettingsAdapter>()
         .set_language(language_choice(window.language));
     language::speak(window.language);
@@ -151,11 +151,11 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
     });
     let weak = app.as_weak();
     app.global::<LibraryAdapter>()
-        .on_choose_layout(move |pictures| {
+        .on_choose_layout(move |grid| {
             if let Some(app) = weak.upgrade() {
-                app.global::<LibraryAdapter>().set_grid(pictures);
-                let name = if pictures { "pictures" } else { "list" };
-                keep("films", name.into());
+                app.global::<LibraryAdapter>().set_grid(grid);
+                let name = if grid { "grid" } else { "list" };
+                keep("library_layout", name.into());
             }
         });
 }

@@ -9,7 +9,7 @@ use toml_edit::Value;
 use tr::tr;
 
 use crate::config;
-use crate::config::{Config, edit};
+use crate::config::{Config, edit_file};
 use crate::gui::context::beside_the_window;
 use crate::gui::text::language::{config_error, edit_error, start_error};
 use crate::gui::text::reasons::{kick_reason, wire_error};
@@ -133,7 +133,7 @@ fn write(first: &FirstRun, answers: &Answers) -> Result<Config, String> {
         ("client", "tracker", Value::from(&answers.tracker)),
         ("library", "folders", folders.into_iter().collect()),
     ];
-    edit::set(&first.path, changes).map_err(|error| edit_error(&error))?;
+    edit_file(&first.path, changes).map_err(|error| edit_error(&error))?;
     config::load(Some(&first.path), &first.sets).map_err(|error| config_error(&error))
 }
 
