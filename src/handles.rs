@@ -9,21 +9,21 @@ use crate::store::Store;
 use crate::swarm::Swarm;
 use crate::tracker_client::TrackerClient;
 
-/// The actors that requests are answered from.
+/// Addresses of the actors that answer requests.
 #[derive(Clone)]
 pub struct ActorHandles {
-    /// Name this client shows.
+    /// Name shown to other users.
     pub name: String,
-    /// Opens files.
+    /// Stream manager, which opens files.
     pub streams: Addr<StreamManager>,
-    /// Holds bytes.
+    /// Store, which holds chunks.
     pub store: Addr<Store>,
-    /// Knows the catalogue.
+    /// Tracker client, which mirrors the catalogue.
     pub announcer: Addr<TrackerClient>,
-    /// Knows the peers.
+    /// Swarm, which holds the peers.
     pub swarm: Addr<Swarm>,
-    /// Knows what is shared.
+    /// Library, which holds the shared files.
     pub library: Addr<Library>,
-    /// The thread of all of these.
+    /// Arbiter on which these actors run.
     pub actors: ArbiterHandle,
 }

@@ -1,15 +1,14 @@
-//! The gateway: what is in the swarm, over HTTP, for ffmpeg, mpv, VLC and
-//! browsers.
+//! HTTP gateway: serves the files of the swarm to ffmpeg, mpv, VLC and browsers.
 //!
-//! * `GET|HEAD /stream/{id}[/{name}]`: the file, with all range forms. A read
-//!   waits for bytes to arrive, and tells the scheduler where it is.
-//! * `GET /door/{number}`: for decoders that wait, see [`deferred`].
-//! * `GET /library.json`, `/status.json`, `/playlist.m3u8`: see [`pages`].
-//!
-//! [`stream`] serves files, [`pages`] the rest.
+//! * [`stream`]: `GET|HEAD /stream/{id}[/{name}]` and `/sidecar/{id}`: a file, with byte
+//!   ranges. A read waits for missing chunks, and its position drives the scheduler.
+//! * [`deferred`]: `GET /deferred/{number}`: responses that standby decoders wait for.
+//! * [`listing`]: `GET /library.json`, `/playlist.m3u8`.
+//! * [`status`]: `GET /status.json`.
 
 mod deferred;
-mod pages;
+mod listing;
+mod status;
 mod stream;
 
 use std::net::{SocketAddr, TcpListener};
@@ -24,15 +23,15 @@ pub use self::deferred::DeferredResponse;
 use self::deferred::DeferredResponses;
 use crate::handles::ActorHandles;
 
-/// How long open responses may go on when the program ends.
+/// Time that open responses get at shutdown.
 const SHUTDOWN_SECONDS: u64 = 1;
 
-/// A running gateway.
+/// Running gateway.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// Where it listens.
+    /// Address that it listens on.
     pub address: SocketAddr,
-    doors: DeferredResponses,
+    deferred: DeferredResponses,
     server: ServerHandle,
 }
 
@@ -40,32 +39,32 @@ impl Gateway {
     /// Starts serving on `listen`. Needs a running actix system.
     ///
     /// # Errors
-    /// The address is taken, or not ours.
+    /// The address cannot be bound.
     pub fn start(listen: &str, sources: ActorHandles) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let sources = web::Data::new(sources);
-        let doors = DeferredResponses::default();
-        let behind = web::Data::new(doors.clone());
+        let deferred = DeferredResponses::default();
+        let waiting = web::Data::new(deferred.clone());
         let app = move || {
             App::new()
                 .app_data(sources.clone())
-                .app_data(behind.clone())
+                .app_data(waiting.clone())
                 .route("/stream/{id}", web::route().to(stream::serve))
                 .route("/stream/{id}/{name}", web::route().to(stream::serve))
                 .route("/sidecar/{id}", web::route().to(stream::serve_sidecar))
-                .route("/door/{number}", web::get().to(deferred::wait))
-                .route("/library.json", web::get().to(pages::library))
-                .route("/status.json", web::get().to(pages::status))
-                .route("/playlist.m3u8", web::get().to(pages::playlist))
-                .route("/", web::get().to(pages::index))
+                .route("/deferred/{number}", web::get().to(deferred::wait))
+                .route("/library.json", web::get().to(listing::library))
+                .route("/status.json", web::get().to(status::status))
+                .route("/playlist.m3u8", web::get().to(listing::playlist))
+                .route("/", web::get().to(listing::index))
         };
         let server = HttpServer::new(app)
             .workers(1)
             .disable_signals()
             .shutdown_timeout(SHUTDOWN_SECONDS)
             .keep_alive(Duration::from_secs(30))
-            // A player that hangs up must not keep a reader waiting.
+            // A reader must end as soon as its player closes the connection.
             .h1_allow_half_closed(false)
             .listen(listener)?
             .run();
@@ -73,32 +72,32 @@ impl Gateway {
         actix_rt::spawn(server);
         Ok(Self {
             address,
-            doors,
+            deferred,
             server: handle,
         })
     }
 
-    /// Address of a file for players.
+    /// URL of a file.
     pub fn url(&self, id: engine::ids::FileId) -> String {
         format!("http://{}/stream/{id}", self.address)
     }
 
-    /// The same for people: other players show its name.
+    /// URL of a file that ends in its name, which other players show.
     pub fn named_url(&self, entry: &FileEntry) -> String {
         let name = utf8_percent_encode(&entry.name, NON_ALPHANUMERIC);
         format!("{}/{name}", self.url(entry.id))
     }
 
-    /// Where a sidecar is read.
+    /// URL of a sidecar.
     pub fn sidecar_url(&self, id: engine::ids::FileId) -> String {
         format!("http://{}/sidecar/{id}", self.address)
     }
 
-    /// A door, and where to wait.
-    pub fn door(&self) -> (DeferredResponse, String) {
-        let door = self.doors.build();
-        let url = format!("http://{}/door/{}", self.address, door.number());
-        (door, url)
+    /// Deferred response and its URL.
+    pub fn deferred(&self) -> (DeferredResponse, String) {
+        let response = self.deferred.build();
+        let url = format!("http://{}/deferred/{}", self.address, response.number());
+        (response, url)
     }
 
     /// Stops serving at once.

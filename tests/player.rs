@@ -11,7 +11,7 @@ use common::{client, eventually, noise, open, run, slow, tracker};
 use engine::ids::FileId;
 use engine::media::FileEntry;
 use engine::player::{Control, Phase, PlayProgress, PlaybackError, SkippedSong};
-use swarmplay::app::node::Node;
+use swarmplay::app::Node;
 use swarmplay::config::PlayerConfig;
 use swarmplay::player::{
     Frame, Play, Player, PlayerCommand, PlayerSnapshot, PlayerState, QueueSnapshot, Screen,
@@ -143,7 +143,7 @@ fn seek_position_is_the_same_with_and_without_standby() {
         let list = entries(&viewer).await;
         player.do_send(Play { list, index: 0 });
         eventually("a standby pair", || async {
-            (readers(&viewer, "door") == 2).then_some(())
+            (readers(&viewer, "deferred") == 2).then_some(())
         })
         .await;
         // While paused, the picture is that of the seek position. The second seek comes

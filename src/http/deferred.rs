@@ -1,5 +1,5 @@
-//! DeferredResponses: addresses that answer once it is decided what is behind them. A decoder can
-//! so be started, and wait, before it is known from where it is to read.
+//! Deferred responses: URLs whose content is decided after the request. A standby decoder
+//! starts and waits on such a URL before its input is known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,28 +7,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::{HttpResponse, web};
 use tokio::sync::oneshot;
 
-/// All doors that nobody has knocked at, by number.
+/// Deferred responses that were not requested yet, by number.
 #[derive(Debug, Clone, Default)]
 pub struct DeferredResponses(Arc<Mutex<HashMap<u64, oneshot::Receiver<String>>>>);
 
-/// A door that is closed. When it is dropped whoever waits before it is sent away.
+/// Response that is still open. Dropping it answers the request with 404.
 #[derive(Debug)]
 pub struct DeferredResponse {
     number: u64,
-    /// Taken when it is opened.
+    /// Taken by [`Self::resolve`].
     answer: Option<oneshot::Sender<String>>,
-    doors: DeferredResponses,
+    responses: DeferredResponses,
 }
 
 impl DeferredResponse {
-    /// Its number.
+    /// Number in the URL.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Whoever knocks, or waits already, is answered.
-    pub fn open(mut self, answer: String) {
-        // Whoever waited may have gone, which is their affair.
+    /// Answers the request, now or when it comes.
+    pub fn resolve(mut self, answer: String) {
+        // The client may have closed the connection.
         let _ = self.answer.take().map(|waiting| waiting.send(answer));
     }
 }
@@ -36,34 +36,34 @@ impl DeferredResponse {
 impl Drop for DeferredResponse {
     fn drop(&mut self) {
         if self.answer.take().is_some() {
-            self.doors.wait(self.number);
+            self.responses.wait(self.number);
         }
     }
 }
 
 impl DeferredResponses {
-    /// A new door. It is known until somebody knocks, or it is dropped closed.
+    /// Creates a response. It is registered until it is requested or dropped unresolved.
     pub fn build(&self) -> DeferredResponse {
         let (answer, answered) = oneshot::channel();
         let number = rand::random();
-        let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doors.insert(number, answered);
+        let mut responses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        responses.insert(number, answered);
         DeferredResponse {
             number,
             answer: Some(answer),
-            doors: self.clone(),
+            responses: self.clone(),
         }
     }
 
     fn wait(&self, number: u64) -> Option<oneshot::Receiver<String>> {
-        let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        doors.remove(&number)
+        let mut responses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        responses.remove(&number)
     }
 }
 
-/// `GET /door/{number}`: waits for the answer; not found if there is none.
-pub async fn wait(doors: web::Data<DeferredResponses>, number: web::Path<u64>) -> HttpResponse {
-    let answer = match doors.wait(*number) {
+/// `GET /deferred/{number}`: waits for the answer; 404 if there is none.
+pub async fn wait(responses: web::Data<DeferredResponses>, number: web::Path<u64>) -> HttpResponse {
+    let answer = match responses.wait(*number) {
         Some(answered) => answered.await.ok(),
         None => None,
     };
@@ -79,41 +79,41 @@ mod tests {
 
     use super::*;
 
-    async fn visit(doors: &DeferredResponses, number: u64) -> (u16, Vec<u8>) {
-        let response = wait(web::Data::new(doors.clone()), number.into()).await;
+    async fn visit(responses: &DeferredResponses, number: u64) -> (u16, Vec<u8>) {
+        let response = wait(web::Data::new(responses.clone()), number.into()).await;
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body()).await.expect("a body");
         (status, body.to_vec())
     }
 
     #[actix_rt::test]
-    async fn a_visitor_waits_until_the_door_opens_and_is_sent_away_if_it_never_will() {
-        let doors = DeferredResponses::default();
-        let (first, second) = (doors.build(), doors.build());
+    async fn request_waits_until_resolved_and_fails_if_dropped() {
+        let responses = DeferredResponses::default();
+        let (first, second) = (responses.build(), responses.build());
         let number = first.number();
-        let (answer, ()) = futures_util::join!(visit(&doors, number), async {
-            first.open("come in".into());
+        let (answer, ()) = futures_util::join!(visit(&responses, number), async {
+            first.resolve("answer".into());
         });
-        assert_eq!(answer, (200, b"come in".to_vec()));
-        assert_eq!(visit(&doors, number).await.0, 404, "one visitor a door");
+        assert_eq!(answer, (200, b"answer".to_vec()));
+        assert_eq!(visit(&responses, number).await.0, 404, "one request each");
         let number = second.number();
-        let (answer, ()) = futures_util::join!(visit(&doors, number), async { drop(second) });
+        let (answer, ()) = futures_util::join!(visit(&responses, number), async { drop(second) });
         assert_eq!(answer.0, 404);
-        assert_eq!(visit(&doors, 5).await.0, 404, "no such door");
-        // One that was opened waits for its visitor, whatever else is built.
-        let third = doors.build();
+        assert_eq!(visit(&responses, 5).await.0, 404, "unknown number");
+        // A resolved response waits for its request.
+        let third = responses.build();
         let number = third.number();
-        third.open("late".into());
-        drop(doors.build());
-        assert_eq!(visit(&doors, number).await, (200, b"late".to_vec()));
+        third.resolve("late".into());
+        drop(responses.build());
+        assert_eq!(visit(&responses, number).await, (200, b"late".to_vec()));
     }
 
     #[test]
-    fn doors_that_were_dropped_are_forgotten() {
-        let doors = DeferredResponses::default();
-        (0..10).for_each(|_| drop(doors.build()));
-        let kept = doors.build();
-        assert_eq!(doors.0.lock().expect("not poisoned").len(), 1);
+    fn dropped_responses_are_unregistered() {
+        let responses = DeferredResponses::default();
+        (0..10).for_each(|_| drop(responses.build()));
+        let kept = responses.build();
+        assert_eq!(responses.0.lock().expect("not poisoned").len(), 1);
         drop(kept);
     }
 }

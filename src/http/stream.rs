@@ -1,4 +1,4 @@
-//! `/stream/{id}[/{name}]`: a file of the swarm as if it were here.
+//! `/stream/{id}[/{name}]` and `/sidecar/{id}`: a file of the swarm, with byte ranges.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,37 +17,37 @@ use crate::scheduler::Reader;
 use crate::scheduler::{OpenStream, StreamError};
 use crate::tracker_client::FindEntry;
 
-/// What of the file is asked for.
+/// Requested part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     All,
     /// First and last byte.
-    PrefetchRange(u64, u64),
-    /// No such part.
-    Nothing,
+    Range(u64, u64),
+    /// Range outside the file.
+    Unsatisfiable,
 }
 
-/// Reads the Range header. Several ranges at once are answered with the whole
-/// file, which RFC 9110 §14.2 allows.
+/// Reads the Range header. A request for several ranges gets the whole file, as RFC 9110
+/// §14.2 allows.
 fn wanted(request: &HttpRequest, size: u64) -> Wanted {
     if !request.headers().contains_key(header::RANGE) {
         return Wanted::All;
     }
     match Range::parse(request) {
         Ok(Range::Bytes(specs)) if specs.len() == 1 => match specs[0] {
-            ByteRangeSpec::Last(0) => Wanted::Nothing,
+            ByteRangeSpec::Last(0) => Wanted::Unsatisfiable,
             ref spec => spec
                 .to_satisfiable_range(size)
-                .map_or(Wanted::Nothing, |(first, last)| {
-                    Wanted::PrefetchRange(first, last)
+                .map_or(Wanted::Unsatisfiable, |(first, last)| {
+                    Wanted::Range(first, last)
                 }),
         },
         _ => Wanted::All,
     }
 }
 
-/// Answers GET and HEAD for a sidecar, and for nothing else: its id comes from an entry
-/// that somebody wrote, and may be that of a film.
+/// Answers GET and HEAD for a sidecar only: the id comes from an entry of another peer and
+/// may belong to a film.
 pub(super) async fn serve_sidecar(
     request: HttpRequest,
     path: web::Path<Vec<String>>,
@@ -62,7 +62,7 @@ pub(super) async fn serve_sidecar(
     }
 }
 
-/// Answers GET and HEAD.
+/// Answers GET and HEAD for a file.
 pub(super) async fn serve(
     request: HttpRequest,
     path: web::Path<Vec<String>>,
@@ -86,8 +86,8 @@ pub(super) async fn serve(
     let size = stream.geometry.size();
     let (status, first, end) = match wanted(&request, size) {
         Wanted::All => (StatusCode::OK, 0, size),
-        Wanted::PrefetchRange(first, last) => (StatusCode::PARTIAL_CONTENT, first, last + 1),
-        Wanted::Nothing => {
+        Wanted::Range(first, last) => (StatusCode::PARTIAL_CONTENT, first, last + 1),
+        Wanted::Unsatisfiable => {
             let spec = ContentRangeSpec::Bytes {
                 range: None,
                 instance_length: Some(size),
@@ -125,7 +125,7 @@ fn describe(response: &mut HttpResponseBuilder, entry: &FileEntry) {
         .insert_header((header::CONTENT_TYPE, content_type.to_string()));
 }
 
-/// The body of a HEAD response: a length and nothing else.
+/// Body of a HEAD response: a length without bytes.
 struct NoBytes(u64);
 
 impl MessageBody for NoBytes {
@@ -155,18 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn all_range_forms_are_understood() {
-        assert_eq!(parse("bytes=0-99"), Wanted::PrefetchRange(0, 99));
-        assert_eq!(parse("bytes=900-"), Wanted::PrefetchRange(900, 999));
-        assert_eq!(parse("bytes=-100"), Wanted::PrefetchRange(900, 999));
-        assert_eq!(parse("bytes=-5000"), Wanted::PrefetchRange(0, 999));
-        assert_eq!(parse("bytes=990-5000"), Wanted::PrefetchRange(990, 999));
+    fn all_range_forms_are_parsed() {
+        assert_eq!(parse("bytes=0-99"), Wanted::Range(0, 99));
+        assert_eq!(parse("bytes=900-"), Wanted::Range(900, 999));
+        assert_eq!(parse("bytes=-100"), Wanted::Range(900, 999));
+        assert_eq!(parse("bytes=-5000"), Wanted::Range(0, 999));
+        assert_eq!(parse("bytes=990-5000"), Wanted::Range(990, 999));
     }
 
     #[test]
-    fn impossible_ranges_are_refused_and_odd_ones_answered_in_full() {
-        assert_eq!(parse("bytes=1000-"), Wanted::Nothing);
-        assert_eq!(parse("bytes=-0"), Wanted::Nothing);
+    fn unsatisfiable_and_multiple_ranges_are_handled() {
+        assert_eq!(parse("bytes=1000-"), Wanted::Unsatisfiable);
+        assert_eq!(parse("bytes=-0"), Wanted::Unsatisfiable);
         assert_eq!(parse("bytes=0-1,5-6"), Wanted::All);
         assert_eq!(parse("lines=1-2"), Wanted::All);
         let none = TestRequest::default().to_http_request();

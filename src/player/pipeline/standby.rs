@@ -145,7 +145,7 @@ impl StartTime {
 
 fn spawn_video(source: Source, start: StartTime, gateway: &Gateway) -> Sender<Activation> {
     let (sender, activations) = channel::<Activation>();
-    let (response, url) = gateway.door();
+    let (response, url) = gateway.deferred();
     std::thread::spawn(move || {
         let decoder = video::start(&source, &Input::List(url));
         let Some(start) = start.get() else {
@@ -169,7 +169,7 @@ fn spawn_audio(
     gateway: &Gateway,
 ) -> Sender<(Activation, Producer<f32>)> {
     let (sender, activations) = channel::<(Activation, Producer<f32>)>();
-    let (response, url) = gateway.door();
+    let (response, url) = gateway.deferred();
     std::thread::spawn(move || {
         let decoder = audio::start(&source, &Input::List(url));
         let Some(start) = start.get() else {
@@ -190,7 +190,7 @@ fn spawn_audio(
 fn activate(decoder: &Decoder, response: DeferredResponse, start: f64, source: &Source) -> bool {
     let runs = decoder.runs();
     if runs {
-        response.open(list(&source.url, start, source.from));
+        response.resolve(list(&source.url, start, source.from));
     }
     runs
 }
