@@ -1,16 +1,16 @@
-//! The command line: parses, loads the configuration, runs one command.
+//! Command line: parses the arguments, loads the configuration and runs one command.
 //!
-//! Results go to stdout, logs to stderr. Exit code 0, 1 for a failure, 2 for
-//! usage or configuration errors.
+//! Results go to stdout, logs to stderr. Exit codes: 0, 1 for failures, 2 for usage and
+//! configuration errors.
 //!
 //! * [`run`]: commands that run until they are stopped.
-//! * [`ask`]: commands that print and end.
-//! * [`get`]: one whole file.
-//! * [`default_config`]: the commented default files.
+//! * [`query`]: commands that print and exit.
+//! * [`get`]: download of one file.
+//! * [`mod@config`]: default files, check of a file.
 
-mod ask;
-mod default_config;
+mod config;
 mod get;
+mod query;
 mod run;
 
 use std::io::IsTerminal;
@@ -21,9 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use engine::media::MediaKind;
 use tracing_subscriber::EnvFilter;
 
-use crate::config;
-use crate::config::Config;
-use crate::config::load::ConfigError;
+use crate::config::{Config, ConfigError, RenamedKey, client_file, load_with_warnings};
 use crate::runtime;
 
 /// Exit code for usage and configuration errors.
@@ -36,39 +34,39 @@ struct Cli {
     command: Command,
 }
 
-/// Where the configuration comes from.
+/// Sources of the configuration.
 #[derive(Debug, Args)]
 struct ConfigArgs {
-    /// TOML file; without it that of the user (clients only), else the defaults.
+    /// TOML file; by default the user's file (clients only).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Sets one key, over the file and the environment.
+    /// Sets one key; overrides the file and the environment.
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
 }
 
 impl ConfigArgs {
-    fn load(&self) -> Result<Config, ConfigError> {
-        config::load(self.config.as_deref(), &self.set)
+    fn load(&self) -> Result<(Config, Vec<RenamedKey>), ConfigError> {
+        load_with_warnings(self.config.as_deref(), &self.set)
     }
 
-    /// With the user's own file, if there is one and none is named.
-    fn of_client(mut self) -> Self {
-        let own = || config::client_file().filter(|file| file.exists());
+    /// Uses the user's file, if it exists and no other is named.
+    fn for_client(mut self) -> Self {
+        let own = || client_file().filter(|file| file.exists());
         self.config = self.config.take().or_else(own);
         self
     }
 
-    /// Where a client's first run writes its file: nothing says yet where the tracker
-    /// is.
+    /// File that the first run of a client writes: there is no file, and no other source
+    /// names the tracker.
     fn first_run(&self) -> Option<PathBuf> {
-        let told = self
+        let known = self
             .set
             .iter()
             .any(|set| set.starts_with("client.tracker="))
             || std::env::var_os("SWARMPLAY_CLIENT__TRACKER").is_some();
         match self.config {
-            None if !told => config::client_file(),
+            None if !known => client_file(),
             _ => None,
         }
     }
@@ -91,63 +89,63 @@ impl From<Kind> for MediaKind {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The server: registers clients and shares its own folders.
+    /// Run a tracker that also shares its own folders.
     Tracker {
         #[command(flatten)]
         config: ConfigArgs,
     },
-    /// The window.
+    /// Open the window.
     Client {
         #[command(flatten)]
         config: ConfigArgs,
-        /// What the window shows.
+        /// Media to show.
         #[arg(long, value_enum, default_value = "video")]
         mode: Kind,
-        /// Plays this at once: a name, title or id.
+        /// Play this file at once: a name, title or id.
         #[arg(long, value_name = "NAME")]
         play: Option<String>,
     },
-    /// A client without a window: shares its folders, streams over HTTP.
+    /// Run a client without a window that shares folders and streams over HTTP.
     Peer {
         #[command(flatten)]
         config: ConfigArgs,
-        /// Address for players, instead of gateway.listen.
+        /// HTTP address for players; overrides gateway.listen.
         #[arg(long, value_name = "ADDR")]
         http: Option<String>,
     },
-    /// Lists what is shared.
+    /// List the catalogue.
     Ls {
         #[command(flatten)]
         config: ConfigArgs,
-        /// Only this kind.
+        /// List only this kind.
         #[arg(long, value_enum)]
         kind: Option<Kind>,
-        /// Only files whose name or tags hold all these words.
+        /// List only files whose name or tags contain all these words.
         #[arg(long, value_name = "TEXT", default_value = "")]
         search: String,
-        /// As JSON, one array.
+        /// Print a JSON array.
         #[arg(long)]
         json: bool,
     },
-    /// Downloads one whole file, verified.
+    /// Download a file.
     Get {
         #[command(flatten)]
         config: ConfigArgs,
-        /// Its name, title or id.
+        /// Name, title or id.
         file: String,
-        /// Where to; the default is its name in the present folder.
+        /// Target path; by default the file's name in the current directory.
         #[arg(short, value_name = "PATH")]
         output: Option<PathBuf>,
-        /// Go on serving it to others when it is here, until interrupted.
+        /// Keep sharing the file after the download, until interrupted.
         #[arg(long)]
         stay: bool,
     },
-    /// Prints the content id of a file, as b3sum does.
+    /// Print the content id of a file, its BLAKE3 hash.
     Id {
-        /// Any file.
+        /// File to hash.
         file: PathBuf,
     },
-    /// Prints or checks configuration files.
+    /// Print or check configuration files.
     Config {
         #[command(subcommand)]
         action: ConfigAction,
@@ -156,15 +154,15 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigAction {
-    /// Prints the default file with all keys explained.
+    /// Print the default file, which documents all keys.
     Default {
-        /// Whose.
+        /// Program that the file configures.
         #[arg(value_enum)]
-        program: default_config::Program,
+        program: config::Program,
     },
-    /// Checks a file.
+    /// Check a file.
     Check {
-        /// The file.
+        /// File to check.
         file: PathBuf,
     },
 }
@@ -189,14 +187,14 @@ fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Tracker { config } => run::tracker(&prepare(&config)?),
         Command::Client { config, mode, play } => {
-            let config = config.of_client();
+            let config = config.for_client();
             let to_write = config.first_run().map(|path| (path, config.set.clone()));
             let read = config.config.clone();
             let files = run::ClientFiles { read, to_write };
             run::client(prepare(&config)?, mode.into(), play, files)
         }
         Command::Peer { config, http } => {
-            let mut config = prepare(&config.of_client())?;
+            let mut config = prepare(&config.for_client())?;
             if let Some(http) = http {
                 config.gateway.listen = http;
                 let checked = config.validate();
@@ -212,8 +210,8 @@ fn execute(command: Command) -> anyhow::Result<()> {
             kind,
             search,
             json,
-        } => ask::ls(
-            &prepare(&config.of_client())?,
+        } => query::ls(
+            &prepare(&config.for_client())?,
             kind.map(MediaKind::from),
             &search,
             json,
@@ -223,28 +221,25 @@ fn execute(command: Command) -> anyhow::Result<()> {
             file,
             output,
             stay,
-        } => get::get(&prepare(&config.of_client())?, file, output, stay),
-        Command::Id { file } => ask::id(&file),
+        } => get::get(&prepare(&config.for_client())?, file, output, stay),
+        Command::Id { file } => query::id(&file),
         Command::Config { action } => match action {
-            ConfigAction::Default { program } => ask::print(program.text()),
-            ConfigAction::Check { file } => {
-                config::load(Some(&file), &[])?;
-                ask::print(&format!("{}: ok\n", file.display()))
-            }
+            ConfigAction::Default { program } => query::print(program.text()),
+            ConfigAction::Check { file } => config::check(&file),
         },
     }
 }
 
 /// Loads the configuration and starts logging.
 fn prepare(args: &ConfigArgs) -> anyhow::Result<Config> {
-    let config = args.load()?;
+    let (config, warnings) = args.load()?;
     let filter = EnvFilter::try_from_default_env().or_else(|_| {
         EnvFilter::try_new(&config.log.level).map_err(|error| ConfigError::Override {
             origin: "log.level".into(),
             problem: error.to_string(),
         })
     })?;
-    // The HTTP server's start and stop are of no interest beside our own.
+    // actix-web logs its own start and stop.
     let quiet = "actix_server=warn".parse();
     let filter = quiet.into_iter().fold(filter, EnvFilter::add_directive);
     tracing_subscriber::fmt()
@@ -252,5 +247,8 @@ fn prepare(args: &ConfigArgs) -> anyhow::Result<Config> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     Ok(config)
 }

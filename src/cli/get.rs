@@ -1,4 +1,4 @@
-//! `swarmplay get`: one whole file, verified, with a progress bar.
+//! `swarmplay get`: downloads one file with a progress bar.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,19 +8,18 @@ use engine::ids::ChunkIndex;
 use engine::store::StoreError;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::app::node::{Node, Role};
+use crate::app::{Node, Role};
 use crate::config::Config;
 use crate::runtime::{ask, ask_slow};
 use crate::scheduler::{DownloadAll, OpenStream, OpenedStream, StreamError, StreamState};
 use crate::store::{Export, ReadChunk};
 
-/// How long the catalogue may take to show the file.
+/// Time limit for the file to appear in the catalogue.
 const FIND: Duration = Duration::from_secs(10);
-/// How often the catalogue, and then the progress, is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval at which the catalogue and the progress are polled.
+const POLL: Duration = Duration::from_millis(50);
 
-/// Runs the command. The file gets its name when all of it is here, so that a file
-/// of the right name is always whole.
+/// Runs the command. The target file appears once it is complete.
 pub(super) fn get(
     config: &Config,
     file: String,
@@ -28,7 +27,7 @@ pub(super) fn get(
     stay: bool,
 ) -> anyhow::Result<()> {
     let mut config = config.clone();
-    // Only a client with nothing to share: what it holds is shared while it runs.
+    // The client shares nothing except the downloaded chunks.
     config.library.folders.clear();
     config.gateway.listen = "127.0.0.1:0".into();
     actix_rt::System::new().block_on(async {
@@ -72,22 +71,22 @@ async fn fetch(
     fetch_all(node, &stream, &target).await
 }
 
-/// Waits for the catalogue to show the file.
+/// Waits until the catalogue lists the file.
 async fn find(node: &Node, file: &str) -> anyhow::Result<OpenedStream> {
     let deadline = tokio::time::Instant::now() + FIND;
     loop {
         match ask(&node.sources.streams, OpenStream(file.to_owned())).await? {
             Ok(stream) => return Ok(stream),
             Err(StreamError::UnknownFile) if tokio::time::Instant::now() < deadline => {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL).await;
             }
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// Fetches all chunks, then gives the file its name. What an earlier run left in
-/// the cache is verified first; what has rotted there is fetched again.
+/// Downloads all chunks, then exports the file. Chunks that an earlier run left in the
+/// cache are verified first; corrupt ones are downloaded again.
 async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::Result<()> {
     let style = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let bar = ProgressBar::new(stream.entry.size)
@@ -113,7 +112,7 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
         if state.have.len() == u64::from(state.geometry.chunk_count()) {
             break;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
     let named = ask_slow(
         &store,

@@ -7,11 +7,11 @@ use engine::media::MediaKind;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::node::{Node, Role};
-use crate::cli::ask;
+use crate::app::{Node, Role};
+use crate::cli::query;
 use crate::config::Config;
 
-/// The line that tells a script that a program serves.
+/// Line on stdout once the node is ready, for scripts.
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
@@ -44,7 +44,7 @@ fn serve(config: &Config, role: Role) -> anyhow::Result<()> {
                 .as_ref()
                 .map(|gateway| format!("http://{}", gateway.address)),
         };
-        ask::print(&format!("{}\n", serde_json::to_string(&ready)?))?;
+        query::print(&format!("{}\n", serde_json::to_string(&ready)?))?;
         tracing::info!(listen = %node.listen, "serving");
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
@@ -55,8 +55,8 @@ fn serve(config: &Config, role: Role) -> anyhow::Result<()> {
     })
 }
 
-/// The file the configuration came from; the file to write on a first run and what the
-/// command line lays over it.
+/// File that the configuration came from; file to write on the first run, with the values
+/// of `--set`.
 #[cfg_attr(
     not(feature = "gui"),
     expect(dead_code, reason = "only the window reads them")

@@ -1,4 +1,4 @@
-//! Commands that print and end: `ls`, `id`.
+//! Commands that print and exit: `ls`, `id`.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -8,21 +8,21 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytesize::ByteSize;
 use engine::ids::PeerId;
-use engine::media::clock;
 use engine::media::{FileEntry, MediaKind};
 use engine::protocol::{AGENT, ClientMessage, Hello, PROTOCOL_VERSION, TrackerMessage};
+use engine::units::timestamp;
 
-use crate::app::node::Role;
+use crate::app::Role;
 use crate::config::Config;
-use crate::library::{SKIPPED_FILE, Skipped, hasher};
+use crate::library::{SKIPPED_FILE, Skipped, file_id};
 use crate::net::LinkToTracker;
 use crate::tracker_client::TrackerClientSettings;
 use crate::tracker_client::dial;
 
-/// Time for each page of an answer.
+/// Time limit for each page of an answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Writes to stdout; a reader that closed the pipe is no failure.
+/// Writes to stdout; a closed pipe is not a failure.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -31,8 +31,8 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// `swarmplay id`
-pub(super) fn id(file: &PathBuf) -> anyhow::Result<()> {
-    let id = hasher::file_id(file).with_context(|| file.display().to_string())?;
+pub(super) fn id(file: &Path) -> anyhow::Result<()> {
+    let id = file_id(file).with_context(|| file.display().to_string())?;
     print(&format!("{id}\n"))
 }
 
@@ -46,13 +46,13 @@ pub(super) fn ls(
     let runner = actix_rt::System::new();
     let mut entries = runner.block_on(query(config, kind, search))?;
     if json {
-        // Hundreds of numbers that nobody reads.
+        // A timeline has hundreds of points.
         let timelines = entries.iter_mut().map(|entry| &mut entry.info.timeline);
         timelines.for_each(|timeline| *timeline = Default::default());
         return print(&format!("{}\n", serde_json::to_string_pretty(&entries)?));
     }
     print(&table(&entries))?;
-    // Those of all clients of this machine.
+    // Skipped files of all clients on this machine.
     let kinds = [Some(MediaKind::Video), Some(MediaKind::Audio), None];
     let folders = kinds.map(|kind| config.data_dir(Role::Client(kind).name()));
     let folders: BTreeSet<PathBuf> = folders.into();
@@ -60,7 +60,7 @@ pub(super) fn ls(
     Ok(())
 }
 
-/// Asks the tracker page by page.
+/// Queries the tracker page by page.
 async fn query(
     config: &Config,
     kind: Option<MediaKind>,
@@ -85,7 +85,7 @@ async fn query(
         reached.with_context(|| format!("the tracker at {tracker} does not answer"))?;
     let mut found = Vec::new();
     for page in 0.. {
-        let (total, entries) = ask_page(&mut link, kind, search, page).await?;
+        let (total, entries) = query_page(&mut link, kind, search, page).await?;
         let last = entries.is_empty();
         found.extend(entries);
         if last || found.len() >= total as usize {
@@ -95,7 +95,7 @@ async fn query(
     Ok(found)
 }
 
-async fn ask_page(
+async fn query_page(
     link: &mut LinkToTracker,
     kind: Option<MediaKind>,
     search: &str,
@@ -120,7 +120,7 @@ async fn ask_page(
     }
 }
 
-/// Aligned columns for people.
+/// Formats entries in aligned columns.
 fn table(entries: &[FileEntry]) -> String {
     if entries.is_empty() {
         return "nothing found\n".into();
@@ -132,7 +132,7 @@ fn table(entries: &[FileEntry]) -> String {
             &id[..12],
             entry.info.kind.to_string(),
             ByteSize(entry.size).display().iec().to_string(),
-            clock(entry.info.duration()),
+            timestamp(entry.info.duration()),
             entry.sources,
             entry.name,
         )
@@ -146,7 +146,7 @@ fn table(entries: &[FileEntry]) -> String {
         .collect()
 }
 
-/// Files of our own folders that are not shared, on stderr.
+/// Prints the skipped files of our own folders to stderr.
 fn show_skipped(data_dir: &Path) {
     let Ok(text) = std::fs::read(data_dir.join(SKIPPED_FILE)) else {
         return;
