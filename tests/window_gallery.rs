@@ -142,7 +142,7 @@ pictures! {
     a_download_that_waits: Video, |app| {
         let mut news = overview(films());
         news.downloads = vec![news.streams[0].file];
-        news.streams[0].problem = Some(StoreError::QuotaFull.to_string());
+        news.streams[0].problem = Some(StoreError::QuotaFull);
         apply::overview(app, news);
         about(app, films().swap_remove(1));
     };

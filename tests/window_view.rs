@@ -19,7 +19,7 @@ use swarmplay::gui::ui::{
     SharingAdapter, ShellAdapter, SortColumn,
 };
 use swarmplay::gui::views::groups;
-use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, Skipped};
+use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, SkipReason, Skipped};
 use swarmplay::player::Notice;
 use swarmplay::tracker_client::LinkState;
 use view::{
@@ -131,7 +131,7 @@ fn sharing_shows_progress_and_what_was_skipped() {
         }],
         skipped: vec![Skipped {
             path: "/home/you/Films/notes.txt".into(),
-            reason: "neither video nor audio".into(),
+            reason: SkipReason::NothingToPlay,
         }],
         hashing: Some(Hashing {
             path: "/home/you/Films/Two Rivers.mkv".into(),

@@ -13,7 +13,7 @@ use slint::ComponentHandle as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tr::tr;
 
-use crate::app::node::{Node, Role};
+use crate::app::{Node, Role};
 use crate::config::Config;
 use crate::gui::bridge::artwork::Artwork;
 use crate::gui::bridge::observer::SnapshotPoller;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use engine::media::MediaKind;
-use engine::media::clock;
 use engine::player::Control;
+use engine::units::timestamp;
 use slint::ComponentHandle;
 
 use crate::config::Config;
@@ -265,7 +265,7 @@ fn time_at(share: f32) -> String {
     let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
     let chapter = crate::gui::views::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
     match chapter.filter(|title| !title.is_empty()) {
-        Some(title) => format!("{} · {title}", clock(at)),
-        None => clock(at),
+        Some(title) => format!("{} · {title}", timestamp(at)),
+        None => timestamp(at),
     }
 }

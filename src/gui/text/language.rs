@@ -11,16 +11,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use engine::units::UnitError;
+use engine::units::{Unit, UnitError};
 use tr::{Translator, tr};
 
-use crate::app::node::StartError;
-use crate::config::Language;
-use crate::config::edit::EditError;
-use crate::config::load::ConfigError;
-use crate::library::AddError;
+use crate::app::StartError;
+use crate::config::{ConfigError, EditError, Language};
 
 pub use crate::gui::text::reasons::of_actors;
+use crate::gui::text::reasons::{index_error, io_error};
 
 /// The catalogues: language, and its messages.
 const CATALOGUES: [(Language, &str, &str); 3] = [
@@ -109,30 +107,18 @@ impl Translator for Catalogue {
     }
 }
 
-/// Why a path cannot be shared.
-pub fn add_error(error: &AddError) -> String {
-    match error {
-        AddError::Unreadable { path, reason } => {
-            let why = of_actors(reason);
-            tr!("{} cannot be read: {}", path.display(), why)
-        }
-        AddError::Known(path) => tr!("{} is already shared", path.display()),
-    }
-}
-
 /// Why the user's file was not changed.
 pub fn edit_error(error: &EditError) -> String {
     match error {
         EditError::File { path, error } => {
-            let why = of_actors(&error.to_string());
+            let why = io_error(error);
             format!("{}: {why}", path.display())
         }
-        EditError::NotToml { path, error } => {
-            let text = error.to_string();
-            let place = text.strip_prefix("TOML parse error at line ");
-            let line = place.and_then(|place| place.split(',').next());
-            mistake(path, line.unwrap_or("?"), error.message())
-        }
+        EditError::NotToml {
+            path,
+            line,
+            problem,
+        } => mistake(path, *line, problem),
     }
 }
 
@@ -141,19 +127,19 @@ pub fn edit_error(error: &EditError) -> String {
 pub fn config_error(error: &ConfigError) -> String {
     match error {
         ConfigError::Unreadable { path, error } => {
-            let why = of_actors(&error.to_string());
+            let why = io_error(error);
             tr!("{} cannot be read: {}", path.display(), why)
         }
         ConfigError::InFile {
             path,
             line,
             problem,
-        } => mistake(path, &line.to_string(), problem),
+        } => mistake(path, *line, problem),
         ConfigError::Override { .. } | ConfigError::BadSet(_) => error.to_string(),
     }
 }
 
-fn mistake(file: &Path, line: &str, what: &str) -> String {
+fn mistake(file: &Path, line: usize, what: &str) -> String {
     let file = file.display();
     tr!("{}: error in line {}: {}", file, line, what)
 }
@@ -162,16 +148,16 @@ fn mistake(file: &Path, line: &str, what: &str) -> String {
 pub fn start_error(error: &anyhow::Error) -> String {
     match error.downcast_ref::<StartError>() {
         Some(StartError::DataDir { path, error }) => {
-            let why = of_actors(&error.to_string());
+            let why = io_error(error);
             tr!("cannot use data directory {}: {}", path.display(), why)
         }
-        Some(StartError::Index(error)) => of_actors(&error.to_string()),
+        Some(StartError::Index(error)) => index_error(error),
         Some(StartError::Listen {
             key,
             address,
             error,
         }) => {
-            let why = of_actors(&error.to_string());
+            let why = io_error(error);
             tr!("{}: cannot listen on {}: {}", key, address, why)
         }
         None => format!("{error:#}"),
@@ -181,20 +167,20 @@ pub fn start_error(error: &anyhow::Error) -> String {
 /// Why what was typed is no quantity.
 pub fn unit_error(error: &UnitError) -> String {
     let text = &error.text;
-    match error.what {
-        "a size" => tr!(
+    match error.unit {
+        Unit::Size => tr!(
             "Invalid size “{}”: enter for example 20 GiB or 500 MB",
             text
         ),
-        "an amount" => tr!(
+        Unit::Amount => tr!(
             "Invalid amount “{}”: enter for example 10 GiB or unlimited",
             text
         ),
-        "a rate" => tr!(
+        Unit::Rate => tr!(
             "Invalid rate “{}”: enter for example 8 Mbit/s, 1 MiB/s or unlimited",
             text
         ),
-        _ => error.to_string(),
+        Unit::Duration => error.to_string(),
     }
 }
 

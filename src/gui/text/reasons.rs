@@ -4,54 +4,27 @@
 //! looked up in its turn. What the system and ffmpeg say is told in plain words where it
 //! is common. All else stays as it is.
 
+mod library;
 mod link;
 mod media;
 mod playback;
+mod store;
 mod system;
 
-use engine::media::MediaFailure;
 use tr::tr;
 
-use crate::ffmpeg::classify;
-
+pub use self::library::{add_error, index_error, skip_reason};
 pub use self::link::{kick_reason, link_state, path_reasons, wire_error};
 pub use self::media::media_failure;
 pub use self::playback::{playback_error, player_notice};
+pub use self::store::store_error;
 pub use self::system::{io_error, io_failure};
 
 /// How a saying begins and ends, and how it is said around what stands between.
 type Frame = (&'static str, &'static str, fn(&str) -> String);
 
 /// The first one that fits counts.
-const FRAMES: [Frame; 9] = [
-    // Why a file is not shared.
-    ("cannot be read: ", "", |why| tr!("cannot be read: {}", why)),
-    (
-        "cannot run ",
-        "; install ffmpeg (on Debian: apt install ffmpeg)",
-        |why| {
-            tr!(
-                "cannot run {}; install ffmpeg (on Debian: apt install ffmpeg)",
-                why
-            )
-        },
-    ),
-    ("ffprobe gave no answer within ", " s", |seconds| {
-        tr!("ffprobe timed out after {} s", seconds)
-    }),
-    ("not a media file, or a broken one: ", "", |why| {
-        tr!("not a media file, or damaged: {}", why)
-    }),
-    ("the library database fails: ", "", |why| {
-        tr!("library database error: {}", why)
-    }),
-    (
-        "the data directory ",
-        " is in use by another swarmplay; give this one its own with --set store.data_dir=…",
-        |path| tr!("data directory {} is in use by another Swarmplay", path),
-    ),
-    // Why something cannot be stored.
-    ("disk error: ", "", |why| tr!("disk error: {}", why)),
+const FRAMES: [Frame; 2] = [
     ("failed to lookup address information: ", "", |why| {
         tr!("cannot resolve host name: {}", why)
     }),
@@ -66,11 +39,9 @@ pub fn of_actors(saying: &str) -> String {
 /// A saying that is known as a whole, or its frame.
 pub(crate) fn known(saying: &str) -> Option<String> {
     of_swarm(saying)
-        .or_else(|| of_files(saying))
         .or_else(|| of_mailbox(saying))
         .or_else(|| of_system(saying))
         .or_else(|| framed(saying))
-        .or_else(|| of_ffmpeg(saying))
 }
 
 fn framed(saying: &str) -> Option<String> {
@@ -106,36 +77,6 @@ fn of_swarm(saying: &str) -> Option<String> {
     })
 }
 
-/// Why something cannot be stored, or not now, and why a file is not shared.
-fn of_files(saying: &str) -> Option<String> {
-    Some(match saying {
-        "store.quota is used up by what plays and what is pinned; raise it" => {
-            tr!("storage limit reached: all content is in use or kept")
-        }
-        "the disk of the data directory is full; free space or lower store.quota" => {
-            tr!("the disk is full")
-        }
-        "it is being kept for good already" => tr!("already being saved"),
-        "a chunk that does not verify" => tr!("part of the file is damaged"),
-        "the chunk is not held" => tr!("part of the file is missing"),
-        "the file is not known" => tr!("unknown file"),
-        "the file's announced size cannot be right" => {
-            tr!("invalid file size announced")
-        }
-        "neither video nor audio" => tr!("no video or audio"),
-        "a broken media file: its duration cannot be found" => {
-            tr!("damaged file: unknown duration")
-        }
-        "not a media file, or a broken one: Invalid data found when processing input" => {
-            media_failure(&MediaFailure::InvalidData)
-        }
-        "no answer from ffprobe" => tr!("no response from ffprobe"),
-        "larger than 512 GiB" => tr!("larger than 512 GiB"),
-        "a loop of links" => tr!("circular link"),
-        _ => return None,
-    })
-}
-
 /// Why an actor does not answer.
 fn of_mailbox(saying: &str) -> Option<String> {
     Some(match saying {
@@ -143,14 +84,6 @@ fn of_mailbox(saying: &str) -> Option<String> {
         "Mailbox has closed" => tr!("Swarmplay is shutting down"),
         _ => return None,
     })
-}
-
-/// Cause that ffmpeg or ffprobe reports, while errors of probing carry its lines.
-fn of_ffmpeg(saying: &str) -> Option<String> {
-    match classify(saying) {
-        MediaFailure::Other(_) | MediaFailure::System(_) => None,
-        failure => Some(media_failure(&failure)),
-    }
 }
 
 /// What the system says most often, for which ffmpeg has the same words.

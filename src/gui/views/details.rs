@@ -7,7 +7,7 @@ use tr::tr;
 use crate::gui::context::{UiContext, beside_the_window};
 use crate::gui::models::playback::{View, update};
 use crate::gui::models::stream_map as show;
-use crate::gui::text::language::of_actors;
+use crate::gui::text::reasons::store_error;
 use crate::gui::ui::{AppWindow, DetailsAdapter, InfoField, Page, ShellAdapter};
 use crate::gui::views::tracks::{sound_name, subtitle_name};
 use crate::gui::window::view;
@@ -64,7 +64,7 @@ fn info(entry: &FileEntry, sharers: &str) -> Vec<(String, String)> {
         (tr!("Artist"), info.artist.clone()),
         (tr!("Album"), info.album.clone()),
         (tr!("Track number"), number),
-        (tr!("Duration"), show::clock(info.duration())),
+        (tr!("Duration"), show::timestamp(info.duration())),
         (tr!("Video"), picture(entry).unwrap_or_default()),
         (tr!("Audio"), sound.collect::<Vec<_>>().join("\n")),
         (tr!("Subtitles"), subtitles.collect::<Vec<_>>().join("\n")),
@@ -143,7 +143,7 @@ pub(crate) fn refresh(app: &AppWindow, view: &View) {
 fn fetch_text(stream: &StreamSnapshot) -> String {
     let share = format!("{:.0} %", show::held_share(Some(stream)) * 100.0);
     match &stream.problem {
-        Some(problem) => tr!("Waiting at {}: {}", share, of_actors(problem)),
+        Some(problem) => tr!("Waiting at {}: {}", share, store_error(problem)),
         None => tr!("{} downloaded", share),
     }
 }
@@ -270,7 +270,7 @@ pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
                 Ok(Ok(())) => app.global::<DetailsAdapter>().set_pinned(pinned),
                 Ok(Err(error)) => app
                     .global::<ShellAdapter>()
-                    .set_toast(of_actors(&error.to_string()).into()),
+                    .set_toast(store_error(&error).into()),
                 // The program ends.
                 Err(_) => {}
             }
@@ -283,23 +283,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use engine::fixtures::film;
     use engine::ids::{ChunkIndex, FileId};
     use engine::media::{
-        AudioTrack, ChunkSize, Geometry, MediaInfo, MediaKind, Sidecar, SidecarRole, SubtitleTrack,
-        VideoTrack,
+        AudioTrack, ChunkSize, Geometry, Sidecar, SidecarRole, SubtitleTrack, VideoTrack,
     };
     use engine::store::StoreError;
 
     #[test]
     fn only_what_is_known_is_told() {
-        let mut entry = FileEntry {
-            id: FileId([1; 32]),
-            name: "film.mkv".into(),
-            size: 10_000_000,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 20_000),
-            sources: 1,
-        };
+        let mut entry = film(1, "film.mkv");
+        entry.size = 10_000_000;
+        entry.info.duration_ms = 20_000;
         let told = |entry: &FileEntry| -> Vec<String> {
             let info = info(entry, "");
             info.into_iter()
@@ -378,7 +373,7 @@ mod tests {
             stalls: Default::default(),
         };
         assert_eq!(fetch_text(&stream), "25 % downloaded");
-        stream.problem = Some(StoreError::QuotaFull.to_string());
+        stream.problem = Some(StoreError::QuotaFull);
         assert_eq!(
             fetch_text(&stream),
             "Waiting at 25 %: storage limit reached: all content is in use or kept"

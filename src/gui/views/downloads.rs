@@ -10,8 +10,7 @@ use crate::gui::context::{UiContext, beside_the_window};
 use crate::gui::models::playback::{View, update};
 use crate::gui::models::stream_map as show;
 use crate::gui::settings_file::SettingsFile;
-use crate::gui::text::language::add_error;
-use crate::gui::text::language::of_actors;
+use crate::gui::text::reasons::{add_error, of_actors, store_error};
 use crate::gui::ui::{AppWindow, DownloadRow, SharingAdapter, ShellAdapter};
 use crate::gui::views::sharing::keep_folders;
 use crate::gui::window::view;
@@ -128,7 +127,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
             match asked.await {
                 Ok(Ok(())) if pinned => told(tr!("{} is kept on this device", title)),
                 Ok(Ok(())) => told(tr!("{} may be removed when space runs low", title)),
-                Ok(Err(error)) => told(of_actors(&error.to_string())),
+                Ok(Err(error)) => told(store_error(&error)),
                 // The program ends.
                 Err(_) => {}
             }
@@ -161,7 +160,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
                     Err(problem) => problem,
                 },
                 Ok(Err(error)) => {
-                    let why = of_actors(&error.to_string());
+                    let why = store_error(&error);
                     tr!("Cannot save to {}: {}", path.display(), why)
                 }
                 Err(error) => of_actors(&error.to_string()),
@@ -187,20 +186,12 @@ async fn share_from_now_on(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::ids::FileId;
-    use engine::media::MediaInfo;
+    use engine::fixtures::film;
 
     #[test]
     fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let entry = FileEntry {
-            id: FileId([1; 32]),
-            name: "../Film.mkv".into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 1),
-            sources: 1,
-        };
+        let entry = film(1, "../Film.mkv");
         let mut names = Vec::new();
         for _ in 0..2 {
             let path = free_name(folder.path(), &entry).expect("a name");

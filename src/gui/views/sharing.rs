@@ -18,8 +18,8 @@ use crate::gui::context::{UiContext, beside_the_window};
 use crate::gui::models::playback::{View, update};
 use crate::gui::models::stream_map as show;
 use crate::gui::settings_file::SettingsFile;
-use crate::gui::text::language::of_actors;
-use crate::gui::text::language::{add_error, edit_error, unit_error};
+use crate::gui::text::language::{edit_error, unit_error};
+use crate::gui::text::reasons::{add_error, of_actors, skip_reason};
 use crate::gui::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use crate::gui::views::desktop::{Picked, no_dialog, pick_files, pick_folders};
 use crate::gui::window::view;
@@ -131,7 +131,7 @@ fn pace(library: &LibrarySnapshot, hashing: &Hashing) -> String {
     let left = hashing.total.saturating_sub(hashing.done) + library.waiting_bytes;
     let left = Duration::from_secs(left / hashing.rate);
     let rate = show::size(hashing.rate);
-    tr!("{}/s, {} left", rate, show::clock(left))
+    tr!("{}/s, {} left", rate, show::timestamp(left))
 }
 
 /// The titles of files that are listed or here; of a picture or the like, that of the
@@ -194,7 +194,7 @@ pub(crate) fn show(app: &AppWindow, view: &mut View) {
     let key = Some(hasher.finish());
     let skipped = library.skipped.iter().map(|skipped| SharedRow {
         name: name_of(&skipped.path).into(),
-        detail: of_actors(&skipped.reason).into(),
+        detail: skip_reason(&skipped.reason).into(),
         problem: true,
     });
     let shared = library.shared.iter().map(|shared| SharedRow {
@@ -380,27 +380,15 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
 mod tests {
     use super::*;
     use crate::library::SharedFile;
+    use engine::fixtures::{film, sidecar};
     use engine::ids::PeerId;
-    use engine::media::{FileEntry, MediaInfo, MediaKind, Sidecar, SidecarRole};
+    use engine::media::SidecarRole;
     use engine::units::TransferCap;
 
     #[test]
     fn it_is_said_what_somebody_takes_if_that_is_known() {
-        let mut entry = FileEntry {
-            id: FileId([1; 32]),
-            name: "The Long Ridge.mkv".into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 1000),
-            sources: 1,
-        };
-        entry.info.sidecars = vec![Sidecar {
-            role: SidecarRole::Poster,
-            id: FileId([2; 32]),
-            size: 1,
-            pictures: 0,
-            language: String::new(),
-        }];
+        let mut entry = film(1, "The Long Ridge.mkv");
+        entry.info.sidecars = vec![sidecar(SidecarRole::Poster, 2)];
         let mut overview = AppSnapshot::default();
         overview.library.shared = vec![SharedFile {
             path: "/films/ridge.mkv".into(),
