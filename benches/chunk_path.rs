@@ -10,11 +10,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use engine::fixtures::film;
 use engine::ids::{ChunkIndex, FileId};
 use engine::integrity::{Hasher, verify};
 use engine::media::{ChunkSize, FileEntry, Geometry};
 use engine::protocol::PeerMessage;
-use swarmplay::app::node::{Node, Role};
+use swarmplay::app::{Node, Role};
 use swarmplay::config::Config;
 use swarmplay::library::LibraryState;
 use swarmplay::scheduler::{AwaitChunk, DownloadAll, OpenReader, OpenStream};
@@ -133,12 +134,12 @@ fn codec(data: &Bytes) {
 }
 
 fn entry(id: FileId, len: usize) -> FileEntry {
-    let text = format!(
-        r#"{{"id":"{id}","name":"x","size":{len},"chunk_size":{CHUNK},"sources":1,
-        "facts":{{"kind":"video","duration_ms":60000,"video":null,"audio":[],"subtitles":[],
-        "title":"","artist":"","album":"","has_cover":false}}}}"#
-    );
-    serde_json::from_str(&text).expect("an entry")
+    FileEntry {
+        id,
+        size: len as u64,
+        chunk_size: CHUNK,
+        ..film(0, "x")
+    }
 }
 
 fn store(data: &Bytes, dir: &Path) {

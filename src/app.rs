@@ -1,12 +1,9 @@
-//! Putting the program together: which actor starts after which, who knows
-//! whom, and an orderly end.
+//! Application: creates and connects all actors of a peer, and shuts them down.
 //!
-//! * [`node`]: everything a peer consists of.
-//! * [`listener`]: the listening socket; the first message of a link decides
-//!   where it goes.
-//! * [`identity`]: the peer id, kept in the data directory.
+//! * [`node`]: starts and stops all actors.
+//! * [`identity`]: peer id, stored in the data directory.
 
-pub mod identity;
-pub mod node;
+mod identity;
+mod node;
 
-pub use node::{Node, Role, StartError};
+pub use self::node::{Node, Role, StartError};

@@ -265,7 +265,7 @@ fn sidecars_are_made_once_and_their_streams_close() {
     let song = "Estuary - 02 Slow Orbit.flac";
     std::fs::copy(media.join(song), folder.join(song)).expect("copied");
     run(async {
-        let waveform = |node: &swarmplay::app::node::Node| {
+        let waveform = |node: &swarmplay::app::Node| {
             let announcer = node.sources.announcer.clone();
             async move {
                 let find = swarmplay::tracker_client::FindEntry(song.into());

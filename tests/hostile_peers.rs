@@ -11,7 +11,7 @@ use engine::ids::{ChunkIndex, PeerId};
 use engine::integrity::TreeShape;
 use engine::media::FileEntry;
 use engine::protocol::{ByeReason, ClientMessage, Hello, PROTOCOL_VERSION, PeerMessage, Publish};
-use swarmplay::app::node::Node;
+use swarmplay::app::Node;
 use swarmplay::net::{Link, LinkLimits, LinkToTracker, PeerLink, listen};
 use swarmplay::scheduler::StreamState;
 use swarmplay::swarm::SwarmState;

@@ -12,7 +12,7 @@ use engine::ids::PeerId;
 use engine::protocol::{Hello, PROTOCOL_VERSION, PeerMessage};
 use engine::scheduler::PrefetchRange;
 use engine::units::ByteRate;
-use swarmplay::app::node::Node;
+use swarmplay::app::Node;
 use swarmplay::net::Link;
 use swarmplay::net::LinkLimits;
 use swarmplay::scheduler::{AwaitChunk, CloseReader, FetchAhead, OpenReader, StreamState};
@@ -163,7 +163,7 @@ fn streaming_survives_a_tracker_restart() {
         // A new tracker at the same address, with an empty memory.
         let mut config = common::config(&at("dt2"), "127.0.0.1:1", "server");
         config.tracker.listen = address;
-        let again = Node::start(&config, swarmplay::app::node::Role::Server).await;
+        let again = Node::start(&config, swarmplay::app::Role::Server).await;
         let again = again.expect("tracker");
         let registry = again.tracker.clone().expect("a server has a tracker");
         eventually("both to register and publish again", || async {
@@ -219,7 +219,7 @@ fn cached_chunks_survive_a_restart() {
 
         let again = eventually("the data directory to be free", || async {
             let config = common::config(&at("dv"), &server.listen.to_string(), "viewer");
-            Node::start(&config, swarmplay::app::node::Role::Client(None))
+            Node::start(&config, swarmplay::app::Role::Client(None))
                 .await
                 .ok()
         })

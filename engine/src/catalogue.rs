@@ -107,29 +107,18 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::MediaInfo;
-
-    fn entry(id: u8, name: &str) -> FileEntry {
-        FileEntry {
-            id: FileId([id; 32]),
-            name: name.into(),
-            size: 1,
-            chunk_size: 16 << 10,
-            info: MediaInfo::new(MediaKind::Video, 1000),
-            sources: 1,
-        }
-    }
+    use crate::fixtures::film;
 
     #[test]
     fn own_files_survive_a_reset_from_the_tracker() {
         let mut catalogue = Catalogue::default();
         catalogue.apply_own(&Publish {
-            added: vec![entry(1, "mine.mp4")],
+            added: vec![film(1, "mine.mp4")],
             ..Publish::default()
         });
         catalogue.apply(CatalogueDelta {
             reset: true,
-            changed: vec![entry(1, "mine.mp4"), entry(2, "yours.mp4")],
+            changed: vec![film(1, "mine.mp4"), film(2, "yours.mp4")],
             ..CatalogueDelta::default()
         });
         assert_eq!(catalogue.entries(None).len(), 2);
@@ -145,7 +134,7 @@ mod tests {
     fn files_are_found_by_id_name_and_title() {
         let mut catalogue = Catalogue::default();
         catalogue.apply(CatalogueDelta {
-            changed: vec![entry(2, "Ridge.mp4")],
+            changed: vec![film(2, "Ridge.mp4")],
             ..CatalogueDelta::default()
         });
         let id = FileId([2; 32]).to_string();

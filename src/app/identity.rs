@@ -1,13 +1,13 @@
-//! The peer id, kept in the data directory.
+//! Peer id, stored in the data directory.
 
 use std::path::Path;
 
 use engine::ids::PeerId;
 
-/// Reads the identity, or makes and keeps one.
+/// Reads the peer id, or creates one.
 ///
 /// # Errors
-/// The directory cannot be created, or the file not be read or written.
+/// The directory or the file cannot be created, read or written.
 pub fn load(data_dir: &Path) -> std::io::Result<PeerId> {
     std::fs::create_dir_all(data_dir)?;
     let path = data_dir.join("identity");
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identity_lasts_and_a_damaged_one_is_not_overwritten() {
+    fn identity_persists_and_damaged_file_is_kept() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let first = load(folder.path()).expect("made");
         assert_eq!(load(folder.path()).expect("read"), first);

@@ -1,7 +1,7 @@
-//! Everything a peer consists of. The server is one too, with a tracker beside.
+//! Node: starts and stops all actors of a peer. A server is a peer with a tracker.
 //!
-//! Start order, downstream first: store, announcer, swarm, streams, library,
-//! listener, gateway. The end goes the other way.
+//! Start order, dependencies first: store, tracker client, swarm, streams, library,
+//! listener, gateway. Shutdown goes in the opposite direction.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,26 +30,26 @@ use crate::swarm::{QuotaFile, SwarmSettings};
 use crate::tracker::{Tracker, TrackerSettings};
 use crate::tracker_client::{SendPeersTo, TrackerClient, TrackerClientSettings};
 
-/// Time for goodbyes to reach the wire.
-const FAREWELL: Duration = Duration::from_millis(50);
+/// Time for the last messages to reach the network.
+const FLUSH: Duration = Duration::from_millis(50);
 
-/// Time each actor gets to end.
+/// Time limit for each actor to end.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Bytes of the token that proves the tracker's own library.
 const TOKEN_LEN: usize = 32;
 
-/// What the program is to be.
+/// Role of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A tracker with its library.
+    /// Tracker that also shares its own folders.
     Server,
-    /// A client that follows the catalogue of one kind, or of both.
+    /// Client that follows the catalogue of one kind, or of both.
     Client(Option<MediaKind>),
 }
 
 impl Role {
-    /// A name for it, of which a directory can be made.
+    /// Name of the role, used for its data directory.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Server => "tracker",
@@ -60,52 +60,52 @@ impl Role {
     }
 }
 
-/// Why the program cannot start.
+/// Failure to start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data directory cannot be used.
     #[error("the data directory {}: {error}", path.display())]
     DataDir {
-        /// Where.
+        /// Path of the directory.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         error: std::io::Error,
     },
     /// The library database cannot be used.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error("{key}: cannot listen on {address}: {error}")]
     Listen {
-        /// Key of the configuration.
+        /// Configuration key.
         key: &'static str,
-        /// As configured.
+        /// Configured address.
         address: String,
-        /// What the system said.
+        /// Error of the system.
         error: std::io::Error,
     },
 }
 
-/// A running peer.
+/// Running peer.
 pub struct Node {
-    /// Who it is.
+    /// Peer id.
     pub peer: PeerId,
-    /// Where it can be dialled.
+    /// Address for other peers.
     pub listen: SocketAddr,
-    /// Address for players; a server has none.
+    /// HTTP gateway; `None` on a server.
     pub gateway: Option<Gateway>,
-    /// The actors.
+    /// Actors.
     pub sources: ActorHandles,
-    /// The tracker, of a server.
+    /// Tracker of a server.
     pub tracker: Option<Addr<Tracker>>,
     accepting: actix_rt::task::JoinHandle<()>,
 }
 
 impl Node {
-    /// Starts all actors on the present arbiter.
+    /// Starts all actors on the current arbiter.
     ///
     /// # Errors
-    /// [`StartError`]; nothing is left running.
+    /// The data directory or an address cannot be used; no actor keeps running.
     pub async fn start(config: &Config, role: Role) -> Result<Self, StartError> {
         let data_dir = config.data_dir(role.name());
         let in_data_dir = |error| StartError::DataDir {
@@ -176,12 +176,12 @@ impl Node {
             actors: actix_rt::Arbiter::current(),
         };
         let tracker = (role == Role::Server).then(|| start_tracker(config, token));
-        let doors = LinkRoutes {
+        let routes = LinkRoutes {
             peers: swarm.recipient(),
             clients: tracker.clone().map(Addr::recipient),
             limits,
         };
-        let accepting = actix_rt::spawn(accept(listener, doors));
+        let accepting = actix_rt::spawn(accept(listener, routes));
         let gateway = match role {
             Role::Server => None,
             Role::Client(_) => {
@@ -200,7 +200,7 @@ impl Node {
         })
     }
 
-    /// Says goodbye and ends.
+    /// Stops all actors.
     pub async fn stop(self) {
         self.accepting.abort();
         if let Some(gateway) = &self.gateway {
@@ -214,11 +214,12 @@ impl Node {
             close(tracker, PATIENCE).await;
         }
         close(&self.sources.store, PATIENCE).await;
-        tokio::time::sleep(FAREWELL).await;
+        tokio::time::sleep(FLUSH).await;
     }
 }
 
-/// A client registers with the configured tracker; a server with itself.
+/// Settings of the tracker client: a client registers with the configured tracker, a server
+/// with itself.
 fn announcer_settings(
     config: &Config,
     role: Role,
@@ -239,7 +240,7 @@ fn announcer_settings(
     }
 }
 
-/// How this machine reaches an address it listens on.
+/// Loopback address for an unspecified listening address.
 fn loopback(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
@@ -257,7 +258,7 @@ fn library_settings(config: &Config, data_dir: &Path) -> LibrarySettings {
         ffprobe: config.player.ffprobe.clone(),
         ffmpeg: config
             .library
-            .previews
+            .sidecars
             .then(|| config.player.ffmpeg.clone()),
         data_dir: data_dir.to_owned(),
     }
