@@ -110,8 +110,8 @@ impl Options {
     fn tuning(&self) -> Tuning {
         let mut tuning = Tuning::default();
         set(&mut tuning.rarest_within, self.rarest_within);
-        set(&mut tuning.share_lapses, self.share_lapses);
-        set(&mut tuning.duty_within, self.duty_within);
+        set(&mut tuning.assignment_timeout, self.share_lapses);
+        set(&mut tuning.assignment_horizon, self.duty_within);
         if self.in_order {
             tuning.picker = Picker::InOrder;
         }

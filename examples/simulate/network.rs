@@ -10,6 +10,7 @@ use engine::ids::{ChunkIndex, PeerId};
 use engine::media::{ChunkSize, Geometry, Timeline};
 use engine::scheduler::ChunkScheduler;
 use engine::scheduler::Demand;
+use engine::scheduler::PeerEvent;
 use engine::swarm::UploadQueue;
 use engine::tracker::{Asker, Candidate, Held, Planner};
 use rand::rngs::StdRng;
@@ -262,7 +263,8 @@ impl Network {
         if self.options.bulk {
             let now = self.instant();
             let core = self.nodes[viewer].core.as_mut();
-            core.into_iter().for_each(|core| core.set_whole(now, true));
+            core.into_iter()
+                .for_each(|core| core.set_download_all(now, true));
         } else {
             let length = self.options.film_length();
             let timeline = Timeline::constant(self.geometry.size(), length);
@@ -324,7 +326,7 @@ impl Network {
         for supplier in named {
             let other = self.index[&supplier.peer];
             if let Some(core) = &mut self.nodes[viewer].core {
-                core.set_reserve(now, supplier.peer, supplier.is_reserve());
+                core.handle(now, supplier.peer, PeerEvent::Backup(supplier.is_reserve()));
             }
             if other == 0 {
                 self.nodes[viewer].reserved = supplier.is_reserve();

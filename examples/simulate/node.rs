@@ -8,7 +8,7 @@ use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::protocol::{PeerPosition, SourceShare};
 use engine::protocol::{QueueDelay, RejectReason};
 use engine::scheduler::ReaderId;
-use engine::scheduler::{ChunkScheduler, Effect};
+use engine::scheduler::{ChunkScheduler, Effect, PeerEvent};
 use engine::swarm::{Upload, UploadQueue};
 use roaring::RoaringBitmap;
 
@@ -66,7 +66,7 @@ impl Node {
         let Some(core) = &mut self.core else {
             return Vec::new();
         };
-        let effects = core.take_effects().into_iter();
+        let effects = std::iter::from_fn(|| core.poll_effect());
         let says = effects.map(|effect| match effect {
             Effect::Request(peer, chunk, deadline) => (peer, Say::Request(chunk, deadline)),
             Effect::Cancel(peer, chunk) => (peer, Say::Cancel(chunk)),
@@ -103,16 +103,27 @@ impl Node {
         }
         let core = self.core.as_mut()?;
         match say {
-            Say::Up { origin } => core.peer_up(now, from, String::new(), origin),
-            Say::Busy(chunk, wait) => core.rejected(now, from, chunk, RejectReason::Busy(wait)),
-            Say::Recalled(chunk) => core.rejected(now, from, chunk, RejectReason::Recalled),
-            Say::Have(chunks) => core.peer_has(now, from, &chunks),
-            Say::QueueDelay(backlog) => core.note(now, from, |peer| peer.set_backlog(backlog)),
-            Say::Position(place) => core.note(now, from, |peer| {
-                peer.set_place(now, place.as_ref().clone())
-            }),
+            Say::Up { origin } => {
+                let name = String::new();
+                core.handle(now, from, PeerEvent::Connected { name, origin });
+            }
+            Say::Busy(chunk, wait) => {
+                let busy = RejectReason::Busy(wait);
+                core.handle(now, from, PeerEvent::Rejected(chunk, busy));
+            }
+            Say::Recalled(chunk) => {
+                let recalled = RejectReason::Recalled;
+                core.handle(now, from, PeerEvent::Rejected(chunk, recalled));
+            }
+            Say::Have(chunks) => {
+                core.handle(now, from, PeerEvent::Gained(chunks.as_ref().clone()));
+            }
+            Say::QueueDelay(delay) => core.handle(now, from, PeerEvent::QueueDelay(delay)),
+            Say::Position(place) => {
+                core.handle(now, from, PeerEvent::Position(place.as_ref().clone()));
+            }
             Say::Chunk(chunk) => {
-                core.stored(now, from, chunk, bytes);
+                core.handle(now, from, PeerEvent::Stored(chunk, bytes));
                 if self.have.insert(chunk.0) {
                     self.fresh.insert(chunk.0);
                 }

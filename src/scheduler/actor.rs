@@ -10,9 +10,10 @@ use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{FileEntry, Geometry, MediaKind};
 use engine::protocol::FileReport;
-use engine::scheduler::Demand;
-use engine::scheduler::{ChunkScheduler, Effect, Tuning};
-use engine::scheduler::{ReaderId, StallCause};
+use engine::scheduler::{
+    ChunkScheduler, Demand, Effect, POSITION_INTERVAL, PeerEvent, ReaderId, StallCause,
+    TICK_INTERVAL, Tuning,
+};
 use engine::store::StoreError;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -28,12 +29,6 @@ use crate::store::{Opened, SetPlayheads, Store, StoreEvent, WatchStore};
 use crate::swarm::{
     ChunkRequest, JoinFile, LeaveFile, ReportFile, Swarm, SwarmEvent, SwarmEventKind,
 };
-
-/// How often silence and lateness are looked for.
-const TICK: Duration = Duration::from_millis(100);
-
-/// How often the tracker's report and the store's playheads are renewed.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long fetching rests when the disk or the quota is full.
 const FULL_PAUSE: Duration = Duration::from_secs(2);
@@ -99,27 +94,34 @@ impl Scheduler {
         swarm: Addr<Swarm>,
     ) -> Self {
         let now = Instant::now();
-        let windows = Demand::new(
+        let demand = Demand::new(
             opened.geometry,
             entry.timeline(),
             config.read_ahead.0,
             config.critical_window.0,
             opened.room,
         );
+        let sidecar = entry.info.kind == MediaKind::Sidecar;
+        let min_deadline = match sidecar {
+            true => SIDECAR_DEADLINE,
+            false => Duration::ZERO,
+        };
         let tuning = Tuning {
             request_timeout: config.request_timeout.0,
             requests_per_peer: config.requests_per_peer,
             picker: config.picker,
-            download_limit,
+            min_deadline,
             ..Tuning::default()
         };
         let (geometry, have) = (opened.geometry, opened.have);
         let rng = StdRng::from_os_rng();
+        let mut core = ChunkScheduler::new(now, me, tuning, demand, geometry, have, rng);
+        core.set_download_limit(download_limit);
         Self {
             file: entry.id,
-            sidecar: entry.info.kind == MediaKind::Sidecar,
+            sidecar,
             geometry,
-            core: ChunkScheduler::new(now, me, tuning, windows, geometry, have, rng),
+            core,
             wholes: 0,
             store,
             swarm,
@@ -137,13 +139,9 @@ impl Scheduler {
     /// Sends the decided requests to the connections.
     fn perform(&mut self) {
         let file = self.file;
-        for effect in self.core.take_effects() {
+        while let Some(effect) = self.core.poll_effect() {
             let (peer, request) = match effect {
                 Effect::Request(peer, chunk, deadline) => {
-                    let deadline = match self.sidecar {
-                        true => deadline.max(SIDECAR_DEADLINE),
-                        false => deadline,
-                    };
                     let request = ChunkRequest::Request {
                         file,
                         chunk,
@@ -174,7 +172,8 @@ impl Scheduler {
             StoreError::DiskFull | StoreError::QuotaFull | StoreError::Disk(_)
         );
         let resume = if full { now + FULL_PAUSE } else { now };
-        self.core.not_stored(now, peer, chunk, resume);
+        let not_stored = PeerEvent::NotStored(chunk, resume);
+        self.core.handle(now, peer, not_stored);
         if !full {
             return;
         }
@@ -199,7 +198,7 @@ impl Scheduler {
     }
 
     fn tell_playheads(&self) {
-        let playheads: Vec<ChunkIndex> = self.core.windows().positions().collect();
+        let playheads: Vec<ChunkIndex> = self.core.demand().positions().collect();
         self.store.do_send(SetPlayheads {
             file: self.file,
             playheads,
@@ -225,36 +224,35 @@ impl Scheduler {
     }
 
     fn position(&self) -> ChunkIndex {
-        let first = self.core.windows().positions().min();
+        let first = self.core.demand().positions().min();
         first.unwrap_or(self.last_position)
     }
 
     /// Media held from the playhead on without a gap.
     fn buffer(&self) -> Duration {
-        let windows = self.core.windows();
+        let demand = self.core.demand();
         let position = self.position();
-        let played = windows.playhead(Instant::now());
-        let played = played.unwrap_or(windows.time_of(position));
+        let played = demand.playhead(Instant::now());
+        let played = played.unwrap_or(demand.time_of(position));
         let end = ChunkIndex(position.0 + self.core.run_from(position));
-        windows.time_of(end).saturating_sub(played)
+        demand.time_of(end).saturating_sub(played)
     }
 
     fn log_stall(&self, at: Duration, cause: StallCause) {
-        let reason = cause.text();
-        tracing::warn!(file = ?self.file, ?at, reason, "playing stands still");
+        tracing::warn!(file = ?self.file, ?at, ?cause, "playback stalled");
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         for (chunk, cause) in self.core.tick(Instant::now()) {
-            self.log_stall(self.core.windows().time_of(chunk), cause);
+            self.log_stall(self.core.demand().time_of(chunk), cause);
         }
         self.perform();
         self.waiters.retain(|_, waiters| {
             waiters.retain(|waiter| !waiter.is_closed());
             !waiters.is_empty()
         });
-        let unread = self.core.windows().is_empty() && self.waiters.is_empty();
-        let fetching = self.core.is_whole() && !self.core.is_complete();
+        let unread = !self.core.demand().is_read() && self.waiters.is_empty();
+        let fetching = self.core.demand().is_for_all() && !self.core.is_complete();
         let limit = match self.sidecar {
             true => SIDECAR_IDLE_LIMIT,
             false => IDLE_LIMIT,
@@ -273,8 +271,8 @@ impl Actor for Scheduler {
         if !self.core.is_complete() {
             self.join(ctx);
         }
-        every(ctx, TICK, Self::tick);
-        every(ctx, REPORT_INTERVAL, |actor, _| actor.report());
+        every(ctx, TICK_INTERVAL, Self::tick);
+        every(ctx, POSITION_INTERVAL, |actor, _| actor.report());
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
@@ -345,7 +343,7 @@ impl Handler<DownloadAll> for Scheduler {
             false => before.saturating_sub(1),
         };
         if (before > 0) != (self.wholes > 0) {
-            self.core.set_whole(Instant::now(), self.wholes > 0);
+            self.core.set_download_all(Instant::now(), self.wholes > 0);
             self.report();
             self.perform();
         }
@@ -364,7 +362,7 @@ impl Handler<PlayerStarves> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, starves: PlayerStarves, _: &mut Context<Self>) {
-        if self.core.starved(starves.at) {
+        if self.core.player_starved(starves.at) {
             self.log_stall(starves.at, StallCause::Decoder);
         }
     }
@@ -383,26 +381,29 @@ impl Handler<SwarmEvent> for Scheduler {
                 origin,
             } => {
                 self.requests.insert(peer, requests);
-                self.core.peer_up(now, peer, name, origin);
+                let connected = PeerEvent::Connected { name, origin };
+                self.core.handle(now, peer, connected);
             }
             SwarmEventKind::Has(chunks) => {
-                self.core.peer_has(now, peer, &chunks);
+                self.core.handle(now, peer, PeerEvent::Gained(chunks));
             }
             SwarmEventKind::Lost(chunks) => {
-                self.core.peer_lost(peer, &chunks);
+                self.core.handle(now, peer, PeerEvent::Lost(chunks));
             }
-            SwarmEventKind::Position(place) => {
-                self.core.note(now, peer, |peer| peer.set_place(now, place));
+            SwarmEventKind::Position(position) => {
+                self.core.handle(now, peer, PeerEvent::Position(position));
             }
-            SwarmEventKind::QueueDelay(backlog) => {
-                self.core.note(now, peer, |peer| peer.set_backlog(backlog));
+            SwarmEventKind::QueueDelay(delay) => {
+                self.core.handle(now, peer, PeerEvent::QueueDelay(delay));
             }
             SwarmEventKind::OwnShare(share) => self.core.set_share(share),
-            SwarmEventKind::Reserve(reserve) => {
-                self.core.set_reserve(now, peer, reserve);
+            SwarmEventKind::Reserve(backup) => {
+                self.core.handle(now, peer, PeerEvent::Backup(backup));
             }
-            SwarmEventKind::Choked(choked) => self.core.choked(now, peer, choked),
-            SwarmEventKind::Rtt(rtt) => self.core.note(now, peer, |peer| peer.set_rtt(rtt)),
+            SwarmEventKind::Choked(choked) => {
+                self.core.handle(now, peer, PeerEvent::Choked(choked));
+            }
+            SwarmEventKind::Rtt(rtt) => self.core.handle(now, peer, PeerEvent::Rtt(rtt)),
             SwarmEventKind::Arrived {
                 chunk,
                 bytes,
@@ -411,16 +412,17 @@ impl Handler<SwarmEvent> for Scheduler {
                 Ok(()) => {
                     self.problem = None;
                     self.no_room = 0;
-                    self.core.stored(now, peer, chunk, bytes);
+                    self.core.handle(now, peer, PeerEvent::Stored(chunk, bytes));
                     self.wake(chunk, &Ok(()));
                 }
                 Err(error) => self.not_stored(now, peer, chunk, error),
             },
             SwarmEventKind::Rejected { chunk, reason } => {
-                self.core.rejected(now, peer, chunk, reason);
+                self.core
+                    .handle(now, peer, PeerEvent::Rejected(chunk, reason));
             }
             SwarmEventKind::PeerDown => {
-                self.core.peer_down(now, peer);
+                self.core.handle(now, peer, PeerEvent::Disconnected);
                 self.requests.remove(&peer);
             }
         }
@@ -481,7 +483,7 @@ impl Handler<StreamState> for Scheduler {
             have: self.core.have().clone(),
             in_flight: self.core.in_flight().clone(),
             available: self.core.available(),
-            read: !self.core.windows().is_empty(),
+            read: self.core.demand().is_read(),
             position: self.position(),
             buffer: self.buffer(),
             supplied: self.core.supplied(),

@@ -1,32 +1,64 @@
-//! All connected peers of one file, and how many of them hold each chunk.
+//! Connected peers of one file, and the number of copies of each chunk among them.
 //!
-//! Invariant: `copies[chunk]` is the number of peers that hold the chunk, and
-//! `sources` the number of those that hold all; so a chunk that no viewer holds
-//! is found without asking every peer.
+//! Invariant: `copies[chunk]` is the number of peers that hold the chunk, and `seeds`
+//! the number of those that hold all; so a chunk that no viewer holds is found without
+//! asking every peer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use fixedbitset::FixedBitSet;
 use roaring::RoaringBitmap;
+use serde::Serialize;
 
 use crate::ids::{ChunkIndex, PeerId};
 use crate::scheduler::peer_estimate::Peer;
 
+/// Time in which the first peers report what they hold and where they are. Before it,
+/// no seed is asked for chunks that others may hold, or may need sooner than it seems.
+const DISCOVERY_DELAY: Duration = Duration::from_millis(150);
+
+/// Contribution of one peer to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Supply {
+    /// Peer id.
+    #[serde(skip)]
+    pub peer: PeerId,
+    /// Display name.
+    pub name: String,
+    /// True for the origin.
+    pub origin: bool,
+    /// Verified bytes.
+    pub bytes: u64,
+}
+
 /// The peers of one file.
 #[derive(Debug)]
 pub struct PeerTable {
-    map: BTreeMap<PeerId, Peer>,
+    peers: BTreeMap<PeerId, Peer>,
     copies: Vec<u32>,
-    sources: u32,
+    seeds: u32,
+    max_requests: u32,
+    /// Contributions of disconnected peers.
+    gone: BTreeMap<PeerId, Supply>,
+    /// Peers that are backups while connected.
+    backups: BTreeSet<PeerId>,
+    /// Time at which the first of the present peers connected.
+    discovering_since: Instant,
 }
 
 impl PeerTable {
-    /// Nobody, of a file of this many chunks.
-    pub fn new(chunk_count: u32) -> Self {
+    /// A file of this many chunks without peers; `max_requests` bounds the requests in
+    /// flight at each.
+    pub fn new(now: Instant, chunk_count: u32, max_requests: u32) -> Self {
         Self {
-            map: BTreeMap::new(),
+            peers: BTreeMap::new(),
             copies: vec![0; chunk_count as usize],
-            sources: 0,
+            seeds: 0,
+            max_requests,
+            gone: BTreeMap::new(),
+            backups: BTreeSet::new(),
+            discovering_since: now,
         }
     }
 
@@ -34,25 +66,66 @@ impl PeerTable {
         self.copies.len() as u32
     }
 
-    /// A peer connected; it holds nothing yet.
-    pub fn insert(&mut self, id: PeerId, peer: Peer) {
-        self.remove(id);
-        self.map.insert(id, peer);
+    /// Adds a peer that holds nothing yet.
+    pub fn connect(&mut self, now: Instant, id: PeerId, name: String, origin: bool) {
+        self.disconnect(id);
+        if self.peers.is_empty() {
+            self.discovering_since = now;
+        }
+        let mut peer = Peer::new(now, name, origin, self.max_requests);
+        peer.backup = self.backups.contains(&id);
+        self.peers.insert(id, peer);
     }
 
-    /// A peer is gone.
-    pub fn remove(&mut self, id: PeerId) -> Option<Peer> {
-        let peer = self.map.remove(&id)?;
-        self.sources -= u32::from(self.is_source(&peer));
+    /// Removes a peer; its contribution stays.
+    pub fn disconnect(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.remove(&id) else {
+            return;
+        };
+        self.seeds -= u32::from(self.is_seed(&peer));
         peer.has().ones().for_each(|chunk| self.copies[chunk] -= 1);
-        Some(peer)
+        add_supply(&mut self.gone, id, &peer);
     }
 
-    /// A peer holds more chunks; those beyond the end of the file are ignored.
-    /// Returns those that are new of it.
+    /// Marks a peer as a backup, or no longer, whether it is connected or not.
+    pub fn set_backup(&mut self, id: PeerId, backup: bool) {
+        match backup {
+            true => self.backups.insert(id),
+            false => self.backups.remove(&id),
+        };
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.backup = backup;
+        }
+    }
+
+    /// True if a connected peer is a backup: then so many play that the tracker rations
+    /// the seeds.
+    pub fn has_backup(&self) -> bool {
+        self.peers.values().any(|peer| peer.backup)
+    }
+
+    /// True shortly after the first peer connected, while the others are still unknown.
+    pub fn is_discovering(&self, now: Instant) -> bool {
+        now < self.discovering_since + DISCOVERY_DELAY
+    }
+
+    /// Contributions of all peers, gone ones too, largest first.
+    pub fn supplied(&self) -> Vec<Supply> {
+        let mut supplied = self.gone.clone();
+        for (id, peer) in &self.peers {
+            add_supply(&mut supplied, *id, peer);
+        }
+        let supplied = supplied.into_values().filter(|supply| supply.bytes > 0);
+        let mut supplied: Vec<Supply> = supplied.collect();
+        supplied.sort_by_key(|supply| std::cmp::Reverse(supply.bytes));
+        supplied
+    }
+
+    /// Adds chunks to a peer; those beyond the end of the file are ignored. Returns the
+    /// new ones.
     pub fn gain(&mut self, id: PeerId, chunks: &RoaringBitmap) -> Vec<ChunkIndex> {
         let count = self.chunk_count();
-        let Some(peer) = self.map.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return Vec::new();
         };
         let mut gained = Vec::new();
@@ -62,67 +135,73 @@ impl PeerTable {
                 gained.push(ChunkIndex(chunk));
             }
         }
-        self.sources += u32::from(!gained.is_empty() && peer.holds_all(count));
+        self.seeds += u32::from(!gained.is_empty() && peer.holds_all(count));
         gained
     }
 
-    /// A peer no longer holds some chunks.
+    /// Removes chunks from a peer.
     pub fn lose(&mut self, id: PeerId, chunks: &RoaringBitmap) {
         let count = self.chunk_count();
-        let Some(peer) = self.map.get_mut(&id) else {
+        let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        self.sources -= u32::from(peer.holds_all(count));
+        self.seeds -= u32::from(peer.holds_all(count));
         for chunk in chunks.range(..count) {
             if peer.lose(ChunkIndex(chunk)) {
                 self.copies[chunk as usize] -= 1;
             }
         }
-        self.sources += u32::from(peer.holds_all(count));
+        self.seeds += u32::from(peer.holds_all(count));
     }
 
-    /// Whether a peer holds all of the file, so that every viewer wants its
-    /// uplink.
-    pub fn is_source(&self, peer: &Peer) -> bool {
+    /// True if a peer holds all of the file, so that every viewer wants its uplink.
+    pub fn is_seed(&self, peer: &Peer) -> bool {
         peer.holds_all(self.chunk_count())
     }
 
-    /// One of them.
+    /// A connected peer.
     pub fn get(&self, id: PeerId) -> Option<&Peer> {
-        self.map.get(&id)
+        self.peers.get(&id)
     }
 
-    /// One of them, to change anything but what it holds.
+    /// A connected peer, to change anything but its chunks.
     pub fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
-        self.map.get_mut(&id)
+        self.peers.get_mut(&id)
     }
 
-    /// All of them, in the order of their ids.
+    /// A connected peer that has just sent a message.
+    pub fn active(&mut self, now: Instant, id: PeerId) -> Option<&mut Peer> {
+        let peer = self.peers.get_mut(&id)?;
+        peer.record_activity(now);
+        Some(peer)
+    }
+
+    /// All peers in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (PeerId, &Peer)> + Clone {
-        self.map.iter().map(|(id, peer)| (*id, peer))
+        self.peers.iter().map(|(id, peer)| (*id, peer))
     }
 
-    /// Those that hold all of the file.
-    pub fn sources(&self) -> impl Iterator<Item = (PeerId, &Peer)> + Clone {
-        self.iter().filter(|(_, peer)| self.is_source(peer))
+    /// Peers that hold all of the file.
+    pub fn seeds(&self) -> impl Iterator<Item = (PeerId, &Peer)> + Clone {
+        self.iter().filter(|(_, peer)| self.is_seed(peer))
     }
 
-    /// Those that do not.
+    /// Peers that do not.
     pub fn viewers(&self) -> impl Iterator<Item = (PeerId, &Peer)> + Clone {
-        self.iter().filter(|(_, peer)| !self.is_source(peer))
+        self.iter().filter(|(_, peer)| !self.is_seed(peer))
     }
 
-    /// How many hold a chunk.
+    /// Number of peers that hold a chunk.
     pub fn copies(&self, chunk: ChunkIndex) -> u32 {
         self.copies.get(chunk.index()).copied().unwrap_or(0)
     }
 
-    /// Whether only sources hold a chunk, if anybody does.
+    /// True if only seeds hold a chunk, or nobody.
     pub fn no_viewer_has(&self, chunk: ChunkIndex) -> bool {
-        self.copies(chunk) == self.sources
+        self.copies(chunk) == self.seeds
     }
 
-    /// Chunks that at least one of them holds.
+    /// Chunks that at least one peer holds.
     pub fn available(&self) -> RoaringBitmap {
         let held = self
             .copies
@@ -144,19 +223,27 @@ impl PeerTable {
     }
 }
 
+fn add_supply(supplied: &mut BTreeMap<PeerId, Supply>, id: PeerId, peer: &Peer) {
+    let entry = supplied.entry(id).or_insert(Supply {
+        peer: id,
+        name: peer.name.clone(),
+        origin: peer.origin,
+        bytes: 0,
+    });
+    entry.bytes += peer.supplied();
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     const ONE: PeerId = PeerId([1; 16]);
     const TWO: PeerId = PeerId([2; 16]);
 
     fn peers() -> PeerTable {
-        let mut peers = PeerTable::new(10);
+        let mut peers = PeerTable::new(Instant::now(), 10, 64);
         for id in [ONE, TWO] {
-            peers.insert(id, Peer::new(Instant::now(), String::new(), false));
+            peers.connect(Instant::now(), id, String::new(), false);
         }
         peers
     }
@@ -166,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_all_is_a_source_until_it_loses_something() {
+    fn peer_with_all_chunks_is_a_seed_until_it_loses_one() {
         let mut peers = peers();
         assert_eq!(
             peers.gain(ONE, &set(0..100)).len(),
@@ -174,24 +261,24 @@ mod tests {
             "none beyond the end"
         );
         peers.gain(TWO, &set([3]));
-        assert_eq!(peers.sources().count(), 1);
+        assert_eq!(peers.seeds().count(), 1);
         assert!(peers.no_viewer_has(ChunkIndex(4)));
         assert!(!peers.no_viewer_has(ChunkIndex(3)));
-        assert!(peers.gain(TWO, &set([3])).is_empty(), "told twice");
+        assert!(peers.gain(TWO, &set([3])).is_empty(), "reported twice");
         peers.lose(ONE, &set([5]));
-        assert_eq!(peers.sources().count(), 0);
+        assert_eq!(peers.seeds().count(), 0);
         assert_eq!(peers.available(), set([0, 1, 2, 3, 4, 6, 7, 8, 9]));
     }
 
     #[test]
-    fn who_leaves_takes_its_copies_along() {
+    fn disconnected_peer_takes_its_copies_along() {
         let mut peers = peers();
         peers.gain(ONE, &set(0..10));
         peers.gain(TWO, &set([3]));
-        peers.remove(ONE);
+        peers.disconnect(ONE);
         assert_eq!(peers.available(), set([3]));
         assert_eq!(peers.copies(ChunkIndex(3)), 1);
-        peers.insert(TWO, Peer::new(Instant::now(), String::new(), false));
-        assert!(peers.available().is_empty(), "it connected anew");
+        peers.connect(Instant::now(), TWO, String::new(), false);
+        assert!(peers.available().is_empty(), "it reconnected");
     }
 }

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
+use engine::scheduler::StallCause;
 use engine::units::{Unit, UnitError};
 use tr::{Translator, tr};
 
@@ -104,6 +105,18 @@ impl Translator for Catalogue {
     ) -> Cow<'a, str> {
         let (form, text) = if number == 1 { (0, one) } else { (1, several) };
         self.get(one, form).unwrap_or(text).into()
+    }
+}
+
+/// Text of the cause of a stall.
+pub fn stall_text(cause: StallCause) -> String {
+    match cause {
+        StallCause::NoSource => tr!("no source has this part"),
+        StallCause::SlowSource => tr!("sources are too slow"),
+        StallCause::Choked => tr!("sources are not sending at the moment"),
+        StallCause::Disk => tr!("the disk is full or failing"),
+        StallCause::OwnLimit => tr!("download limit reached"),
+        StallCause::Decoder => tr!("this device decodes too slowly"),
     }
 }
 

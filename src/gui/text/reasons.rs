@@ -38,8 +38,7 @@ pub fn of_actors(saying: &str) -> String {
 
 /// A saying that is known as a whole, or its frame.
 pub(crate) fn known(saying: &str) -> Option<String> {
-    of_swarm(saying)
-        .or_else(|| of_mailbox(saying))
+    of_mailbox(saying)
         .or_else(|| of_system(saying))
         .or_else(|| framed(saying))
 }
@@ -59,22 +58,6 @@ fn rest(saying: &str) -> String {
     let behind = |(place, why): (&str, &str)| known(why).map(|why| format!("{place}: {why}"));
     let said = saying.rsplit_once(": ").and_then(behind);
     said.unwrap_or_else(|| saying.to_owned())
-}
-
-/// Why a player waits.
-fn of_swarm(saying: &str) -> Option<String> {
-    Some(match saying {
-        // Why a player waits.
-        "nobody online has this part" => tr!("no source has this part"),
-        "who has this part gives nothing at present" => {
-            tr!("sources are not sending at the moment")
-        }
-        "the sources are too slow" => tr!("sources are too slow"),
-        "the disk is full or fails" => tr!("the disk is full or failing"),
-        "your download limit" => tr!("download limit reached"),
-        "this machine decodes too slowly" => tr!("this device decodes too slowly"),
-        _ => return None,
-    })
 }
 
 /// Why an actor does not answer.

@@ -7,7 +7,7 @@ use tr::tr;
 
 use crate::gui::models::playback::View;
 use crate::gui::models::stream_map::stall_cause;
-use crate::gui::text::language::of_actors;
+use crate::gui::text::language::stall_text;
 use crate::gui::ui::{AppWindow, PlayerAdapter};
 use crate::player::PlayerSnapshot;
 use crate::scheduler::StreamSnapshot;
@@ -33,7 +33,7 @@ fn text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
             tr!("No source online. Playback starts when one is available")
         }
         (Phase::Buffering | Phase::Loading, Some(cause)) => {
-            tr!("Buffering: {}; {}", of_actors(cause.text()), remedy(cause))
+            tr!("Buffering: {}; {}", stall_text(cause), remedy(cause))
         }
         (Phase::Buffering, None) => tr!("Buffering"),
         _ => tr!("Loading"),

@@ -7,7 +7,6 @@ use actix::MailboxError;
 use engine::io_failure::IoFailure;
 use engine::media::MediaFailure;
 use engine::protocol::{KickReason, PathReason};
-use engine::scheduler::StallCause;
 use engine::store::StoreError;
 use rspolib::POEntry;
 
@@ -38,15 +37,6 @@ fn numbers_are_told_in_the_right_form() {
     assert_eq!(songs(0), "{n} Songs");
     assert_eq!(songs(7), "{n} Songs");
     assert_eq!(german.translate("unheard of", None), "unheard of");
-}
-
-#[test]
-fn all_that_actors_say_by_heart_is_known() {
-    use StallCause::{Choked, Decoder, Disk, NoSource, OwnLimit, SlowSource};
-    let causes = [NoSource, SlowSource, Choked, Disk, OwnLimit, Decoder];
-    for saying in causes.map(StallCause::text) {
-        assert!(known(saying).is_some(), "{saying}");
-    }
 }
 
 /// Something is not there, as the system says it.

@@ -1,16 +1,15 @@
-//! The scheduler's promises, on a clock of our own.
+//! Behaviour of the scheduler on a virtual clock.
+
+mod container;
+mod seeds;
+mod silence;
+
+use std::sync::Arc;
 
 use rand::SeedableRng;
 
 use super::*;
-use std::sync::Arc;
-
 use crate::media::{ChunkSize, Timeline};
-use crate::protocol::{PeerPosition, SourceShare};
-
-mod container;
-mod silence;
-mod sources;
 
 const CHUNK: u32 = 16 << 10;
 const MS: Duration = Duration::from_millis(1);
@@ -18,6 +17,17 @@ const READER: ReaderId = ReaderId(1);
 
 fn id(number: u8) -> PeerId {
     PeerId([number; 16])
+}
+
+fn geometry() -> Geometry {
+    Geometry::new(1000 * u64::from(CHUNK), ChunkSize::MIN)
+}
+
+/// 30 s of read-ahead, 1.5 s critical.
+fn demand(timeline: Timeline) -> Demand {
+    let critical = Duration::from_millis(1500);
+    let read_ahead = Duration::from_secs(30);
+    Demand::new(geometry(), Arc::new(timeline), read_ahead, critical, 10_000)
 }
 
 /// A film of 1000 chunks at 10 chunks a second.
@@ -28,30 +38,24 @@ struct Film {
 
 impl Film {
     fn new() -> Self {
+        Self::of_viewer(99)
+    }
+
+    fn of_viewer(me: u8) -> Self {
+        let timeline = Timeline::constant(geometry().size(), Duration::from_secs(100));
+        Self::with(me, Tuning::default(), demand(timeline))
+    }
+
+    fn with(me: u8, tuning: Tuning, demand: Demand) -> Self {
         let now = Instant::now();
-        let geometry = Geometry::new(1000 * u64::from(CHUNK), ChunkSize::MIN);
-        let windows = Demand::new(
-            geometry,
-            Arc::new(Timeline::constant(
-                geometry.size(),
-                Duration::from_secs(100),
-            )),
-            Duration::from_secs(30),
-            Duration::from_millis(1500),
-            10_000,
-        );
-        let tuning = Tuning::default();
         let rng = StdRng::seed_from_u64(7);
-        let core = ChunkScheduler::new(
-            now,
-            id(99),
-            tuning,
-            windows,
-            geometry,
-            RoaringBitmap::new(),
-            rng,
-        );
+        let have = RoaringBitmap::new();
+        let core = ChunkScheduler::new(now, id(me), tuning, demand, geometry(), have, rng);
         Self { core, now }
+    }
+
+    fn handle(&mut self, number: u8, event: PeerEvent) {
+        self.core.handle(self.now, id(number), event);
     }
 
     fn full_peer(&mut self, number: u8, origin: bool) {
@@ -59,50 +63,71 @@ impl Film {
     }
 
     fn peer(&mut self, number: u8, origin: bool, has: RoaringBitmap) {
-        self.core
-            .peer_up(self.now, id(number), String::new(), origin);
-        self.core.peer_has(self.now, id(number), &has);
+        let name = String::new();
+        self.handle(number, PeerEvent::Connected { name, origin });
+        self.handle(number, PeerEvent::Gained(has));
     }
 
-    fn place(&mut self, number: u8, window: Range<u32>, share: SourceShare) {
-        let place = PeerPosition {
+    fn position(&mut self, number: u8, window: Range<u32>, share: SourceShare, playhead: Duration) {
+        let position = PeerPosition {
             window,
             share,
-            playhead: Duration::ZERO,
+            playhead,
         };
-        let now = self.now;
-        let change = |peer: &mut Peer| peer.set_place(now, place);
-        self.core.with_peer(self.now, id(number), change);
+        self.handle(number, PeerEvent::Position(position));
     }
 
     fn play_at(&mut self, chunk: u32) {
         self.core.set_reader(self.now, READER, ChunkIndex(chunk));
     }
 
+    fn effects(&mut self) -> Vec<Effect> {
+        std::iter::from_fn(|| self.core.poll_effect()).collect()
+    }
+
     fn requests(&mut self) -> Vec<(PeerId, u32)> {
-        let effects = self.core.take_effects();
-        effects
+        let requests = self
+            .effects()
             .into_iter()
             .filter_map(|effect| match effect {
                 Effect::Request(peer, chunk, _) => Some((peer, chunk.0)),
                 Effect::Cancel(..) | Effect::Recall(..) => None,
-            })
-            .collect()
+            });
+        requests.collect()
+    }
+
+    fn requested_chunks(&mut self) -> Vec<u32> {
+        let requests = self.requests().into_iter();
+        requests.map(|(_, chunk)| chunk).collect()
     }
 
     fn cancels(&mut self) -> Vec<(PeerId, u32)> {
-        let effects = self.core.take_effects();
-        effects
+        let cancels = self
+            .effects()
             .into_iter()
             .filter_map(|effect| match effect {
                 Effect::Cancel(peer, chunk) => Some((peer, chunk.0)),
                 Effect::Request(..) | Effect::Recall(..) => None,
-            })
-            .collect()
+            });
+        cancels.collect()
     }
 
     fn deliver(&mut self, peer: PeerId, chunk: u32) {
-        self.core.stored(self.now, peer, ChunkIndex(chunk), CHUNK);
+        let stored = PeerEvent::Stored(ChunkIndex(chunk), CHUNK);
+        self.core.handle(self.now, peer, stored);
+    }
+
+    fn reject(&mut self, peer: PeerId, chunk: u32, reason: RejectReason) {
+        let rejected = PeerEvent::Rejected(ChunkIndex(chunk), reason);
+        self.core.handle(self.now, peer, rejected);
+    }
+
+    /// Marks the first chunks as held and reads them.
+    fn hold_until(&mut self, end: u32) {
+        for chunk in 0..end {
+            self.core.now_held(ChunkIndex(chunk));
+            self.play_at(chunk);
+        }
     }
 
     fn wait(&mut self, time: Duration) {
@@ -112,18 +137,18 @@ impl Film {
 }
 
 #[test]
-fn nothing_is_fetched_that_nobody_reads() {
+fn without_reader_nothing_is_requested() {
     let mut film = Film::new();
     film.full_peer(1, true);
     assert!(film.requests().is_empty());
     film.play_at(500);
-    let requests = film.requests();
-    assert!(!requests.is_empty());
-    assert!(requests.iter().all(|(_, chunk)| (500..800).contains(chunk)));
+    let chunks = film.requested_chunks();
+    assert!(!chunks.is_empty());
+    assert!(chunks.iter().all(|chunk| (500..800).contains(chunk)));
 }
 
 #[test]
-fn the_playheads_chunk_comes_first_and_each_chunk_is_asked_once() {
+fn playhead_chunk_comes_first_and_no_chunk_twice() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.full_peer(2, false);
@@ -138,29 +163,29 @@ fn the_playheads_chunk_comes_first_and_each_chunk_is_asked_once() {
 }
 
 #[test]
-fn a_seek_takes_back_what_is_no_longer_wanted_at_once() {
+fn seek_cancels_unwanted_requests_at_once() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.play_at(0);
     let before = film.requests().len();
-    film.core.set_reader(film.now, READER, ChunkIndex(700));
-    let effects = film.core.take_effects();
+    film.play_at(700);
+    let effects = film.effects();
     let cancelled = effects.iter().filter(|e| matches!(e, Effect::Cancel(..)));
     assert_eq!(cancelled.count(), before);
-    let asked_there = |e: &Effect| matches!(e, Effect::Request(_, chunk, _) if chunk.0 == 700);
-    assert!(effects.iter().any(asked_there));
+    let requested = |e: &Effect| matches!(e, Effect::Request(_, chunk, _) if chunk.0 == 700);
+    assert!(effects.iter().any(requested));
 }
 
 #[test]
-fn a_silent_peer_loses_its_requests_to_another() {
+fn silent_peer_loses_its_requests_to_another() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.play_at(0);
-    let lost: Vec<u32> = film.requests().iter().map(|(_, chunk)| *chunk).collect();
+    let lost = film.requested_chunks();
     film.full_peer(2, false);
     film.requests();
     film.wait(2100 * MS);
-    let effects = film.core.take_effects();
+    let effects = film.effects();
     let moved = |chunk: u32| effects.contains(&Effect::Cancel(id(1), ChunkIndex(chunk)));
     assert!(lost.iter().all(|chunk| moved(*chunk)));
     let of_first = |e: &Effect| matches!(e, Effect::Request(peer, ..) if *peer == id(1));
@@ -168,53 +193,35 @@ fn a_silent_peer_loses_its_requests_to_another() {
 }
 
 #[test]
-fn a_late_chunk_is_recalled_then_hedged_and_the_loser_cancelled() {
+fn late_chunk_is_recalled_then_hedged_then_cancelled() {
     let mut film = Film::new();
     film.peer(1, false, (0..1).collect());
     film.play_at(0);
     assert_eq!(film.requests(), [(id(1), 0)]);
     film.wait(100 * MS);
     film.peer(2, false, (0..1).collect());
-    assert!(film.core.take_effects().is_empty(), "too early");
+    assert!(film.effects().is_empty(), "too early");
     film.wait(700 * MS);
-    let recalled = Effect::Recall(id(1), ChunkIndex(0));
-    assert_eq!(film.core.take_effects(), [recalled]);
+    assert_eq!(film.effects(), [Effect::Recall(id(1), ChunkIndex(0))]);
     film.wait(200 * MS);
-    assert!(film.core.take_effects().is_empty(), "it may be on its way");
+    assert!(film.effects().is_empty(), "it may be on its way");
     film.wait(600 * MS);
     assert_eq!(film.requests(), [(id(2), 0)], "no answer");
     film.deliver(id(2), 0);
     assert_eq!(film.cancels(), [(id(1), 0)]);
     assert!(film.core.in_flight().is_empty());
+    film.deliver(id(1), 0);
+    assert_eq!(film.core.duplicate_bytes(), u64::from(CHUNK));
 }
 
 #[test]
-fn hedging_stays_within_its_budget() {
-    let mut film = Film::new();
-    film.full_peer(1, false);
-    film.play_at(0);
-    assert!(film.requests().len() > 2);
-    film.peer(2, false, (0..4).collect());
-    film.core.take_effects();
-    film.core.hedges = 2.5;
-    film.wait(700 * MS);
-    film.wait(700 * MS);
-    let hedged = film
-        .core
-        .flights
-        .values()
-        .filter(|flights| flights.len() > 1);
-    assert_eq!(hedged.count(), 2);
-}
-
-#[test]
-fn a_peer_that_goes_leaves_nothing_in_flight_and_its_share_is_remembered() {
+fn disconnected_peer_has_nothing_in_flight_and_its_supply_stays() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.play_at(0);
     let (peer, chunk) = film.requests()[0];
     film.deliver(peer, chunk);
-    film.core.peer_down(film.now, id(1));
+    film.handle(1, PeerEvent::Disconnected);
     assert!(film.core.in_flight().is_empty());
     let supplied = film.core.supplied();
     assert_eq!(
@@ -224,22 +231,19 @@ fn a_peer_that_goes_leaves_nothing_in_flight_and_its_share_is_remembered() {
 }
 
 #[test]
-fn a_rejection_is_taken_at_its_word() {
+fn rejected_chunk_is_requested_again_when_its_reason_allows() {
     let mut film = Film::new();
     film.peer(1, false, [0, 1, 50].into_iter().collect());
     film.play_at(0);
     film.requests();
-    let reject = |film: &mut Film, chunk, why| {
-        film.core.rejected(film.now, id(1), ChunkIndex(chunk), why);
-        film.requests()
-    };
-    let none = reject(&mut film, 0, RejectReason::NotHeld);
-    assert!(none.is_empty(), "it does not have it after all");
+    film.reject(id(1), 0, RejectReason::NotHeld);
+    assert!(film.requests().is_empty(), "it does not have it after all");
     let busy = RejectReason::Busy(500 * MS);
-    assert!(reject(&mut film, 50, busy).is_empty());
-    assert!(reject(&mut film, 1, busy).is_empty());
+    film.reject(id(1), 50, busy);
+    film.reject(id(1), 1, busy);
+    assert!(film.requests().is_empty());
     film.wait(101 * MS);
-    assert_eq!(film.requests(), [(id(1), 1)], "it is needed very soon");
+    assert_eq!(film.requests(), [(id(1), 1)], "it is critical");
     film.wait(300 * MS);
     assert!(film.requests().is_empty());
     film.wait(100 * MS);
@@ -247,23 +251,7 @@ fn a_rejection_is_taken_at_its_word() {
 }
 
 #[test]
-fn a_hedge_that_costs_nothing_is_given_back() {
-    let mut film = Film::new();
-    film.peer(1, false, (0..1).collect());
-    film.play_at(0);
-    film.peer(2, false, (0..1).collect());
-    film.wait(800 * MS);
-    film.wait(800 * MS);
-    let before = film.core.hedges;
-    film.deliver(id(2), 0);
-    assert!(film.core.hedges >= before + 1.0, "taken back in time");
-    film.deliver(id(1), 0);
-    assert!(film.core.hedges < before + 1.0, "it came twice after all");
-    assert_eq!(film.core.duplicate_bytes(), u64::from(CHUNK));
-}
-
-#[test]
-fn a_stall_is_told_with_its_cause() {
+fn stall_is_reported_once_with_its_cause() {
     let mut film = Film::new();
     film.peer(1, false, (0..20).collect());
     film.play_at(0);
@@ -277,42 +265,45 @@ fn a_stall_is_told_with_its_cause() {
     assert_eq!(stalls, [(ChunkIndex(20), StallCause::NoSource)]);
     film.full_peer(2, false);
     assert_eq!(film.core.stalled(film.now), Some(StallCause::SlowSource));
-    film.core.choked(film.now, id(2), true);
+    film.handle(2, PeerEvent::Choked(true));
     assert_eq!(film.core.stalled(film.now), Some(StallCause::Choked));
     assert_eq!(film.core.stalls().get(&StallCause::NoSource), Some(&1));
 }
 
 #[test]
-fn a_player_that_starves_though_its_film_is_here_decodes_too_slowly() {
+fn player_that_starves_on_held_media_stalls_its_decoder() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.play_at(0);
     (0..60).for_each(|chunk| film.deliver(id(1), chunk));
-    assert!(film.core.starved(Duration::from_secs(3)));
+    assert!(film.core.player_starved(Duration::from_secs(3)));
     assert!(
-        !film.core.starved(Duration::from_secs(5)),
-        "it ends within what decoders read ahead"
+        !film.core.player_starved(Duration::from_secs(5)),
+        "the media ends within the decoder's read-ahead"
     );
     assert_eq!(film.core.stalls().get(&StallCause::Decoder), Some(&1));
 }
 
 #[test]
-fn in_order_is_in_order() {
-    let mut film = Film::new();
-    film.core.tuning.picker = Picker::InOrder;
+fn in_order_picker_requests_in_order() {
+    let tuning = Tuning {
+        picker: Picker::InOrder,
+        ..Tuning::default()
+    };
+    let timeline = Timeline::constant(geometry().size(), Duration::from_secs(100));
+    let mut film = Film::with(99, tuning, demand(timeline));
     film.full_peer(1, true);
     film.full_peer(2, false);
     film.play_at(5);
-    let asked: Vec<u32> = film.requests().iter().map(|(_, chunk)| *chunk).collect();
-    assert_eq!(asked, (5..13).collect::<Vec<u32>>());
+    assert!(film.requested_chunks().into_iter().eq(5..13));
 }
 
 #[test]
-fn a_whole_file_is_fetched_to_the_last_chunk() {
+fn download_fetches_every_chunk_once() {
     let mut film = Film::new();
     film.full_peer(1, true);
     film.peer(2, false, (0..500).collect());
-    film.core.set_whole(film.now, true);
+    film.core.set_download_all(film.now, true);
     let mut rounds = 0;
     while !film.core.is_complete() {
         film.now += 10 * MS;
@@ -326,35 +317,31 @@ fn a_whole_file_is_fetched_to_the_last_chunk() {
 }
 
 #[test]
-fn a_full_disk_pauses_fetching() {
+fn full_disk_pauses_requests() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.play_at(0);
     let (peer, chunk) = film.requests()[0];
     let resume = film.now + Duration::from_secs(1);
-    film.core
-        .not_stored(film.now, peer, ChunkIndex(chunk), resume);
+    film.handle(1, PeerEvent::NotStored(ChunkIndex(chunk), resume));
     assert!(film.requests().is_empty());
     film.wait(1001 * MS);
-    // With room for one request alone it waits for more.
+    // A single free slot is not refilled.
     (1..5).for_each(|after| film.deliver(peer, chunk + after));
-    assert!(film.requests().iter().any(|(_, asked)| *asked == chunk));
+    assert!(film.requested_chunks().contains(&chunk));
 }
 
 #[test]
-fn what_cannot_wait_for_a_recall_is_asked_of_a_second_peer_at_once() {
+fn chunk_without_time_for_a_recall_is_hedged_at_once() {
     let mut film = Film::new();
-    for chunk in 0..13 {
-        film.core.now_held(ChunkIndex(chunk));
-        film.play_at(chunk);
-    }
+    film.hold_until(13);
     film.play_at(13);
     film.peer(1, false, (0..14).collect());
     assert_eq!(film.requests(), [(id(1), 13)]);
     film.wait(200 * MS);
     film.peer(2, false, (13..14).collect());
     film.wait(550 * MS);
-    let effects = film.core.take_effects();
+    let effects = film.effects();
     assert!(
         matches!(effects[..], [Effect::Request(peer, ChunkIndex(13), _)] if peer == id(2)),
         "{effects:?}"
