@@ -1,17 +1,12 @@
-//! The scheduler of a file: which chunk from which peer, and when.
+//! Streams: one scheduler for each open file.
 //!
-//! * [`core`]: pure: who has what, what is wanted until when, what is on its
-//!   way; decides requests, hedges and cancels.
-//! * [`window`]: pure: deadlines from the places where the file is read.
-//! * [`peer`], [`peers`]: pure: what one peer can be expected to deliver; who of
-//!   all holds what.
-//! * [`actor`]: one a file: mailbox; turns decisions into messages.
-//! * [`streams`]: actor: opens a scheduler for a file and lets it go.
-//! * [`reader`]: one place where a file is read, as if it were here.
+//! * [`streams`]: actor that opens a scheduler for a file and runs background fetches;
+//! * [`actor`]: one for each file; performs what [`engine::scheduler`] decides;
+//! * [`reader`]: a file as a byte stream, as if all of it were held.
 //!
-//! Readers (the gateway, `get`) ask for chunks in order ([`AwaitChunk`]) and read
-//! them from the store; where they ask is the playhead. The scheduler never
-//! touches payload.
+//! A reader (the HTTP server, `get`) asks for chunks in order ([`AwaitChunk`]) and
+//! reads them from the store. The player reports its playhead ([`ReportPlayhead`]); for
+//! other players it is estimated from what they read. Payload never enters a scheduler.
 
 mod actor;
 mod reader;
@@ -23,7 +18,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId};
 use engine::media::{FileEntry, Geometry};
-use engine::scheduler::{PrefetchRange, ReaderId, StallCause, Supply};
+use engine::scheduler::{Playhead, PrefetchRange, ReaderId, StallCause, StreamProgress, Supply};
 use engine::store::StoreError;
 use roaring::RoaringBitmap;
 
@@ -31,10 +26,10 @@ pub use actor::Scheduler;
 pub use reader::{Reader, read_sidecar};
 pub use streams::StreamManager;
 
-/// Why a file cannot be streamed.
+/// Failure of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// Nobody shares such a file, as far as is known.
+    /// The file is neither listed nor held.
     #[error("no such file in the library")]
     UnknownFile,
     /// The store cannot keep or read it.
@@ -45,7 +40,7 @@ pub enum StreamError {
     Closing,
 }
 
-/// Opens (or finds) the scheduler of a file, by id, name or title.
+/// Opens or finds the scheduler of a file, by id, name or title.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<OpenedStream, StreamError>")]
 pub struct OpenStream(pub String);
@@ -53,75 +48,85 @@ pub struct OpenStream(pub String);
 /// Answer to [`OpenStream`].
 #[derive(Debug, Clone)]
 pub struct OpenedStream {
-    /// Where readers ask.
+    /// Recipient of readers' messages.
     pub scheduler: Addr<Scheduler>,
     /// The file.
     pub entry: FileEntry,
-    /// How it is cut.
+    /// Division into chunks.
     pub geometry: Geometry,
 }
 
-/// A reader begins at the front of the file.
+/// Opens a reader.
 #[derive(Debug, Message)]
 #[rtype(result = "ReaderId")]
 pub struct OpenReader;
 
-/// A reader ends.
+/// Closes a reader.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CloseReader(pub ReaderId);
 
-/// Waits until a chunk is in the store. The reader's playhead moves there.
+/// Moves a reader to a chunk, and waits until that is in the store.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StreamError>")]
 pub struct AwaitChunk {
-    /// Which reader.
+    /// The reader.
     pub reader: ReaderId,
-    /// Which chunk.
+    /// The chunk.
     pub chunk: ChunkIndex,
 }
 
-/// Fetch the whole file, whether anybody reads it or not; or no longer.
+/// Reports the playhead of this program's player: four times a second, and at each seek
+/// before anything is read there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ReportPlayhead {
+    /// Content id.
+    pub file: FileId,
+    /// The playhead.
+    pub playhead: Playhead,
+}
+
+/// Adds or withdraws a wish to have all of a file, read or not.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct DownloadAll(pub bool);
 
-/// What all downloads together are limited to, in bytes a second: a stall may be its
-/// doing.
+/// Sets the configured limit of all downloads together, in bytes a second; it may cause
+/// a stall.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct SetDownloadLimit(pub Option<u64>);
 
-/// Fetches a part of a file before anybody reads it; in place of what was fetched ahead
-/// before. `None` to give that up.
+/// Fetches a range of a file before it is played, in place of the range before; or
+/// nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct FetchAhead(pub Option<(FileId, PrefetchRange)>);
 
-/// Fetches all of a file though nobody reads it, after all that plays; or gives that up.
+/// Downloads all of a file whenever no reader lacks chunks; or no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct Download {
     /// Content id.
     pub file: FileId,
-    /// Whether it is wanted.
+    /// False to cancel.
     pub wanted: bool,
 }
 
-/// Asks what is being downloaded so.
+/// Asks for the files of unfinished downloads.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<FileId>")]
 pub struct Downloads;
 
-/// A player has nothing to show though time should pass; if what it needs is here, that
-/// is a stall of its decoder.
-#[derive(Debug, Clone, Copy, Message)]
+/// Progress of a scheduler changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct PlayerStarves {
+pub struct StreamChanged {
     /// Content id.
     pub file: FileId,
-    /// Media time.
-    pub at: Duration,
+    /// The progress; `None` once the scheduler has ended.
+    pub progress: Option<StreamProgress>,
 }
 
 /// Asks for the state of one stream.
@@ -134,29 +139,29 @@ pub struct StreamState;
 pub struct StreamSnapshot {
     /// Content id.
     pub file: FileId,
-    /// How it is cut.
+    /// Division into chunks.
     pub geometry: Geometry,
-    /// Chunks held and verified.
+    /// Held chunks.
     pub have: RoaringBitmap,
-    /// Chunks on their way.
+    /// Requested chunks that have not arrived.
     pub in_flight: RoaringBitmap,
     /// Chunks that connected peers hold.
     pub available: RoaringBitmap,
-    /// Whether anybody reads it right now.
+    /// True if the file is read or plays.
     pub read: bool,
-    /// Chunk at the earliest playhead.
+    /// First needed chunk; the last known without a reader.
     pub position: ChunkIndex,
-    /// Media held from there on without a gap.
+    /// Media held from the playhead on without a gap.
     pub buffer: Duration,
-    /// Bytes each peer supplied.
+    /// Contribution of each peer.
     pub supplied: Vec<Supply>,
     /// Bytes that arrived twice.
     pub duplicate_bytes: u64,
-    /// Why nothing can be stored, if so.
+    /// Failure of the store that lasts.
     pub problem: Option<StoreError>,
-    /// Why playing stands still or is slow to begin, if it is so.
+    /// Cause of the present stall or slow start.
     pub stalled: Option<StallCause>,
-    /// Times it stood still, by cause.
+    /// Number of stalls by cause.
     pub stalls: BTreeMap<StallCause, u32>,
 }
 

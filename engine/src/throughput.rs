@@ -1,10 +1,10 @@
-//! Bytes a second, smoothed.
+//! Smoothed byte rate.
 
 use std::time::{Duration, Instant};
 
-/// Time over which a rate is remembered: long enough to bridge the gap between
-/// two chunks, short enough to notice a peer that slows down.
-const MEMORY: Duration = Duration::from_secs(2);
+/// Time constant: long enough to bridge the gap between two chunks, short enough to
+/// notice a peer that slows down.
+const TIME_CONSTANT: Duration = Duration::from_secs(2);
 
 /// An exponentially weighted rate, in bytes a second.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Throughput {
 }
 
 impl Throughput {
-    /// A meter that has seen nothing.
+    /// A meter without bytes so far.
     pub fn new(now: Instant) -> Self {
         Self {
             level: 0.0,
@@ -27,17 +27,17 @@ impl Throughput {
     /// Counts bytes.
     pub fn add(&mut self, now: Instant, bytes: u64) {
         self.decay(now);
-        self.level += bytes as f64 / MEMORY.as_secs_f64();
+        self.level += bytes as f64 / TIME_CONSTANT.as_secs_f64();
         self.total += bytes;
     }
 
-    /// The rate now.
+    /// Rate in bytes a second.
     pub fn rate(&self, now: Instant) -> f64 {
         let age = now.saturating_duration_since(self.updated);
-        self.level * (-age.as_secs_f64() / MEMORY.as_secs_f64()).exp()
+        self.level * (-age.as_secs_f64() / TIME_CONSTANT.as_secs_f64()).exp()
     }
 
-    /// All bytes counted.
+    /// Bytes counted so far.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_steady_stream_is_measured_and_silence_forgotten() {
+    fn rate_follows_a_steady_stream_and_decays_in_silence() {
         let start = Instant::now();
         let mut meter = Throughput::new(start);
         let mut now = start;

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::ids::{ChunkIndex, PeerId};
+use engine::ids::{ChunkIndex, Generation, PeerId};
 use engine::media::{ChunkSize, Geometry, Timeline};
 use engine::protocol::{PeerPosition, QueueDelay, RejectReason, SourceShare};
-use engine::scheduler::{ChunkScheduler, Demand, Effect, PeerEvent, ReaderId, Tuning};
+use engine::scheduler::{ChunkScheduler, Demand, Effect, PeerEvent, Playhead, ReaderId, Tuning};
+use engine::store::StoreError;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::SeedableRng;
@@ -36,10 +37,11 @@ enum Event {
     QueueDelay(u8, u64),
     Read(u64, u32),
     CloseReader(u64),
+    Playhead(u64, u32),
     DownloadAll(bool),
     Deliver(usize),
     DeliverLate(u8, u32),
-    FailToStore(usize, u64),
+    FailToStore(usize, bool),
     Reject(usize, u8),
     Hold(u32),
     Evict(Vec<u32>),
@@ -62,10 +64,11 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (peer(), 0..3000_u64).prop_map(|(peer, delay)| Event::QueueDelay(peer, delay)),
         4 => (0..3_u64, chunk()).prop_map(|(reader, chunk)| Event::Read(reader, chunk)),
         1 => (0..3_u64).prop_map(Event::CloseReader),
+        2 => (0..4_u64, 0..20_u32).prop_map(|(seek, time)| Event::Playhead(seek, time)),
         1 => any::<bool>().prop_map(Event::DownloadAll),
         8 => any::<usize>().prop_map(Event::Deliver),
         1 => (peer(), chunk()).prop_map(|(peer, chunk)| Event::DeliverLate(peer, chunk)),
-        1 => (any::<usize>(), 0..500_u64).prop_map(|(nth, pause)| Event::FailToStore(nth, pause)),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(nth, full)| Event::FailToStore(nth, full)),
         2 => (any::<usize>(), 0..5_u8).prop_map(|(nth, reason)| Event::Reject(nth, reason)),
         1 => chunk().prop_map(Event::Hold),
         1 => chunks().prop_map(Event::Evict),
@@ -193,8 +196,18 @@ impl Model {
                 let reader = ReaderId(reader);
                 self.core.set_reader(self.now, reader, ChunkIndex(chunk));
             }
+            Event::Playhead(generation, seconds) => {
+                let playhead = Playhead {
+                    time: Duration::from_secs(seconds.into()),
+                    speed: 100,
+                    generation: Generation(generation),
+                };
+                self.core.set_playhead(self.now, playhead);
+            }
             Event::CloseReader(reader) => self.core.remove_reader(self.now, ReaderId(reader)),
-            Event::DownloadAll(wanted) => self.core.set_download_all(self.now, wanted),
+            Event::DownloadAll(wanted) => {
+                self.core.set_download_all(self.now, wanted);
+            }
             Event::Deliver(nth) => {
                 if let Some((peer, chunk)) = self.nth_request(nth) {
                     self.deliver(peer, chunk);
@@ -206,11 +219,14 @@ impl Model {
                     self.deliver(id(peer), ChunkIndex(chunk));
                 }
             }
-            Event::FailToStore(nth, pause) => {
+            Event::FailToStore(nth, full) => {
                 if let Some((peer, chunk)) = self.nth_request(nth) {
                     self.requests.remove(&(peer, chunk));
-                    let resume = self.now + Duration::from_millis(pause);
-                    self.handle(peer, PeerEvent::NotStored(chunk, resume));
+                    let error = match full {
+                        true => StoreError::QuotaFull,
+                        false => StoreError::Corrupt,
+                    };
+                    self.handle(peer, PeerEvent::NotStored(chunk, error));
                 }
             }
             Event::Reject(nth, reason) => self.reject(nth, reason),
@@ -273,6 +289,9 @@ impl Model {
                 Effect::Recall(peer, chunk) => {
                     let known = self.requests.contains(&(peer, chunk));
                     prop_assert!(known, "{effect:?} without a request");
+                }
+                Effect::Fail(chunk, _) => {
+                    prop_assert!(!self.have.contains(chunk.0), "{effect:?} though it is held");
                 }
             }
         }

@@ -67,10 +67,11 @@ impl Node {
             return Vec::new();
         };
         let effects = std::iter::from_fn(|| core.poll_effect());
-        let says = effects.map(|effect| match effect {
-            Effect::Request(peer, chunk, deadline) => (peer, Say::Request(chunk, deadline)),
-            Effect::Cancel(peer, chunk) => (peer, Say::Cancel(chunk)),
-            Effect::Recall(peer, chunk) => (peer, Say::Recall(chunk)),
+        let says = effects.filter_map(|effect| match effect {
+            Effect::Request(peer, chunk, deadline) => Some((peer, Say::Request(chunk, deadline))),
+            Effect::Cancel(peer, chunk) => Some((peer, Say::Cancel(chunk))),
+            Effect::Recall(peer, chunk) => Some((peer, Say::Recall(chunk))),
+            Effect::Fail(..) => None,
         });
         says.collect()
     }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use engine::ids::Generation;
+use engine::ids::{FileId, Generation};
 use engine::media::FileEntry;
 use engine::player::{Effect, History, Phase, PlaybackError, Report, Start, State};
+use engine::scheduler::Playhead;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -27,13 +28,16 @@ use crate::player::preload::{PREFETCH_BEFORE_END, PREPARE_BEFORE_END, Preloader}
 use crate::player::publisher::{Publisher, snapshot};
 use crate::player::{Enqueue, Mark, Play, PlayerCommand, PlayerSnapshot, PlayerState, Screen};
 use crate::runtime::Close;
-use crate::scheduler::{PlayerStarves, StreamManager};
+use crate::scheduler::{ReportPlayhead, StreamManager};
 
 /// Interval at which the pipeline is polled: short enough for a smooth seek bar.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Interval at which progress is saved.
 const SAVE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Interval between reports of the playhead to the scheduler.
+const PLAYHEAD_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Actor of the player.
 pub struct Player {
@@ -100,6 +104,8 @@ impl Player {
     /// Replaces the pipeline: by the preloaded one if it fits, else by a new one.
     fn start(&mut self, ctx: &mut Context<Self>, start: Start) {
         let entry = &start.entry;
+        // Before the decoders open the file: its chunks are requested meanwhile.
+        self.report_playhead(entry.id, start.generation, start.from);
         // A prefetch for later must not compete with the file that plays now.
         self.preloader.keep_only(entry.id);
         let source = self.source(&start);
@@ -307,6 +313,19 @@ impl Player {
         }
     }
 
+    fn report_playhead(&self, file: FileId, generation: Generation, time: Duration) {
+        let speed = match self.state.paused() {
+            true => 0,
+            false => self.state.speed(),
+        };
+        let playhead = Playhead {
+            time,
+            speed,
+            generation,
+        };
+        self.streams.do_send(ReportPlayhead { file, playhead });
+    }
+
     fn snapshot(&self) -> PlayerSnapshot {
         snapshot(&self.state, &self.playback, self.output.notice())
     }
@@ -314,12 +333,6 @@ impl Player {
     fn publish(&mut self) {
         self.publisher.publish_queue(self.state.queue());
         let snapshot = self.snapshot();
-        let sent = self.publisher.sent_phase();
-        let starved = (sent, &snapshot.phase) == (&Phase::Playing, &Phase::Buffering);
-        if let Some(entry) = snapshot.entry.as_ref().filter(|_| starved) {
-            let (file, at) = (entry.id, snapshot.position);
-            self.streams.do_send(PlayerStarves { file, at });
-        }
         if let Some(song) = self.state.take_skipped() {
             self.publisher.publish_skipped(song);
         }
@@ -355,6 +368,13 @@ impl Actor for Player {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(TICK, Self::tick);
+        ctx.run_interval(PLAYHEAD_INTERVAL, |actor, _| {
+            if let (Some(entry), Some(pipeline)) = (actor.state.entry(), actor.playback.pipeline())
+            {
+                let generation = pipeline.generation();
+                actor.report_playhead(entry.id, generation, actor.state.position());
+            }
+        });
         ctx.run_interval(SAVE_INTERVAL, |actor, _| actor.save_history(false));
         let recent = self.state.history().recent();
         self.publisher.publish_history(recent);

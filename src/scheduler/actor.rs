@@ -1,7 +1,7 @@
-//! The scheduler's mailbox: events in, requests to connections out.
+//! Mailbox of one file's scheduler: events in, requests to connections out.
 //!
-//! Below it: the swarm (which peers there are), their connections (requests)
-//! and the store (what is here). It never sees payload.
+//! Below it: the swarm (connected peers), their connections (requests) and the store
+//! (held chunks). It never sees payload.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::{FileEntry, Geometry, MediaKind};
-use engine::protocol::FileReport;
 use engine::scheduler::{
-    ChunkScheduler, Demand, Effect, POSITION_INTERVAL, PeerEvent, ReaderId, StallCause,
+    ChunkScheduler, Demand, Effect, POSITION_INTERVAL, PeerEvent, ReaderMove, StreamProgress,
     TICK_INTERVAL, Tuning,
 };
-use engine::store::StoreError;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::oneshot;
@@ -22,64 +20,43 @@ use tokio::sync::oneshot;
 use crate::config::StreamConfig;
 use crate::runtime::{Close, every};
 use crate::scheduler::{
-    AwaitChunk, CloseReader, DownloadAll, OpenReader, PlayerStarves, SetDownloadLimit, StreamError,
-    StreamSnapshot, StreamState,
+    AwaitChunk, CloseReader, DownloadAll, OpenReader, ReportPlayhead, SetDownloadLimit,
+    StreamChanged, StreamError, StreamSnapshot, StreamState,
 };
 use crate::store::{Opened, SetPlayheads, Store, StoreEvent, WatchStore};
 use crate::swarm::{
     ChunkRequest, JoinFile, LeaveFile, ReportFile, Swarm, SwarmEvent, SwarmEventKind,
 };
 
-/// How long fetching rests when the disk or the quota is full.
-const FULL_PAUSE: Duration = Duration::from_secs(2);
-
-/// A closed reader's place is kept this long: players close one connection and
-/// open the next at the same place.
+/// A closed reader's position is kept this long: players close one connection and open
+/// the next at the same place.
 const READER_GRACE: Duration = Duration::from_millis(700);
-
-/// Time after which a scheduler that nobody reads from ends itself. A player
-/// that has read a short file to the end still shows where it came from.
-const IDLE_LIMIT: Duration = Duration::from_secs(600);
-
-/// The same for a sidecar: a window shows hundreds of pictures, and each that is open
-/// takes a place in reports, in the swarm and at every peer.
-const SIDECAR_IDLE_LIMIT: Duration = Duration::from_secs(1);
-
-/// Time within which a chunk of a sidecar is asked for at the soonest: what somebody
-/// else is about to see or hear goes first.
-const SIDECAR_DEADLINE: Duration = Duration::from_secs(3);
-
-/// Chunks from one place to the next beyond which a reader jumped: others are
-/// told at once.
-const JUMP: u32 = 16;
-
-/// Times in a row that the chunk at a playhead may find no room before its
-/// reader is told.
-const MAX_NO_ROOM: u32 = 3;
 
 type Waiter = oneshot::Sender<Result<(), StreamError>>;
 
 /// The actor.
 pub struct Scheduler {
     file: FileId,
-    /// Whether it belongs to a file that somebody plays, and can wait.
-    sidecar: bool,
     geometry: Geometry,
     core: ChunkScheduler,
-    /// How many want all of it.
-    wholes: usize,
     store: Addr<Store>,
     swarm: Addr<Swarm>,
+    manager: Recipient<StreamChanged>,
     requests: HashMap<PeerId, Recipient<ChunkRequest>>,
     waiters: BTreeMap<ChunkIndex, Vec<Waiter>>,
-    readers: u64,
-    last_read: Instant,
-    /// Where the first reader is, or was last.
-    last_position: ChunkIndex,
     joined: bool,
-    /// Times the chunk at a playhead found no room, in a row.
-    no_room: u32,
-    problem: Option<StoreError>,
+    /// Last progress sent to the manager.
+    progress: Option<StreamProgress>,
+}
+
+/// The actors that a scheduler talks to.
+pub struct Links {
+    /// Holder of the chunks.
+    pub store: Addr<Store>,
+    /// Source of peers.
+    pub swarm: Addr<Swarm>,
+    /// Recipient of progress.
+    pub manager: Recipient<StreamChanged>,
 }
 
 impl Scheduler {
@@ -90,8 +67,7 @@ impl Scheduler {
         opened: Opened,
         config: &StreamConfig,
         download_limit: Option<u64>,
-        store: Addr<Store>,
-        swarm: Addr<Swarm>,
+        links: Links,
     ) -> Self {
         let now = Instant::now();
         let demand = Demand::new(
@@ -101,17 +77,15 @@ impl Scheduler {
             config.critical_window.0,
             opened.room,
         );
-        let sidecar = entry.info.kind == MediaKind::Sidecar;
-        let min_deadline = match sidecar {
-            true => SIDECAR_DEADLINE,
-            false => Duration::ZERO,
-        };
         let tuning = Tuning {
             request_timeout: config.request_timeout.0,
             requests_per_peer: config.requests_per_peer,
             picker: config.picker,
-            min_deadline,
             ..Tuning::default()
+        };
+        let tuning = match entry.info.kind {
+            MediaKind::Sidecar => tuning.for_sidecar(),
+            MediaKind::Video | MediaKind::Audio => tuning,
         };
         let (geometry, have) = (opened.geometry, opened.have);
         let rng = StdRng::from_os_rng();
@@ -119,20 +93,15 @@ impl Scheduler {
         core.set_download_limit(download_limit);
         Self {
             file: entry.id,
-            sidecar,
             geometry,
             core,
-            wholes: 0,
-            store,
-            swarm,
+            store: links.store,
+            swarm: links.swarm,
+            manager: links.manager,
             requests: HashMap::new(),
             waiters: BTreeMap::new(),
-            readers: 0,
-            last_read: now,
-            last_position: ChunkIndex(0),
             joined: false,
-            no_room: 0,
-            problem: None,
+            progress: None,
         }
     }
 
@@ -151,6 +120,10 @@ impl Scheduler {
                 }
                 Effect::Cancel(peer, chunk) => (peer, ChunkRequest::Cancel { file, chunk }),
                 Effect::Recall(peer, chunk) => (peer, ChunkRequest::Recall { file, chunk }),
+                Effect::Fail(chunk, error) => {
+                    self.wake(chunk, &Err(error.into()));
+                    continue;
+                }
             };
             if let Some(requests) = self.requests.get(&peer) {
                 requests.do_send(request);
@@ -160,30 +133,14 @@ impl Scheduler {
 
     fn wake(&mut self, chunk: ChunkIndex, result: &Result<(), StreamError>) {
         for waiter in self.waiters.remove(&chunk).unwrap_or_default() {
-            // A reader that went away no longer wants to know.
+            // The reader may have been closed.
             let _ = waiter.send(result.clone());
         }
     }
 
-    /// A chunk that came in could not be kept.
-    fn not_stored(&mut self, now: Instant, peer: PeerId, chunk: ChunkIndex, error: StoreError) {
-        let full = matches!(
-            error,
-            StoreError::DiskFull | StoreError::QuotaFull | StoreError::Disk(_)
-        );
-        let resume = if full { now + FULL_PAUSE } else { now };
-        let not_stored = PeerEvent::NotStored(chunk, resume);
-        self.core.handle(now, peer, not_stored);
-        if !full {
-            return;
-        }
-        tracing::warn!(file = ?self.file, %error, "cannot store");
-        let at_playhead = self.waiters.contains_key(&chunk);
-        self.no_room += u32::from(at_playhead);
-        if error != StoreError::QuotaFull || self.no_room > MAX_NO_ROOM {
-            self.wake(chunk, &Err(error.clone().into()));
-        }
-        self.problem = Some(error);
+    fn hold(&mut self, chunk: ChunkIndex) {
+        self.core.now_held(chunk);
+        self.wake(chunk, &Ok(()));
     }
 
     fn join(&mut self, ctx: &mut Context<Self>) {
@@ -197,67 +154,55 @@ impl Scheduler {
         });
     }
 
-    fn tell_playheads(&self) {
-        let playheads: Vec<ChunkIndex> = self.core.demand().positions().collect();
+    fn send_playheads(&self, playheads: Vec<ChunkIndex>) {
         self.store.do_send(SetPlayheads {
             file: self.file,
             playheads,
         });
     }
 
-    fn report(&mut self) {
-        let report = FileReport {
-            file: self.file,
-            chunk_size: self.geometry.chunk_size().bytes(),
-            have: self.core.have().clone(),
-            position: self.position(),
-            buffer: self.buffer(),
-        };
-        let now = Instant::now();
-        let (window, playhead) = (self.core.window(now), self.core.playhead(now));
+    /// Sends positions and holdings to the swarm and the store.
+    fn report(&self, now: Instant) {
         self.swarm.do_send(ReportFile {
-            report,
-            window,
-            playhead,
+            report: self.core.report(now, self.file),
+            window: self.core.window(now),
+            playhead: self.core.playhead(now),
         });
-        self.tell_playheads();
+        self.send_playheads(self.core.demand().positions(now).collect());
     }
 
-    fn position(&self) -> ChunkIndex {
-        let first = self.core.demand().positions().min();
-        first.unwrap_or(self.last_position)
+    /// Performs the effects of a move, and announces it as far as necessary.
+    fn moved(&mut self, now: Instant, moved: ReaderMove) {
+        if moved != ReaderMove::None {
+            // Before the requests: the store evicts by the distance to the playheads.
+            self.send_playheads(self.core.demand().positions(now).collect());
+        }
+        self.perform();
+        if moved == ReaderMove::Far {
+            self.report(now);
+        }
     }
 
-    /// Media held from the playhead on without a gap.
-    fn buffer(&self) -> Duration {
-        let demand = self.core.demand();
-        let position = self.position();
-        let played = demand.playhead(Instant::now());
-        let played = played.unwrap_or(demand.time_of(position));
-        let end = ChunkIndex(position.0 + self.core.run_from(position));
-        demand.time_of(end).saturating_sub(played)
-    }
-
-    fn log_stall(&self, at: Duration, cause: StallCause) {
-        tracing::warn!(file = ?self.file, ?at, ?cause, "playback stalled");
+    fn send_progress(&mut self, progress: Option<StreamProgress>) {
+        if std::mem::replace(&mut self.progress, progress) != progress {
+            let file = self.file;
+            self.manager.do_send(StreamChanged { file, progress });
+        }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        for (chunk, cause) in self.core.tick(Instant::now()) {
-            self.log_stall(self.core.demand().time_of(chunk), cause);
+        let now = Instant::now();
+        for (chunk, cause) in self.core.tick(now) {
+            let at = self.core.demand().time_of(chunk);
+            tracing::warn!(file = ?self.file, ?at, ?cause, "playback stalled");
         }
         self.perform();
         self.waiters.retain(|_, waiters| {
             waiters.retain(|waiter| !waiter.is_closed());
             !waiters.is_empty()
         });
-        let unread = !self.core.demand().is_read() && self.waiters.is_empty();
-        let fetching = self.core.demand().is_for_all() && !self.core.is_complete();
-        let limit = match self.sidecar {
-            true => SIDECAR_IDLE_LIMIT,
-            false => IDLE_LIMIT,
-        };
-        if unread && !fetching && self.last_read.elapsed() > limit {
+        self.send_progress(Some(self.core.progress(now)));
+        if self.core.is_idle(now) {
             ctx.stop();
         }
     }
@@ -271,16 +216,17 @@ impl Actor for Scheduler {
         if !self.core.is_complete() {
             self.join(ctx);
         }
+        self.send_progress(Some(self.core.progress(Instant::now())));
         every(ctx, TICK_INTERVAL, Self::tick);
-        every(ctx, POSITION_INTERVAL, |actor, _| actor.report());
+        every(ctx, POSITION_INTERVAL, |actor, _| {
+            actor.report(Instant::now());
+        });
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
         self.swarm.do_send(LeaveFile(self.file));
-        self.store.do_send(SetPlayheads {
-            file: self.file,
-            playheads: Vec::new(),
-        });
+        self.send_playheads(Vec::new());
+        self.send_progress(None);
     }
 }
 
@@ -288,9 +234,7 @@ impl Handler<OpenReader> for Scheduler {
     type Result = MessageResult<OpenReader>;
 
     fn handle(&mut self, _: OpenReader, _: &mut Context<Self>) -> Self::Result {
-        self.readers += 1;
-        self.last_read = Instant::now();
-        MessageResult(ReaderId(self.readers))
+        MessageResult(self.core.open_reader(Instant::now()))
     }
 }
 
@@ -299,7 +243,6 @@ impl Handler<CloseReader> for Scheduler {
 
     fn handle(&mut self, close: CloseReader, ctx: &mut Context<Self>) {
         ctx.run_later(READER_GRACE, move |actor, _| {
-            actor.last_read = Instant::now();
             actor.core.remove_reader(Instant::now(), close.0);
             actor.perform();
         });
@@ -311,18 +254,9 @@ impl Handler<AwaitChunk> for Scheduler {
 
     fn handle(&mut self, wait: AwaitChunk, _: &mut Context<Self>) -> Self::Result {
         let AwaitChunk { reader, chunk } = wait;
-        self.last_read = Instant::now();
-        let before = self.position();
-        self.core.set_reader(self.last_read, reader, chunk);
-        self.last_position = self.position();
-        if before != chunk {
-            // Before the requests: what arrives finds its place by the playheads.
-            self.tell_playheads();
-        }
-        self.perform();
-        if before.0.abs_diff(chunk.0) > JUMP {
-            self.report();
-        }
+        let now = Instant::now();
+        let moved = self.core.set_reader(now, reader, chunk);
+        self.moved(now, moved);
         if self.core.have().contains(chunk.0) {
             return Box::pin(std::future::ready(Ok(())));
         }
@@ -332,19 +266,23 @@ impl Handler<AwaitChunk> for Scheduler {
     }
 }
 
+impl Handler<ReportPlayhead> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, report: ReportPlayhead, _: &mut Context<Self>) {
+        let now = Instant::now();
+        let moved = self.core.set_playhead(now, report.playhead);
+        self.moved(now, moved);
+    }
+}
+
 impl Handler<DownloadAll> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, DownloadAll(wanted): DownloadAll, _: &mut Context<Self>) {
-        // Several may want that, each for itself.
-        let before = self.wholes;
-        self.wholes = match wanted {
-            true => before + 1,
-            false => before.saturating_sub(1),
-        };
-        if (before > 0) != (self.wholes > 0) {
-            self.core.set_download_all(Instant::now(), self.wholes > 0);
-            self.report();
+        let now = Instant::now();
+        if self.core.set_download_all(now, wanted) {
+            self.report(now);
             self.perform();
         }
     }
@@ -355,16 +293,6 @@ impl Handler<SetDownloadLimit> for Scheduler {
 
     fn handle(&mut self, SetDownloadLimit(limit): SetDownloadLimit, _: &mut Context<Self>) {
         self.core.set_download_limit(limit);
-    }
-}
-
-impl Handler<PlayerStarves> for Scheduler {
-    type Result = ();
-
-    fn handle(&mut self, starves: PlayerStarves, _: &mut Context<Self>) {
-        if self.core.player_starved(starves.at) {
-            self.log_stall(starves.at, StallCause::Decoder);
-        }
     }
 }
 
@@ -384,6 +312,7 @@ impl Handler<SwarmEvent> for Scheduler {
                 let connected = PeerEvent::Connected { name, origin };
                 self.core.handle(now, peer, connected);
             }
+            SwarmEventKind::OwnShare(share) => self.core.set_share(share),
             SwarmEventKind::Has(chunks) => {
                 self.core.handle(now, peer, PeerEvent::Gained(chunks));
             }
@@ -396,7 +325,6 @@ impl Handler<SwarmEvent> for Scheduler {
             SwarmEventKind::QueueDelay(delay) => {
                 self.core.handle(now, peer, PeerEvent::QueueDelay(delay));
             }
-            SwarmEventKind::OwnShare(share) => self.core.set_share(share),
             SwarmEventKind::Reserve(backup) => {
                 self.core.handle(now, peer, PeerEvent::Backup(backup));
             }
@@ -407,16 +335,18 @@ impl Handler<SwarmEvent> for Scheduler {
             SwarmEventKind::Arrived {
                 chunk,
                 bytes,
-                result,
-            } => match result {
-                Ok(()) => {
-                    self.problem = None;
-                    self.no_room = 0;
-                    self.core.handle(now, peer, PeerEvent::Stored(chunk, bytes));
-                    self.wake(chunk, &Ok(()));
-                }
-                Err(error) => self.not_stored(now, peer, chunk, error),
-            },
+                result: Ok(()),
+            } => {
+                self.core.handle(now, peer, PeerEvent::Stored(chunk, bytes));
+                self.wake(chunk, &Ok(()));
+            }
+            SwarmEventKind::Arrived {
+                chunk,
+                result: Err(error),
+                ..
+            } => self
+                .core
+                .handle(now, peer, PeerEvent::NotStored(chunk, error)),
             SwarmEventKind::Rejected { chunk, reason } => {
                 self.core
                     .handle(now, peer, PeerEvent::Rejected(chunk, reason));
@@ -435,12 +365,11 @@ impl Handler<StoreEvent> for Scheduler {
 
     fn handle(&mut self, event: StoreEvent, ctx: &mut Context<Self>) {
         match event {
-            // A chunk of our own request is counted when its connection reports it.
+            // A chunk that was requested counts once its connection reports it.
             StoreEvent::Stored { file, chunk }
                 if file == self.file && !self.core.in_flight().contains(chunk.0) =>
             {
-                self.core.now_held(chunk);
-                self.wake(chunk, &Ok(()));
+                self.hold(chunk);
                 self.perform();
             }
             StoreEvent::Evicted { file, chunks } if file == self.file => {
@@ -453,12 +382,11 @@ impl Handler<StoreEvent> for Scheduler {
                     return ctx.stop();
                 }
                 for chunk in self.geometry.chunks() {
-                    self.core.now_held(chunk);
-                    self.wake(chunk, &Ok(()));
+                    self.hold(chunk);
                 }
                 self.perform();
             }
-            // The file went under us: the next reader starts afresh.
+            // The file was removed: the next reader opens it anew.
             StoreEvent::Withdrawn { file } if file == self.file => ctx.stop(),
             _ => {}
         }
@@ -477,19 +405,20 @@ impl Handler<StreamState> for Scheduler {
     type Result = MessageResult<StreamState>;
 
     fn handle(&mut self, _: StreamState, _: &mut Context<Self>) -> Self::Result {
+        let now = Instant::now();
         MessageResult(StreamSnapshot {
             file: self.file,
             geometry: self.geometry,
             have: self.core.have().clone(),
             in_flight: self.core.in_flight().clone(),
             available: self.core.available(),
-            read: self.core.demand().is_read(),
-            position: self.position(),
-            buffer: self.buffer(),
+            read: self.core.demand().is_read(now),
+            position: self.core.position(now),
+            buffer: self.core.buffer(now),
             supplied: self.core.supplied(),
             duplicate_bytes: self.core.duplicate_bytes(),
-            problem: self.problem.clone(),
-            stalled: self.core.stalled(Instant::now()),
+            problem: self.core.storage_problem().cloned(),
+            stalled: self.core.stalled(now),
             stalls: self.core.stalls().clone(),
         })
     }

@@ -1,4 +1,4 @@
-//! One place where a file is read, as if it were here.
+//! A file as a byte stream, as if all of it were held.
 
 use actix::prelude::*;
 use actix_rt::ArbiterHandle;
@@ -20,18 +20,17 @@ use crate::scheduler::{
 use crate::store::{ReadChunk, Store};
 use crate::tracker_client::{FindEntry, TrackerClient};
 
-/// Bytes handed on at once: an HTTP server buffers what it is given, and a player
-/// that stops reading should hold little.
+/// Bytes per item of the stream: the HTTP server buffers each, and a player that stops
+/// reading should hold little.
 const SLICE: usize = 64 << 10;
 
-/// How often a chunk that was evicted between arriving and being read is
-/// waited for again.
+/// Attempts to read a chunk that is evicted between its arrival and the read.
 const READ_TRIES: usize = 3;
 
-/// Some bytes of a file.
+/// Item of the stream.
 pub type Slice = Result<Bytes, StreamError>;
 
-/// One place where a player reads. Dropping it tells the scheduler.
+/// A reader of one file. Dropping it closes it at the scheduler.
 pub struct Reader {
     id: ReaderId,
     scheduler: Addr<Scheduler>,
@@ -44,7 +43,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Begins to read bytes `first` to `end` (exclusive) of an opened file.
+    /// Opens a reader of bytes `first` to `end` (exclusive).
     ///
     /// # Errors
     /// Its scheduler has ended.
@@ -71,7 +70,7 @@ impl Reader {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// What was asked for will not come, or the program ends.
+    /// The bytes cannot be stored or read, or the program ends.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StreamError> {
         if self.position >= self.end {
             return Ok(None);
@@ -111,8 +110,8 @@ impl Reader {
         result
     }
 
-    /// Fetches on the actors' own thread, so that a chunk crosses to the HTTP
-    /// server's once. One slice waits there at most; the next is fetched when it
+    /// A stream that is fed on the actors' thread, so that a chunk crosses to the HTTP
+    /// server's thread once. One slice waits there at most; the next is fetched when it
     /// is taken.
     pub fn into_stream(self, actors: &ArbiterHandle) -> impl Stream<Item = Slice> + use<> {
         let (slices, taken) = mpsc::channel(1);
@@ -123,7 +122,7 @@ impl Reader {
         })
     }
 
-    /// Until the end, an error, or the player hangs up.
+    /// Sends slices until the end, an error, or the receiver is dropped.
     async fn feed(mut self, slices: mpsc::Sender<Slice>) {
         while let Ok(place) = slices.reserve().await {
             let next = tokio::select! {
@@ -146,11 +145,11 @@ impl Drop for Reader {
     }
 }
 
-/// All of a sidecar that an entry of the catalogue names.
+/// Reads all of a sidecar that an entry of the catalogue names.
 ///
 /// # Errors
-/// As [`Reader::next`], and that nobody knows such a sidecar: an id may be that of a
-/// film, which nobody wants in memory.
+/// As [`Reader::next`]. Also if the id is not that of a sidecar: a film would fill the
+/// memory.
 pub async fn read_sidecar(
     announcer: &Addr<TrackerClient>,
     streams: &Addr<StreamManager>,

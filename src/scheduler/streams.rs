@@ -1,21 +1,20 @@
-//! Opens a scheduler for a file, once, and lets it go when it ends.
+//! Opens one scheduler for each file, and runs background fetches.
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::time::Duration;
 
 use actix::prelude::*;
 use engine::ids::{FileId, PeerId};
 use engine::media::FileEntry;
-use engine::scheduler::PrefetchRange;
+use engine::scheduler::{PrefetchEffect, PrefetchRange, PrefetchTask, Prefetcher};
 
 use crate::config::StreamConfig;
 use crate::runtime::{Close, ask};
-use crate::scheduler::actor::Scheduler;
+use crate::scheduler::actor::{Links, Scheduler};
 use crate::scheduler::reader::Reader;
 use crate::scheduler::{
-    Download, DownloadAll, Downloads, FetchAhead, OpenStream, OpenedStream, PlayerStarves,
-    SetDownloadLimit, StreamError, StreamSnapshot, StreamState, StreamsState,
+    Download, DownloadAll, Downloads, FetchAhead, OpenStream, OpenedStream, ReportPlayhead,
+    SetDownloadLimit, StreamChanged, StreamError, StreamSnapshot, StreamState, StreamsState,
 };
 use crate::store::{CachedFiles, OpenCache, Opened, Store};
 use crate::swarm::Swarm;
@@ -30,16 +29,36 @@ pub struct StreamManager {
     swarm: Addr<Swarm>,
     announcer: Addr<TrackerClient>,
     open: HashMap<FileId, OpenedStream>,
-    /// What is fetched before anybody reads it.
-    ahead: Option<SpawnHandle>,
-    /// What is fetched whole because somebody asked for it.
-    downloads: HashMap<FileId, (u64, SpawnHandle)>,
-    /// Downloads begun so far: a number for each.
-    begun: u64,
+    prefetcher: Prefetcher,
+    fetches: HashMap<PrefetchTask, Fetch>,
+}
+
+/// A running background fetch.
+enum Fetch {
+    /// The stream is being opened, or a part of the file read.
+    Future(SpawnHandle),
+    /// The scheduler downloads all of the file.
+    All(DownloadGuard),
+}
+
+/// Makes a scheduler download all of its file until dropped.
+struct DownloadGuard(Addr<Scheduler>);
+
+impl DownloadGuard {
+    fn new(scheduler: Addr<Scheduler>) -> Self {
+        scheduler.do_send(DownloadAll(true));
+        Self(scheduler)
+    }
+}
+
+impl Drop for DownloadGuard {
+    fn drop(&mut self) {
+        self.0.do_send(DownloadAll(false));
+    }
 }
 
 impl StreamManager {
-    /// No streams yet.
+    /// A manager without streams.
     pub fn new(
         me: PeerId,
         config: StreamConfig,
@@ -56,9 +75,8 @@ impl StreamManager {
             swarm,
             announcer,
             open: HashMap::new(),
-            ahead: None,
-            downloads: HashMap::new(),
-            begun: 0,
+            prefetcher: Prefetcher::default(),
+            fetches: HashMap::new(),
         }
     }
 
@@ -68,41 +86,102 @@ impl StreamManager {
         self.open.get(&file).cloned()
     }
 
-    fn start(&mut self, entry: FileEntry, opened: Opened) -> OpenedStream {
+    fn start(&mut self, ctx: &mut Context<Self>, entry: FileEntry, opened: Opened) -> OpenedStream {
         if let Some(running) = self.running(entry.id) {
             return running;
         }
         let geometry = opened.geometry;
-        let (store, swarm) = (self.store.clone(), self.swarm.clone());
-        let scheduler = Scheduler::new(
-            self.me,
-            &entry,
-            opened,
-            &self.config,
-            self.download_limit,
-            store,
-            swarm,
-        )
-        .start();
+        let links = Links {
+            store: self.store.clone(),
+            swarm: self.swarm.clone(),
+            manager: ctx.address().recipient(),
+        };
+        let (me, limit) = (self.me, self.download_limit);
+        let scheduler = Scheduler::new(me, &entry, opened, &self.config, limit, links);
         let stream = OpenedStream {
-            scheduler,
+            scheduler: scheduler.start(),
             geometry,
             entry: entry.clone(),
         };
         self.open.insert(entry.id, stream.clone());
         stream
     }
+
+    /// Starts and stops background fetches as decided.
+    fn perform(&mut self, ctx: &mut Context<Self>) {
+        while let Some(effect) = self.prefetcher.poll_effect() {
+            match effect {
+                PrefetchEffect::Start(task, range) => {
+                    let opened = ask(&ctx.address(), OpenStream(task.file().to_string()));
+                    let opened = opened.into_actor(self).map(move |opened, actor, ctx| {
+                        actor.fetch(ctx, task, range, opened.ok().and_then(Result::ok));
+                    });
+                    let opening = ctx.spawn(opened);
+                    self.fetches.insert(task, Fetch::Future(opening));
+                }
+                PrefetchEffect::Stop(task) => {
+                    if let Some(Fetch::Future(future)) = self.fetches.remove(&task) {
+                        ctx.cancel_future(future);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a background fetch once its stream is open, if it could be opened.
+    fn fetch(
+        &mut self,
+        ctx: &mut Context<Self>,
+        task: PrefetchTask,
+        range: PrefetchRange,
+        opened: Option<OpenedStream>,
+    ) {
+        let Some(stream) = opened else {
+            return self.finish(task);
+        };
+        let all = range.is_all(stream.geometry.size());
+        if self.prefetcher.opened(task, all) {
+            let fetch = match all {
+                true => Fetch::All(DownloadGuard::new(stream.scheduler)),
+                false => {
+                    let read = read_ranges(stream, self.store.clone(), range);
+                    let read = read.into_actor(self);
+                    let read = read.map(move |(), actor, _| actor.finish(task));
+                    Fetch::Future(ctx.spawn(read))
+                }
+            };
+            self.fetches.insert(task, fetch);
+        }
+        self.perform(ctx);
+    }
+
+    fn finish(&mut self, task: PrefetchTask) {
+        self.fetches.remove(&task);
+        self.prefetcher.finished(task);
+    }
 }
 
-/// What is held of a file that is in no catalogue any more, by its id.
+/// Reads ranges of a file so that they are held.
+async fn read_ranges(stream: OpenedStream, store: Addr<Store>, range: PrefetchRange) {
+    for Range { start, end } in [0..range.head, range.place] {
+        let reader = Reader::open(stream.clone(), store.clone(), start, end).await;
+        let Ok(mut reader) = reader else {
+            return;
+        };
+        // A chunk that cannot be had now is fetched when it is played.
+        while let Ok(Some(_)) = reader.next().await {}
+    }
+}
+
+/// The entry of a held file that is no longer in the catalogue, by its id.
 async fn held(wanted: &str, store: &Addr<Store>) -> Option<FileEntry> {
     let file: FileId = wanted.parse().ok()?;
-    let cached = ask(&store, CachedFiles).await.ok()?;
+    let cached = ask(store, CachedFiles).await.ok()?;
     let mut entries = cached.into_iter().map(|cached| cached.entry);
     entries.find(|entry| entry.id == file)
 }
 
-/// Finds the entry and makes the store ready for it.
+/// Finds the entry and opens the file in the store.
 async fn prepare(
     wanted: String,
     announcer: Addr<TrackerClient>,
@@ -136,9 +215,9 @@ impl Handler<OpenStream> for StreamManager {
             return Box::pin(actix::fut::ready(Ok(running)));
         }
         let prepared = prepare(open.0, self.announcer.clone(), self.store.clone());
-        let started = prepared.into_actor(self).map(|prepared, actor, _| {
+        let started = prepared.into_actor(self).map(|prepared, actor, ctx| {
             let (entry, opened) = prepared?;
-            Ok(actor.start(entry, opened))
+            Ok(actor.start(ctx, entry, opened))
         });
         Box::pin(started)
     }
@@ -155,81 +234,16 @@ impl Handler<Close> for StreamManager {
     }
 }
 
-/// How often it is looked whether a file may be fetched ahead, or has been.
-const LOOK: Duration = Duration::from_millis(500);
+impl Handler<StreamChanged> for StreamManager {
+    type Result = ();
 
-/// Whether all that is read is here to its end: then other files may be fetched.
-async fn others_are_here(streams: &Addr<StreamManager>, file: FileId) -> bool {
-    let states = ask(&streams, StreamsState).await.unwrap_or_default();
-    states
-        .iter()
-        .filter(|state| state.read && state.file != file)
-        .all(|state| {
-            let rest = state.position.0..state.geometry.chunk_count();
-            state.have.range_cardinality(rest.clone()) == u64::from(rest.end - rest.start)
-        })
-}
-
-/// Fetches all of a file while it lives, without anybody reading it.
-struct Whole(Addr<Scheduler>);
-
-impl Whole {
-    fn new(scheduler: Addr<Scheduler>) -> Self {
-        scheduler.do_send(DownloadAll(true));
-        Self(scheduler)
-    }
-}
-
-impl Drop for Whole {
-    fn drop(&mut self) {
-        self.0.do_send(DownloadAll(false));
-    }
-}
-
-/// All of a file, whatever its size.
-const ALL: PrefetchRange = PrefetchRange {
-    head: u64::MAX,
-    place: 0..0,
-};
-
-/// Fetches a part of a file, for it to be here, while all that plays is.
-async fn fetch_ahead(
-    streams: Addr<StreamManager>,
-    store: Addr<Store>,
-    file: FileId,
-    part: PrefetchRange,
-) {
-    loop {
-        while !others_are_here(&streams, file).await {
-            tokio::time::sleep(LOOK).await;
+    fn handle(&mut self, changed: StreamChanged, ctx: &mut Context<Self>) {
+        let StreamChanged { file, progress } = changed;
+        match progress {
+            Some(progress) => self.prefetcher.stream_changed(file, progress),
+            None => self.prefetcher.stream_closed(file),
         }
-        let opened = ask(&streams, OpenStream(file.to_string())).await;
-        let Ok(Ok(stream)) = opened else {
-            return;
-        };
-        if part.head < stream.geometry.size() {
-            return fetch_part(stream, store, part).await;
-        }
-        let whole = Whole::new(stream.scheduler);
-        // What begins to play has the line for itself.
-        while others_are_here(&streams, file).await {
-            match ask(&whole.0, StreamState).await {
-                Ok(state) if state.have.len() == u64::from(state.geometry.chunk_count()) => return,
-                Ok(_) => tokio::time::sleep(LOOK).await,
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-async fn fetch_part(stream: OpenedStream, store: Addr<Store>, part: PrefetchRange) {
-    for Range { start, end } in [0..part.head, part.place] {
-        let reader = Reader::open(stream.clone(), store.clone(), start, end).await;
-        let Ok(mut reader) = reader else {
-            return;
-        };
-        // What does not come now is fetched when it is played.
-        while let Ok(Some(_)) = reader.next().await {}
+        self.perform(ctx);
     }
 }
 
@@ -248,13 +262,8 @@ impl Handler<FetchAhead> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, FetchAhead(wanted): FetchAhead, ctx: &mut Context<Self>) {
-        if let Some(before) = self.ahead.take() {
-            ctx.cancel_future(before);
-        }
-        if let Some((file, part)) = wanted {
-            let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, part);
-            self.ahead = Some(ctx.spawn(fetching.into_actor(self)));
-        }
+        self.prefetcher.set_preload(wanted);
+        self.perform(ctx);
     }
 }
 
@@ -262,30 +271,8 @@ impl Handler<Download> for StreamManager {
     type Result = ();
 
     fn handle(&mut self, Download { file, wanted }: Download, ctx: &mut Context<Self>) {
-        match (wanted, self.downloads.contains_key(&file)) {
-            (true, false) => {
-                let fetching = fetch_ahead(ctx.address(), self.store.clone(), file, ALL);
-                self.begun += 1;
-                let number = self.begun;
-                let fetched = fetching.into_actor(self).map(move |(), actor, _| {
-                    // One that was given up ends too late to speak for the next.
-                    if actor
-                        .downloads
-                        .get(&file)
-                        .is_some_and(|(of, _)| *of == number)
-                    {
-                        actor.downloads.remove(&file);
-                    }
-                });
-                self.downloads.insert(file, (number, ctx.spawn(fetched)));
-            }
-            (false, true) => {
-                if let Some((_, fetching)) = self.downloads.remove(&file) {
-                    ctx.cancel_future(fetching);
-                }
-            }
-            _ => {}
-        }
+        self.prefetcher.set_download(file, wanted);
+        self.perform(ctx);
     }
 }
 
@@ -293,18 +280,16 @@ impl Handler<Downloads> for StreamManager {
     type Result = Vec<FileId>;
 
     fn handle(&mut self, _: Downloads, _: &mut Context<Self>) -> Self::Result {
-        let mut files: Vec<FileId> = self.downloads.keys().copied().collect();
-        files.sort();
-        files
+        self.prefetcher.downloads()
     }
 }
 
-impl Handler<PlayerStarves> for StreamManager {
+impl Handler<ReportPlayhead> for StreamManager {
     type Result = ();
 
-    fn handle(&mut self, starves: PlayerStarves, _: &mut Context<Self>) {
-        if let Some(stream) = self.running(starves.file) {
-            stream.scheduler.do_send(starves);
+    fn handle(&mut self, report: ReportPlayhead, _: &mut Context<Self>) {
+        if let Some(stream) = self.running(report.file) {
+            stream.scheduler.do_send(report);
         }
     }
 }
@@ -313,11 +298,8 @@ impl Handler<StreamsState> for StreamManager {
     type Result = ResponseFuture<Vec<StreamSnapshot>>;
 
     fn handle(&mut self, _: StreamsState, _: &mut Context<Self>) -> Self::Result {
-        let schedulers: Vec<Addr<Scheduler>> = self
-            .open
-            .values()
-            .map(|stream| stream.scheduler.clone())
-            .collect();
+        let streams = self.open.values();
+        let schedulers: Vec<_> = streams.map(|stream| stream.scheduler.clone()).collect();
         Box::pin(async move {
             let mut states = Vec::new();
             for scheduler in schedulers {

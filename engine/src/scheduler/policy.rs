@@ -88,7 +88,7 @@ impl RequestPolicy {
             return request_in_order(now, transfers);
         }
         let all = transfers.demand.is_for_all();
-        let plays = all || transfers.demand.plays();
+        let plays = all || transfers.demand.plays(now);
         let discovering = transfers.peers.is_discovering(now);
         if plays && !discovering {
             self.request_assigned(now, transfers);
@@ -200,7 +200,7 @@ impl RequestPolicy {
         chunks: &FixedBitSet,
     ) -> Vec<ChunkIndex> {
         // A download without a reader considers different chunks each time.
-        let skip = match transfers.demand.is_read() {
+        let skip = match transfers.demand.is_read(now) {
             true => 0,
             false => chunks.count_ones(..).saturating_sub(MAX_CANDIDATES),
         };
@@ -238,7 +238,7 @@ impl RequestPolicy {
             return;
         }
         let mut fresh = fresh(transfers, missing);
-        if transfers.peers.is_discovering(now) && !transfers.demand.is_read() {
+        if transfers.peers.is_discovering(now) && !transfers.demand.is_read(now) {
             // A download asks at once, but hardly for what others ask for.
             fresh.shuffle(&mut self.rng);
         }

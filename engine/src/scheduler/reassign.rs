@@ -111,7 +111,7 @@ impl Reassigner {
         let Some((eta, id)) = soonest.filter(|(eta, _)| *eta < expected.mul_f64(GAIN)) else {
             return;
         };
-        let has_time = due >= RECALL_TIME || !transfers.demand.plays();
+        let has_time = due >= RECALL_TIME || !transfers.demand.plays(now);
         if flight.recalled.is_none() && (has_time || self.hedges < 1.0) {
             transfers.recall(now, chunk, Some(id));
         } else if self.hedges >= 1.0 {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::ids::ChunkIndex;
+use crate::scheduler::storage::StorageHealth;
 use crate::scheduler::transfers::Transfers;
 
 /// Share of the configured download limit from which on it counts as the bottleneck.
@@ -39,6 +40,8 @@ pub struct StreamStats {
     pub duplicate_bytes: u64,
     /// Configured limit of all downloads together, in bytes a second.
     pub download_limit: Option<u64>,
+    /// Failures of the store.
+    pub storage: StorageHealth,
     stalls: BTreeMap<StallCause, u32>,
 }
 
@@ -53,24 +56,33 @@ impl StreamStats {
         *self.stalls.entry(cause).or_default() += 1;
     }
 
-    /// Counts a stall of the decoder if a player has nothing to show at a media time
-    /// though the media is held. Returns true if so.
-    pub fn player_starved(&mut self, transfers: &Transfers, at: Duration) -> bool {
-        let chunk = transfers.demand.chunk_at(at);
-        let end = chunk.0 + transfers.chunks().run_from(chunk);
-        let to_the_end = end == transfers.chunks().geometry().chunk_count();
-        let ahead = transfers.demand.time_of(ChunkIndex(end)).saturating_sub(at);
-        let held = to_the_end || ahead >= DECODER_READ_AHEAD;
-        if held {
-            self.count_stall(StallCause::Decoder);
-        }
-        held
-    }
-
     /// Cause of the present stall or slow start, if there is one.
     pub fn stalled(&self, now: Instant, transfers: &Transfers) -> Option<StallCause> {
+        if let Some((time, started)) = transfers.demand.stalled_player(now) {
+            let (_, cause) = self.player_cause(now, transfers, time);
+            // Before playback, a decoder with enough media is just loading.
+            return Some(cause).filter(|cause| started || *cause != StallCause::Decoder);
+        }
         let at = transfers.demand.stalled(now)?;
         Some(self.cause(now, transfers, at))
+    }
+
+    /// The reason why a player that stands still at a media time shows nothing, and the
+    /// chunk at which its media ends: if enough is held, it decodes too slowly.
+    pub fn player_cause(
+        &self,
+        now: Instant,
+        transfers: &Transfers,
+        time: Duration,
+    ) -> (ChunkIndex, StallCause) {
+        let chunk = transfers.demand.chunk_at(time);
+        let end = ChunkIndex(chunk.0 + transfers.chunks().run_from(chunk));
+        let to_the_end = end.0 == transfers.chunks().geometry().chunk_count();
+        let ahead = transfers.demand.time_of(end).saturating_sub(time);
+        match to_the_end || ahead >= DECODER_READ_AHEAD {
+            true => (chunk, StallCause::Decoder),
+            false => (end, self.cause(now, transfers, end)),
+        }
     }
 
     /// The reason why a needed chunk is missing.
@@ -79,7 +91,7 @@ impl StreamStats {
         let holders = || peers().filter(|peer| peer.holds(chunk));
         let rate: f64 = peers().map(|peer| peer.rate(now)).sum();
         let limit = self.download_limit.map(|limit| limit as f64);
-        if transfers.demand.is_paused(now) {
+        if self.storage.problem().is_some() {
             StallCause::Disk
         } else if limit.is_some_and(|limit| rate >= limit * AT_LIMIT) {
             StallCause::OwnLimit

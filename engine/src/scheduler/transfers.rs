@@ -15,12 +15,13 @@ use crate::scheduler::chunk_table::ChunkTable;
 use crate::scheduler::demand::Demand;
 use crate::scheduler::peer_estimate::Peer;
 use crate::scheduler::peer_table::PeerTable;
+use crate::store::StoreError;
 
 /// Time it takes to pass a chunk on to all viewers that need it.
 const PASSING_ON: Duration = Duration::from_millis(1200);
 
-/// A message to a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A message to a peer or to readers.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Requests a chunk that is needed within this time.
     Request(PeerId, ChunkIndex, Duration),
@@ -28,6 +29,8 @@ pub enum Effect {
     Cancel(PeerId, ChunkIndex),
     /// Cancels a request if it is still queued at the peer.
     Recall(PeerId, ChunkIndex),
+    /// Fails the readers that wait for a chunk: it cannot be stored.
+    Fail(ChunkIndex, StoreError),
 }
 
 /// The requests of one file, and the facts that decide them.
@@ -143,6 +146,11 @@ impl Transfers {
             }
         }
         cancelled.len()
+    }
+
+    /// Fails the readers that wait for a chunk.
+    pub fn fail(&mut self, chunk: ChunkIndex, error: StoreError) {
+        self.outbox.push_back(Effect::Fail(chunk, error));
     }
 
     /// Marks chunks as no longer held.

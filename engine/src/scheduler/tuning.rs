@@ -53,6 +53,23 @@ pub struct Tuning {
     pub assignment_horizon: Duration,
     /// Deadlines sent to peers are never shorter than this.
     pub min_deadline: Duration,
+    /// Time without a reader after which the scheduler is no longer needed. A player
+    /// that has read a short file to its end still shows where it came from.
+    pub idle_limit: Duration,
+}
+
+impl Tuning {
+    /// Changes the parameters for a sidecar. It yields to media that is about to be
+    /// seen or heard. And it is closed soon after use: a window shows hundreds of
+    /// posters, and each that is open takes a place in reports and at every peer.
+    #[must_use]
+    pub fn for_sidecar(self) -> Self {
+        Self {
+            min_deadline: Duration::from_secs(3),
+            idle_limit: Duration::from_secs(1),
+            ..self
+        }
+    }
 }
 
 impl Default for Tuning {
@@ -66,6 +83,7 @@ impl Default for Tuning {
             assignment_timeout: Duration::from_millis(300),
             assignment_horizon: Duration::from_secs(3),
             min_deadline: Duration::ZERO,
+            idle_limit: Duration::from_secs(600),
         }
     }
 }

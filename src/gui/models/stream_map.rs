@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use engine::ids::ChunkIndex;
 use engine::media::{FileEntry, MediaKind, Timeline};
-use engine::scheduler::StallCause;
 use engine::units::ByteRate;
 use roaring::RoaringBitmap;
 use tr::tr;
@@ -282,24 +281,6 @@ pub fn from_playhead(
 pub fn held_share(stream: Option<&StreamSnapshot>) -> f32 {
     stream.map_or(0.0, |stream| {
         stream.have.len() as f32 / stream.geometry.chunk_count() as f32
-    })
-}
-
-/// Why a player that waits waits: as the scheduler says, else by what is here. A
-/// player that waits though media is here decodes too slowly.
-pub fn stall_cause(stream: &StreamSnapshot) -> Option<StallCause> {
-    if stream.stalled.is_some() {
-        return stream.stalled;
-    }
-    if stream.problem.is_some() {
-        return Some(StallCause::Disk);
-    }
-    let reachable = stream.available.contains(stream.position.0);
-    Some(match stream.buffer {
-        here if here >= Duration::from_secs(2) => StallCause::Decoder,
-        _ if stream.have.contains(stream.position.0) => return None,
-        _ if reachable => StallCause::SlowSource,
-        _ => StallCause::NoSource,
     })
 }
 

@@ -6,7 +6,6 @@ use slint::ComponentHandle;
 use tr::tr;
 
 use crate::gui::models::playback::View;
-use crate::gui::models::stream_map::stall_cause;
 use crate::gui::text::language::stall_text;
 use crate::gui::ui::{AppWindow, PlayerAdapter};
 use crate::player::PlayerSnapshot;
@@ -21,10 +20,7 @@ pub(crate) fn show(app: &AppWindow, view: &View) {
 /// The cause where it is known; at a start or after a jump only when it takes long.
 fn text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> String {
     let unshared = state.entry.as_ref().is_some_and(|entry| entry.sources == 0);
-    let cause = match state.phase {
-        Phase::Loading => stream.and_then(|stream| stream.stalled),
-        _ => stream.and_then(stall_cause),
-    };
+    let cause = stream.and_then(|stream| stream.stalled);
     match (&state.phase, cause) {
         (Phase::Buffering | Phase::Loading, Some(StallCause::NoSource)) => {
             tr!("No source online. Playback resumes when one is available")

@@ -1,4 +1,4 @@
-//! Playhead estimate of one reader.
+//! Playhead estimate of one reader, for players that do not report theirs.
 //!
 //! A player reads ahead of what it shows, as far as its buffer goes, so its read
 //! position says little about when a chunk is needed. The playhead is estimated: playback
@@ -18,7 +18,10 @@ pub const START: Duration = Duration::from_secs(1);
 pub const QUIET: Duration = Duration::from_secs(4);
 
 /// Start-up delay after which a cause is reported.
-const SLOW_START: Duration = Duration::from_millis(1500);
+pub const SLOW_START: Duration = Duration::from_millis(1500);
+
+/// Time within which the readers of a player are closed after a seek.
+const CLOSING: Duration = Duration::from_millis(1500);
 
 /// Identity of a place where a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +42,8 @@ pub struct Reader {
     /// Begin of that run; `None` until enough media was read.
     since: Option<Instant>,
     stalled: bool,
+    /// End of the time in which it is expected to be closed.
+    parked_until: Option<Instant>,
 }
 
 impl Reader {
@@ -52,12 +57,18 @@ impl Reader {
             from: time,
             since: None,
             stalled: false,
+            parked_until: None,
         }
     }
 
     /// The next chunk to read.
     pub fn at(&self) -> ChunkIndex {
         self.at
+    }
+
+    /// True if it waits for this chunk.
+    pub fn awaits(&self, chunk: ChunkIndex) -> bool {
+        self.waiting && self.at == chunk
     }
 
     /// True if a chunk continues the reading; false after a seek.
@@ -84,10 +95,22 @@ impl Reader {
             self.since = Some(now);
         }
         (self.at, self.waiting, self.asked) = (chunk, !held, now);
+        self.parked_until = None;
         if self.since.is_none() && time.saturating_sub(self.from) >= START {
             self.since = Some(now);
             self.stalled = false;
         }
+    }
+
+    /// Expects the reader to be closed: it needs nothing unless it asks again, or is
+    /// still open after [`CLOSING`].
+    pub fn park(&mut self, now: Instant) {
+        self.parked_until = Some(now + CLOSING);
+    }
+
+    /// True while the reader is expected to be closed.
+    pub fn is_parked(&self, now: Instant) -> bool {
+        self.parked_until.is_some_and(|until| now < until)
     }
 
     /// Media time that plays, if everything before `read` was read.
@@ -123,7 +146,7 @@ impl Reader {
         self.stalled || slow_start
     }
 
-    /// True while nothing plays: before the start, or in a stall.
+    /// True before playback and in a stall.
     pub fn is_buffering(&self) -> bool {
         self.since.is_none()
     }

@@ -2,6 +2,7 @@
 
 use super::reader::QUIET;
 use super::*;
+use crate::ids::Generation;
 use crate::media::ChunkSize;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -105,4 +106,98 @@ fn nearest_reader_sets_the_deadline() {
     assert_eq!(demand.time_until(now, ChunkIndex(51)), given_way);
     demand.remove_reader(ONE);
     assert_eq!(demand.time_until(now, ChunkIndex(0)), NEVER);
+}
+
+fn playhead(generation: u64, seconds: u32, speed: u32) -> Playhead {
+    Playhead {
+        time: SECOND * seconds,
+        speed,
+        generation: Generation(generation),
+    }
+}
+
+#[test]
+fn reported_seek_sets_deadlines_without_a_reader() {
+    let now = Instant::now();
+    let mut demand = demand(1000);
+    assert!(demand.set_playhead(now, playhead(1, 40, 100)));
+    assert!(demand.wanted(now).ones().eq(40..51));
+    assert_eq!(chunks(demand.critical(now)), [40, 41, 42]);
+    assert_eq!(demand.time_until(now, ChunkIndex(40)), GRACE);
+    assert_eq!(demand.time_until(now, ChunkIndex(39)), NEVER);
+}
+
+#[test]
+fn reader_of_the_player_follows_the_reported_playhead() {
+    let start = Instant::now();
+    let mut demand = demand(1000);
+    demand.set_playhead(start, playhead(1, 0, 100));
+    for chunk in 0..=8 {
+        demand.set_reader(start, ONE, ChunkIndex(chunk), true);
+    }
+    let later = start + SECOND / 2;
+    demand.set_playhead(later, playhead(1, 1, 200));
+    // A decoder that reads far ahead neither plays nor stalls by an estimate.
+    assert_eq!(demand.playhead(later), Some(SECOND));
+    assert!(demand.plays(later));
+    let due = demand.time_until(later, ChunkIndex(21));
+    assert_eq!(due, SECOND * 10, "at double speed");
+}
+
+#[test]
+fn silent_playhead_is_not_believed() {
+    let start = Instant::now();
+    let mut demand = demand(1000);
+    demand.set_playhead(start, playhead(1, 40, 100));
+    assert!(demand.is_read(start + SECOND));
+    let later = start + SECOND + Duration::from_millis(1);
+    assert!(!demand.is_read(later));
+    assert_eq!(demand.wanted(later).count_ones(..), 0);
+    assert_eq!(demand.time_until(later, ChunkIndex(41)), NEVER);
+}
+
+#[test]
+fn playhead_of_an_old_generation_is_ignored() {
+    let now = Instant::now();
+    let mut demand = demand(1000);
+    demand.set_playhead(now, playhead(2, 40, 100));
+    assert!(!demand.set_playhead(now, playhead(1, 10, 100)));
+    assert_eq!(demand.position(now), ChunkIndex(40));
+}
+
+#[test]
+fn seek_parks_the_readers_of_the_generation_before() {
+    let now = Instant::now();
+    let mut demand = demand(1000);
+    demand.set_playhead(now, playhead(1, 10, 100));
+    demand.set_reader(now, ONE, ChunkIndex(12), false);
+    demand.set_reader(now, TWO, ChunkIndex(90), false);
+    assert!(demand.set_playhead(now, playhead(2, 40, 100)));
+    assert!(demand.positions(now).eq([ChunkIndex(90), ChunkIndex(40)]));
+    // Another player reads on there.
+    let later = now + SECOND * 2;
+    demand.set_playhead(later, playhead(2, 40, 100));
+    let positions = [ChunkIndex(12), ChunkIndex(90), ChunkIndex(40)];
+    assert!(demand.positions(later).eq(positions));
+}
+
+#[test]
+fn reported_standstill_is_a_stall_unless_paused() {
+    let start = Instant::now();
+    let mut demand = demand(1000);
+    let mut now = start;
+    let mut report = |demand: &mut Demand, seconds, speed| {
+        now += SECOND / 4;
+        demand.set_playhead(now, playhead(1, seconds, speed));
+        demand.begin_player_stall(now)
+    };
+    assert_eq!(report(&mut demand, 10, 100), None);
+    assert_eq!(report(&mut demand, 11, 100), None);
+    for _ in 0..3 {
+        assert_eq!(report(&mut demand, 11, 0), None, "paused");
+    }
+    assert_eq!(report(&mut demand, 11, 100), None);
+    assert_eq!(report(&mut demand, 11, 100), Some(SECOND * 11));
+    assert_eq!(report(&mut demand, 11, 100), None, "reported once");
+    assert_eq!(report(&mut demand, 12, 100), None);
 }

@@ -225,22 +225,6 @@ fn an_empty_list_says_why() {
 }
 
 #[test]
-fn a_stall_says_its_cause() {
-    let mut slow = stream(0..2, 0..100);
-    assert_eq!(stall_cause(&slow), Some(StallCause::Decoder), "it is here");
-    (slow.buffer, slow.position) = (Duration::ZERO, ChunkIndex(2));
-    assert_eq!(stall_cause(&slow), Some(StallCause::SlowSource));
-    slow.stalled = Some(StallCause::OwnLimit);
-    assert_eq!(stall_cause(&slow), Some(StallCause::OwnLimit));
-    let nobody = StreamSnapshot {
-        buffer: Duration::ZERO,
-        position: ChunkIndex(2),
-        ..stream(0..2, 0..1)
-    };
-    assert_eq!(stall_cause(&nobody), Some(StallCause::NoSource));
-}
-
-#[test]
 fn a_swarm_is_of_those_who_have_to_do_with_the_file() {
     let stream = stream(0..10, 0..100);
     let named = |file: Option<FileId>| PeerSnapshot {

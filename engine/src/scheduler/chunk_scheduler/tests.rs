@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rand::SeedableRng;
 
 use super::*;
+use crate::ids::Generation;
 use crate::media::{ChunkSize, Timeline};
 
 const CHUNK: u32 = 16 << 10;
@@ -85,13 +86,22 @@ impl Film {
         std::iter::from_fn(|| self.core.poll_effect()).collect()
     }
 
+    fn report(&mut self, generation: u64, seconds: u64, speed: u32) -> ReaderMove {
+        let playhead = Playhead {
+            time: Duration::from_secs(seconds),
+            speed,
+            generation: Generation(generation),
+        };
+        self.core.set_playhead(self.now, playhead)
+    }
+
     fn requests(&mut self) -> Vec<(PeerId, u32)> {
         let requests = self
             .effects()
             .into_iter()
             .filter_map(|effect| match effect {
                 Effect::Request(peer, chunk, _) => Some((peer, chunk.0)),
-                Effect::Cancel(..) | Effect::Recall(..) => None,
+                _ => None,
             });
         requests.collect()
     }
@@ -107,7 +117,7 @@ impl Film {
             .into_iter()
             .filter_map(|effect| match effect {
                 Effect::Cancel(peer, chunk) => Some((peer, chunk.0)),
-                Effect::Request(..) | Effect::Recall(..) => None,
+                _ => None,
             });
         cancels.collect()
     }
@@ -271,17 +281,99 @@ fn stall_is_reported_once_with_its_cause() {
 }
 
 #[test]
-fn player_that_starves_on_held_media_stalls_its_decoder() {
+fn player_that_stands_still_on_held_media_stalls_its_decoder() {
     let mut film = Film::new();
     film.full_peer(1, false);
     film.play_at(0);
     (0..60).for_each(|chunk| film.deliver(id(1), chunk));
-    assert!(film.core.player_starved(Duration::from_secs(3)));
-    assert!(
-        !film.core.player_starved(Duration::from_secs(5)),
-        "the media ends within the decoder's read-ahead"
-    );
+    let stalls_at = |film: &mut Film, generation, seconds| {
+        film.report(generation, seconds - 1, 100);
+        for _ in 0..3 {
+            film.now += 250 * MS;
+            film.report(generation, seconds, 100);
+        }
+        let stalls = film.core.tick(film.now);
+        stalls
+            .into_iter()
+            .map(|(_, cause)| cause)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(stalls_at(&mut film, 1, 3), [StallCause::Decoder]);
+    assert_eq!(film.core.stalled(film.now), Some(StallCause::Decoder));
+    // There the media ends within the decoder's read-ahead.
+    assert_eq!(stalls_at(&mut film, 2, 5), [StallCause::SlowSource]);
     assert_eq!(film.core.stalls().get(&StallCause::Decoder), Some(&1));
+    film.report(2, 6, 100);
+    assert_eq!(film.core.stalled(film.now), None, "playback resumed");
+}
+
+#[test]
+fn reported_seek_moves_requests_before_anything_is_read() {
+    let mut film = Film::new();
+    film.full_peer(1, false);
+    film.report(1, 0, 100);
+    film.play_at(0);
+    let before = film.requests().len();
+    assert!(before > 0);
+    let moved = film.report(2, 70, 100);
+    assert_eq!(moved, ReaderMove::Far);
+    let effects = film.effects();
+    let cancelled = effects.iter().filter(|e| matches!(e, Effect::Cancel(..)));
+    assert_eq!(cancelled.count(), before);
+    let requested = |e: &Effect| matches!(e, Effect::Request(_, chunk, _) if chunk.0 == 700);
+    assert!(effects.iter().any(requested));
+    film.report(1, 0, 100);
+    assert!(film.effects().is_empty(), "an old generation is ignored");
+}
+
+#[test]
+fn silent_player_leaves_the_file_to_its_readers() {
+    let mut film = Film::new();
+    film.full_peer(1, false);
+    film.report(1, 70, 100);
+    assert!(!film.requests().is_empty());
+    assert_eq!(film.core.progress(film.now), StreamProgress::Behind);
+    film.wait(1100 * MS);
+    assert_eq!(film.core.progress(film.now), StreamProgress::Idle);
+    film.play_at(10);
+    let requested = film.requested_chunks();
+    assert!(requested.iter().all(|chunk| *chunk < 400), "{requested:?}");
+}
+
+#[test]
+fn scheduler_is_idle_after_its_limit_without_reader() {
+    let timeline = Timeline::constant(geometry().size(), Duration::from_secs(100));
+    let tuning = Tuning::default().for_sidecar();
+    let mut film = Film::with(99, tuning, demand(timeline));
+    let reader = film.core.open_reader(film.now);
+    film.core.set_reader(film.now, reader, ChunkIndex(0));
+    film.now += Duration::from_secs(10);
+    assert!(!film.core.is_idle(film.now), "a reader waits");
+    film.core.remove_reader(film.now, reader);
+    assert!(!film.core.is_idle(film.now + 900 * MS));
+    film.core.set_download_all(film.now, true);
+    film.now += 1100 * MS;
+    assert!(!film.core.is_idle(film.now), "it is downloaded");
+    film.core.set_download_all(film.now, false);
+    assert!(film.core.is_idle(film.now));
+}
+
+#[test]
+fn sidecar_requests_yield_to_media() {
+    let timeline = Timeline::constant(geometry().size(), Duration::from_secs(100));
+    let tuning = Tuning::default().for_sidecar();
+    let mut film = Film::with(99, tuning, demand(timeline));
+    film.full_peer(1, true);
+    film.play_at(0);
+    let yields = |effect: &Effect| match effect {
+        Effect::Request(_, _, deadline) => *deadline >= Duration::from_secs(3),
+        _ => false,
+    };
+    let effects = film.effects();
+    assert!(
+        !effects.is_empty() && effects.iter().all(yields),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -322,10 +414,15 @@ fn full_disk_pauses_requests() {
     film.full_peer(1, false);
     film.play_at(0);
     let (peer, chunk) = film.requests()[0];
-    let resume = film.now + Duration::from_secs(1);
-    film.handle(1, PeerEvent::NotStored(ChunkIndex(chunk), resume));
+    let full = PeerEvent::NotStored(ChunkIndex(chunk), StoreError::DiskFull);
+    film.handle(1, full);
+    let failed = Effect::Fail(ChunkIndex(chunk), StoreError::DiskFull);
+    assert_eq!(film.effects(), [failed]);
+    let problem = film.core.storage_problem();
+    assert_eq!(problem, Some(&StoreError::DiskFull));
+    film.wait(1900 * MS);
     assert!(film.requests().is_empty());
-    film.wait(1001 * MS);
+    film.now += 101 * MS;
     // A single free slot is not refilled.
     (1..5).for_each(|after| film.deliver(peer, chunk + after));
     assert!(film.requested_chunks().contains(&chunk));

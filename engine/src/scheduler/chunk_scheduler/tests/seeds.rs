@@ -109,7 +109,7 @@ fn moves_to_a_seed(backup: bool) -> bool {
     film.effects().into_iter().any(|effect| match effect {
         Effect::Recall(peer, chunk) => peer == id(2) && chunk.0 < 40,
         Effect::Request(peer, chunk, _) => peer == id(1) && chunk.0 < 40,
-        Effect::Cancel(..) => false,
+        _ => false,
     })
 }
 

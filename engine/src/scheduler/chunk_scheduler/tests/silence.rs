@@ -27,6 +27,7 @@ impl Sources {
                     continue;
                 }
                 Effect::Cancel(peer, chunk) | Effect::Recall(peer, chunk) => (peer, chunk),
+                Effect::Fail(..) => continue,
             };
             // These peers ignore recalls.
             let queue = &mut self.queues[usize::from(peer.0[0]) - 1];
