@@ -262,9 +262,9 @@ impl Network {
         self.plan(viewer);
         if self.options.bulk {
             let now = self.instant();
-            let core = self.nodes[viewer].core.as_mut();
-            core.into_iter()
-                .for_each(|core| core.set_download_all(now, true));
+            if let Some(core) = self.nodes[viewer].core.as_mut() {
+                core.set_download_all(now, true);
+            }
         } else {
             let length = self.options.film_length();
             let timeline = Timeline::constant(self.geometry.size(), length);
@@ -362,7 +362,7 @@ impl Network {
             let now = self.instant();
             let place = self.nodes[b].place(now);
             self.say(b, a, Say::Position(Rc::new(place)));
-            let backlog = self.nodes[b].uploads.backlog(now);
+            let backlog = self.nodes[b].uploads.queue_delay(now);
             self.say(b, a, Say::QueueDelay(backlog));
         }
     }
@@ -440,7 +440,7 @@ impl Network {
 
     /// What is new goes to all neighbours.
     fn tell(&mut self, viewer: usize) {
-        let backlog = self.nodes[viewer].uploads.backlog(self.instant());
+        let backlog = self.nodes[viewer].uploads.queue_delay(self.instant());
         let told = self.nodes[viewer].told_backlog;
         let news = Duration::from_millis(100);
         let all = backlog.all.abs_diff(told.all) >= news;

@@ -144,7 +144,9 @@ impl Node {
         if let Some(asks) = player.asks() {
             // One after another, as they are asked for over HTTP.
             let first = before.map_or(asks.0, |asked| asked.0 + 1);
-            (first..=asks.0).for_each(|chunk| core.set_reader(now, READER, ChunkIndex(chunk)));
+            for chunk in first..=asks.0 {
+                core.set_reader(now, READER, ChunkIndex(chunk));
+            }
         } else if player.is_done() {
             core.remove_reader(now, READER);
         }

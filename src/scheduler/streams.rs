@@ -119,11 +119,13 @@ impl StreamManager {
                     let opening = ctx.spawn(opened);
                     self.fetches.insert(task, Fetch::Future(opening));
                 }
-                PrefetchEffect::Stop(task) => {
-                    if let Some(Fetch::Future(future)) = self.fetches.remove(&task) {
+                PrefetchEffect::Stop(task) => match self.fetches.remove(&task) {
+                    Some(Fetch::Future(future)) => {
                         ctx.cancel_future(future);
                     }
-                }
+                    Some(Fetch::All(download)) => drop(download),
+                    None => {}
+                },
             }
         }
     }
