@@ -33,11 +33,6 @@ impl Publisher {
         self.screen.clone()
     }
 
-    /// Phase of the snapshot sent last.
-    pub fn sent_phase(&self) -> &Phase {
-        &self.sent.phase
-    }
-
     /// Sends a snapshot that differs from the last one.
     pub fn publish(&mut self, snapshot: PlayerSnapshot) {
         if snapshot != self.sent {
