@@ -24,10 +24,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
-use engine::protocol::{FileReport, PeerPosition, QueueDelay, RejectReason, SourceShare};
-use engine::store::StoreError;
+use engine::protocol::{FileReport, SourceShare};
+use engine::scheduler::PeerEvent;
 use engine::units::{ByteRate, TransferCap};
-use roaring::RoaringBitmap;
 
 pub use engine::swarm::{PeerSnapshot, SwarmSnapshot};
 
@@ -80,8 +79,8 @@ pub struct ReportFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub enum ChunkRequest {
-    /// Requests a chunk. Answered by [`SwarmEventKind::Arrived`],
-    /// [`SwarmEventKind::Rejected`] or [`SwarmEventKind::PeerDown`].
+    /// Requests a chunk. Answered by [`PeerEvent::Stored`], [`PeerEvent::NotStored`],
+    /// [`PeerEvent::Rejected`] or [`PeerEvent::Disconnected`].
     Request {
         /// Content id.
         file: FileId,
@@ -98,7 +97,7 @@ pub enum ChunkRequest {
         chunk: ChunkIndex,
     },
     /// Cancels a request if it is still queued at the peer; answered by
-    /// [`RejectReason::Recalled`] if so, else by the chunk.
+    /// [`PeerEvent::Rejected`] if so, else by the chunk.
     Recall {
         /// Content id.
         file: FileId,
@@ -107,21 +106,14 @@ pub enum ChunkRequest {
     },
 }
 
-/// Event of one peer, for one file.
+/// Event of one file for its scheduler.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
-pub struct SwarmEvent {
-    /// Peer id.
-    pub peer: PeerId,
-    /// Event.
-    pub kind: SwarmEventKind,
-}
-
-/// Kind of a [`SwarmEvent`].
-#[derive(Debug, Clone)]
-pub enum SwarmEventKind {
-    /// A peer is connected; `Has` follows if it holds some of the file.
+pub enum SwarmEvent {
+    /// A peer is connected; [`PeerEvent::Gained`] follows if it holds some of the file.
     PeerUp {
+        /// Peer id.
+        peer: PeerId,
         /// Recipient of requests to this peer.
         requests: Recipient<ChunkRequest>,
         /// Display name.
@@ -129,40 +121,10 @@ pub enum SwarmEventKind {
         /// True for the origin.
         origin: bool,
     },
-    /// The peer holds these chunks too.
-    Has(RoaringBitmap),
-    /// The peer no longer holds these.
-    Lost(RoaringBitmap),
-    /// Time it takes the peer to serve its waiting requests.
-    QueueDelay(QueueDelay),
-    /// Position of the peer in the file.
-    Position(PeerPosition),
+    /// Further event of a peer.
+    Peer(PeerId, PeerEvent),
     /// Own share of the new chunks, as announced to the other viewers.
     OwnShare(SourceShare),
-    /// The tracker reserves the peer's uplink for other viewers (true), or releases it.
-    Reserve(bool),
-    /// The peer chokes us (true) or serves us again.
-    Choked(bool),
-    /// A new round-trip time.
-    Rtt(Duration),
-    /// A chunk arrived.
-    Arrived {
-        /// Index in the file.
-        chunk: ChunkIndex,
-        /// Bytes of it.
-        bytes: u32,
-        /// Result of verifying and storing it.
-        result: Result<(), StoreError>,
-    },
-    /// A request was refused.
-    Rejected {
-        /// Index in the file.
-        chunk: ChunkIndex,
-        /// Reason.
-        reason: RejectReason,
-    },
-    /// The peer is gone, with all requests to it.
-    PeerDown,
 }
 
 /// Asks for the state of the swarm.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::ids::FileId;
-use engine::player::{Phase, PlayProgress, Queue, SkippedSong, State};
+use engine::player::{PlayProgress, Queue, SkippedSong, State};
 
 use crate::player::pipeline::shifted;
 use crate::player::playback::Playback;

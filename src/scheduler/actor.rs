@@ -24,9 +24,7 @@ use crate::scheduler::{
     StreamChanged, StreamError, StreamSnapshot, StreamState,
 };
 use crate::store::{Opened, SetPlayheads, Store, StoreEvent, WatchStore};
-use crate::swarm::{
-    ChunkRequest, JoinFile, LeaveFile, ReportFile, Swarm, SwarmEvent, SwarmEventKind,
-};
+use crate::swarm::{ChunkRequest, JoinFile, LeaveFile, ReportFile, Swarm, SwarmEvent};
 
 /// A closed reader's position is kept this long: players close one connection and open
 /// the next at the same place.
@@ -300,10 +298,10 @@ impl Handler<SwarmEvent> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, event: SwarmEvent, _: &mut Context<Self>) {
-        let SwarmEvent { peer, kind } = event;
         let now = Instant::now();
-        match kind {
-            SwarmEventKind::PeerUp {
+        match event {
+            SwarmEvent::PeerUp {
+                peer,
                 requests,
                 name,
                 origin,
@@ -312,49 +310,17 @@ impl Handler<SwarmEvent> for Scheduler {
                 let connected = PeerEvent::Connected { name, origin };
                 self.core.handle(now, peer, connected);
             }
-            SwarmEventKind::OwnShare(share) => self.core.set_share(share),
-            SwarmEventKind::Has(chunks) => {
-                self.core.handle(now, peer, PeerEvent::Gained(chunks));
-            }
-            SwarmEventKind::Lost(chunks) => {
-                self.core.handle(now, peer, PeerEvent::Lost(chunks));
-            }
-            SwarmEventKind::Position(position) => {
-                self.core.handle(now, peer, PeerEvent::Position(position));
-            }
-            SwarmEventKind::QueueDelay(delay) => {
-                self.core.handle(now, peer, PeerEvent::QueueDelay(delay));
-            }
-            SwarmEventKind::Reserve(backup) => {
-                self.core.handle(now, peer, PeerEvent::Backup(backup));
-            }
-            SwarmEventKind::Choked(choked) => {
-                self.core.handle(now, peer, PeerEvent::Choked(choked));
-            }
-            SwarmEventKind::Rtt(rtt) => self.core.handle(now, peer, PeerEvent::Rtt(rtt)),
-            SwarmEventKind::Arrived {
-                chunk,
-                bytes,
-                result: Ok(()),
-            } => {
-                self.core.handle(now, peer, PeerEvent::Stored(chunk, bytes));
+            SwarmEvent::Peer(peer, PeerEvent::Stored(chunk, bytes)) => {
+                let stored = PeerEvent::Stored(chunk, bytes);
+                self.core.handle(now, peer, stored);
                 self.wake(chunk, &Ok(()));
             }
-            SwarmEventKind::Arrived {
-                chunk,
-                result: Err(error),
-                ..
-            } => self
-                .core
-                .handle(now, peer, PeerEvent::NotStored(chunk, error)),
-            SwarmEventKind::Rejected { chunk, reason } => {
-                self.core
-                    .handle(now, peer, PeerEvent::Rejected(chunk, reason));
-            }
-            SwarmEventKind::PeerDown => {
+            SwarmEvent::Peer(peer, PeerEvent::Disconnected) => {
                 self.core.handle(now, peer, PeerEvent::Disconnected);
                 self.requests.remove(&peer);
             }
+            SwarmEvent::Peer(peer, event) => self.core.handle(now, peer, event),
+            SwarmEvent::OwnShare(share) => self.core.set_share(share),
         }
         self.perform();
     }

@@ -298,8 +298,7 @@ impl Swarm {
             true => SourceShare::None,
             false => self.uplink.share,
         };
-        let me = self.settings.hello.peer;
-        let announced = reporting::announce_position(&mut self.files, me, file, position, share);
+        let announced = reporting::announce_position(&mut self.files, file, position, share);
         if let Some(announced) = announced {
             self.broadcast(&announced);
         }

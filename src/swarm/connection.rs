@@ -21,6 +21,7 @@ use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::media::Geometry;
 use engine::protocol::{ByeReason, Hello, PeerMessage, PeerPosition};
+use engine::scheduler::PeerEvent;
 use engine::store::StoreError;
 use engine::swarm::{Effect, Offence, Session, Upload};
 use roaring::RoaringBitmap;
@@ -29,7 +30,7 @@ use crate::net::{LinkReader, LinkWriter, PeerLink};
 use crate::runtime::{ask, ask_slow, every};
 use crate::store::{GetHolding, Put, Store};
 use crate::swarm::uploader::{UploadEvent, Uploader};
-use crate::swarm::{PeerSnapshot, SwarmEvent, SwarmEventKind};
+use crate::swarm::{PeerSnapshot, SwarmEvent};
 use crate::wire::WireError;
 
 /// Interval of pings, silence checks and state reports to the swarm.
@@ -134,18 +135,15 @@ impl Connection {
         }
     }
 
-    fn notify(&self, file: FileId, kind: SwarmEventKind) {
+    fn notify(&self, file: FileId, event: PeerEvent) {
         if let Some(scheduler) = self.schedulers.get(&file) {
-            scheduler.do_send(SwarmEvent {
-                peer: self.info.peer,
-                kind,
-            });
+            scheduler.do_send(SwarmEvent::Peer(self.info.peer, event));
         }
     }
 
-    fn notify_all(&self, kind: &SwarmEventKind) {
+    fn notify_all(&self, event: &PeerEvent) {
         for file in self.schedulers.keys() {
-            self.notify(*file, kind.clone());
+            self.notify(*file, event.clone());
         }
     }
 
@@ -204,10 +202,10 @@ impl Connection {
             Effect::Wants(wants) => self
                 .swarm
                 .do_send(ConnectionEvent::Wants(self.info.peer, wants)),
-            Effect::Has(file, chunks) => self.notify(file, SwarmEventKind::Has(chunks)),
-            Effect::Lost(file, chunks) => self.notify(file, SwarmEventKind::Lost(chunks)),
-            Effect::Choked(choked) => self.notify_all(&SwarmEventKind::Choked(choked)),
-            Effect::Rtt(rtt) => self.notify_all(&SwarmEventKind::Rtt(rtt)),
+            Effect::Has(file, chunks) => self.notify(file, PeerEvent::Gained(chunks)),
+            Effect::Lost(file, chunks) => self.notify(file, PeerEvent::Lost(chunks)),
+            Effect::Choked(choked) => self.notify_all(&PeerEvent::Choked(choked)),
+            Effect::Rtt(rtt) => self.notify_all(&PeerEvent::Rtt(rtt)),
             Effect::Arrived {
                 file,
                 chunk,
@@ -218,7 +216,7 @@ impl Connection {
                 file,
                 chunk,
                 reason,
-            } => self.notify(file, SwarmEventKind::Rejected { chunk, reason }),
+            } => self.notify(file, PeerEvent::Rejected(chunk, reason)),
             Effect::Asked(file, chunk, deadline) => {
                 let bytes = self.session.chunk_len(file, chunk);
                 let upload = Upload {
@@ -238,8 +236,8 @@ impl Connection {
             Effect::LostInterest(file) => {
                 self.notify_uploader(UploadEvent::LostInterest(self.info.peer, file));
             }
-            Effect::QueueDelay(backlog) => self.notify_all(&SwarmEventKind::QueueDelay(backlog)),
-            Effect::Position(file, place) => self.notify(file, SwarmEventKind::Position(place)),
+            Effect::QueueDelay(backlog) => self.notify_all(&PeerEvent::QueueDelay(backlog)),
+            Effect::Position(file, place) => self.notify(file, PeerEvent::Position(place)),
             Effect::Bye(reason, text) => {
                 tracing::info!(peer = %self.info.name, ?reason, text, "closed by the peer");
                 ctx.stop();
@@ -269,14 +267,11 @@ impl Connection {
         ctx.spawn(put.into_actor(self).map(move |result, actor, ctx| {
             let result = result.unwrap_or(Err(StoreError::UnknownFile));
             let corrupt = result == Err(StoreError::Corrupt);
-            actor.notify(
-                file,
-                SwarmEventKind::Arrived {
-                    chunk,
-                    bytes,
-                    result,
-                },
-            );
+            let event = match result {
+                Ok(()) => PeerEvent::Stored(chunk, bytes),
+                Err(error) => PeerEvent::NotStored(chunk, error),
+            };
+            actor.notify(file, event);
             if corrupt {
                 actor
                     .swarm
@@ -346,7 +341,7 @@ impl Actor for Connection {
     }
 
     fn stopped(&mut self, ctx: &mut Context<Self>) {
-        self.notify_all(&SwarmEventKind::PeerDown);
+        self.notify_all(&PeerEvent::Disconnected);
         let turns = ctx.address().recipient();
         self.notify_uploader(UploadEvent::Gone(self.info.peer, turns));
         let closed = ConnectionEvent::Closed(self.info.peer, ctx.address());

@@ -7,9 +7,9 @@ use engine::ids::FileId;
 use engine::protocol::{PeerPosition, Report, SourceShare};
 use engine::swarm::{DailyQuota, JoinedFiles, SwarmSnapshot};
 
+use crate::swarm::SwarmEvent;
 use crate::swarm::connection::TellPosition;
 use crate::swarm::uploader::UplinkState;
-use crate::swarm::{SwarmEvent, SwarmEventKind};
 
 /// Measurements for the tracker.
 pub(super) fn report(
@@ -37,16 +37,12 @@ pub(super) fn report(
 /// left meanwhile.
 pub(super) fn announce_position(
     files: &mut JoinedFiles<Recipient<SwarmEvent>>,
-    me: engine::ids::PeerId,
     file: FileId,
     position: PeerPosition,
     share: SourceShare,
 ) -> Option<TellPosition> {
     let position = files.set_position(file, position, share)?.clone();
-    let event = SwarmEvent {
-        peer: me,
-        kind: SwarmEventKind::OwnShare(position.share),
-    };
+    let event = SwarmEvent::OwnShare(position.share);
     files.get(file)?.events.do_send(event);
     Some(TellPosition { file, position })
 }

@@ -6,12 +6,13 @@ use std::time::Instant;
 use actix::prelude::*;
 use engine::media::Geometry;
 use engine::protocol::PathReason;
+use engine::scheduler::PeerEvent;
 use roaring::RoaringBitmap;
 
 use crate::store::StoreEvent;
+use crate::swarm::SwarmEvent;
 use crate::swarm::actor::{GATHER, Swarm};
 use crate::swarm::connection::{ConnectionEvent, HoldingsChanged};
-use crate::swarm::{SwarmEvent, SwarmEventKind};
 use crate::tracker_client::PeersFound;
 
 impl Handler<PeersFound> for Swarm {
@@ -22,10 +23,8 @@ impl Handler<PeersFound> for Swarm {
         for entry in found.peers {
             if let Some(joined) = self.files.get(found.file) {
                 let reserve = entry.reasons.contains(&PathReason::Reserve);
-                joined.events.do_send(SwarmEvent {
-                    peer: entry.peer,
-                    kind: SwarmEventKind::Reserve(reserve),
-                });
+                let backup = PeerEvent::Backup(reserve);
+                joined.events.do_send(SwarmEvent::Peer(entry.peer, backup));
             }
             self.files.peer_named(found.file, &entry.reasons);
             let address = entry.host.zip(entry.port).map(SocketAddr::from);

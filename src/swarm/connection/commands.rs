@@ -1,27 +1,28 @@
 //! Commands of the swarm and the schedulers to a connection.
 
 use actix::prelude::*;
+use engine::scheduler::PeerEvent;
 
 use crate::swarm::connection::{Connection, HoldingsChanged, SetChoking, TellPosition};
 use crate::swarm::uploader::UploadEvent;
-use crate::swarm::{ChunkRequest, JoinFile, LeaveFile, SwarmEventKind};
+use crate::swarm::{ChunkRequest, JoinFile, LeaveFile, SwarmEvent};
 
 impl Handler<JoinFile> for Connection {
     type Result = ();
 
     fn handle(&mut self, join: JoinFile, ctx: &mut Context<Self>) {
-        self.schedulers.insert(join.file, join.events);
-        let up = SwarmEventKind::PeerUp {
+        join.events.do_send(SwarmEvent::PeerUp {
+            peer: self.info.peer,
             requests: ctx.address().recipient(),
             name: self.info.name.clone(),
             origin: self.info.origin,
-        };
-        self.notify(join.file, up);
+        });
+        self.schedulers.insert(join.file, join.events);
         if let Some(rtt) = self.session.rtt() {
-            self.notify(join.file, SwarmEventKind::Rtt(rtt));
+            self.notify(join.file, PeerEvent::Rtt(rtt));
         }
         if self.session.is_choked() {
-            self.notify(join.file, SwarmEventKind::Choked(true));
+            self.notify(join.file, PeerEvent::Choked(true));
         }
         let interested = self.session.want(join.file, join.geometry);
         self.send(ctx, interested);
