@@ -4,8 +4,7 @@
 //! are looked up in the same catalogues, `ui/lang/<language>/LC_MESSAGES/swarmplay.po`.
 //! Without one a text is English, as it stands in the source.
 //!
-//! Other actors speak English: what they say is said anew here, errors of some types by
-//! functions of their own, all else by [`of_actors`].
+//! Errors and reasons of other actors are translated in [`reasons`](super::reasons).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,8 +16,6 @@ use tr::{Translator, tr};
 
 use crate::app::StartError;
 use crate::config::{ConfigError, EditError, Language};
-
-pub use crate::gui::text::reasons::of_actors;
 use crate::gui::text::reasons::{index_error, io_error};
 
 /// The catalogues: language, and its messages.

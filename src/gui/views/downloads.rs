@@ -10,7 +10,7 @@ use crate::gui::context::{UiContext, beside_the_window};
 use crate::gui::models::playback::{View, update};
 use crate::gui::models::stream_map as show;
 use crate::gui::settings_file::SettingsFile;
-use crate::gui::text::reasons::{add_error, of_actors, store_error};
+use crate::gui::text::reasons::{add_error, mailbox_error, store_error};
 use crate::gui::ui::{AppWindow, DownloadRow, SharingAdapter, ShellAdapter};
 use crate::gui::views::sharing::keep_folders;
 use crate::gui::window::view;
@@ -163,7 +163,7 @@ pub fn connect(app: &AppWindow, core: &UiContext) {
                     let why = store_error(&error);
                     tr!("Cannot save to {}: {}", path.display(), why)
                 }
-                Err(error) => of_actors(&error.to_string()),
+                Err(error) => mailbox_error(error),
             });
         });
     });
@@ -179,7 +179,7 @@ async fn share_from_now_on(
         // In a folder that is shared already.
         Ok(Ok(()) | Err(AddError::Known(_))) => keep_folders(library, keeper).await,
         Ok(Err(error)) => Err(add_error(&error)),
-        Err(error) => Err(of_actors(&error.to_string())),
+        Err(error) => Err(mailbox_error(error)),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::gui::models::playback::{View, update};
 use crate::gui::models::stream_map as show;
 use crate::gui::settings_file::SettingsFile;
 use crate::gui::text::language::{edit_error, unit_error};
-use crate::gui::text::reasons::{add_error, of_actors, skip_reason};
+use crate::gui::text::reasons::{add_error, mailbox_error, skip_reason};
 use crate::gui::ui::{AppWindow, SharedRow, SharingAdapter, ShellAdapter};
 use crate::gui::views::desktop::{Picked, no_dialog, pick_files, pick_folders};
 use crate::gui::window::view;
@@ -263,9 +263,7 @@ pub(crate) async fn keep_folders(
     library: Addr<Library>,
     keeper: SettingsFile,
 ) -> Result<(), String> {
-    let state = ask(&library, LibraryState)
-        .await
-        .map_err(|error| of_actors(&error.to_string()))?;
+    let state = ask(&library, LibraryState).await.map_err(mailbox_error)?;
     let folders = state
         .folders
         .iter()
@@ -287,7 +285,7 @@ pub(crate) fn add(app: &AppWindow, core: &UiContext, paths: Vec<PathBuf>) {
             match ask(&library, AddFolder(path)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => problem = Some(add_error(&error)),
-                Err(error) => problem = Some(of_actors(&error.to_string())),
+                Err(error) => problem = Some(mailbox_error(error)),
             }
         }
         let kept = keep_folders(library, keeper).await;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use actix::MailboxError;
 use engine::io_failure::IoFailure;
 use engine::media::MediaFailure;
 use engine::protocol::{KickReason, PathReason};
@@ -11,9 +10,7 @@ use engine::store::StoreError;
 use rspolib::POEntry;
 
 use super::*;
-use crate::gui::text::reasons::{
-    add_error, known, link_state, path_reasons, skip_reason, store_error,
-};
+use crate::gui::text::reasons::{add_error, link_state, path_reasons, skip_reason, store_error};
 use crate::library::{AddError, SkipReason};
 use crate::tracker_client::{LinkFailure, LinkState};
 
@@ -39,19 +36,9 @@ fn numbers_are_told_in_the_right_form() {
     assert_eq!(german.translate("unheard of", None), "unheard of");
 }
 
-/// Something is not there, as the system says it.
+/// Error of a missing file.
 fn gone() -> std::io::Error {
     std::io::Error::from_raw_os_error(libc::ENOENT)
-}
-
-/// All of it is known, and nothing that the system says is left as it is.
-#[track_caller]
-fn are_known(sayings: impl IntoIterator<Item = impl ToString>) {
-    for saying in sayings {
-        let saying = saying.to_string();
-        let told = known(&saying).expect(&saying);
-        assert!(!told.contains("os error"), "{told}");
-    }
 }
 
 #[test]
@@ -141,11 +128,6 @@ fn every_typed_reason_is_in_every_catalogue() {
     }
 }
 
-#[test]
-fn unanswered_asks_are_known() {
-    are_known([MailboxError::Closed, MailboxError::Timeout]);
-}
-
 /// Asserts that every catalogue has the English text, or a template that it fills.
 #[track_caller]
 pub(in crate::gui::text) fn assert_translated(text: &str) {
@@ -164,13 +146,6 @@ fn fills(text: &str, template: &str) -> bool {
         before.len() + after.len() >= 8 && text.starts_with(before) && text.ends_with(after)
     };
     template == text || template.split_once("{}").is_some_and(around)
-}
-
-#[test]
-fn what_depends_on_the_case_stays_as_it_is() {
-    for odd in ["near, 12 {odd} things", "", ", ", ": ", "a: b: c"] {
-        assert_eq!(of_actors(odd), odd);
-    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Errors of the operating system.
+//! Errors of the operating system and of the actor runtime.
 
 use std::io;
 
+use actix::MailboxError;
 use engine::io_failure::IoFailure;
 use tr::tr;
 
@@ -15,6 +16,14 @@ pub fn io_failure(failure: IoFailure) -> String {
 pub fn io_error(error: &io::Error) -> String {
     let known = error.raw_os_error().and_then(known);
     known.unwrap_or_else(|| error.to_string())
+}
+
+/// Text of an ask that was not answered.
+pub fn mailbox_error(error: MailboxError) -> String {
+    match error {
+        MailboxError::Timeout => tr!("timed out"),
+        MailboxError::Closed => tr!("Swarmplay is shutting down"),
+    }
 }
 
 fn known(code: i32) -> Option<String> {
