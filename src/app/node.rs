@@ -120,11 +120,6 @@ impl Node {
             Role::Server => ("tracker.listen", &config.tracker.listen),
             Role::Client(_) => ("client.listen", &config.client.listen),
         };
-        let cannot_listen = |key, address: &str, error| StartError::Listen {
-            key,
-            address: address.to_owned(),
-            error,
-        };
         let listener = listen(address)
             .await
             .map_err(|error| cannot_listen(key, address, error))?;
@@ -132,27 +127,13 @@ impl Node {
             .local_addr()
             .map_err(|error| cannot_listen(key, address, error))?;
 
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            peer,
-            name: config.client_name(),
-            agent: AGENT.into(),
-            listen_port: Some(local.port()),
-        };
+        let hello = hello(config, peer, local.port());
         let token = Bytes::copy_from_slice(&rand::random::<[u8; TOKEN_LEN]>());
         let store = store.start();
         let announcer =
             TrackerClient::new(announcer_settings(config, role, &hello, local, &token)).start();
         let limits = LinkLimits::new(config.limits.upload, config.limits.download);
-        let settings = SwarmSettings {
-            hello: hello.clone(),
-            max_peers: config.limits.max_peers as usize,
-            upload_slots: config.limits.upload_slots as usize,
-            limits: limits.clone(),
-            upload_limit: config.limits.upload.0,
-            upload_per_day: config.limits.upload_per_day,
-            quota_file: QuotaFile(data_dir.join("uploaded.json")),
-        };
+        let settings = swarm_settings(config, &hello, &limits, &data_dir);
         let swarm = Swarm::new(settings, store.clone(), announcer.clone()).start();
         announcer.do_send(SendPeersTo(swarm.clone().recipient()));
         let streams = StreamManager::new(
@@ -184,11 +165,7 @@ impl Node {
         let accepting = actix_rt::spawn(accept(listener, routes));
         let gateway = match role {
             Role::Server => None,
-            Role::Client(_) => {
-                let listen = &config.gateway.listen;
-                let started = Gateway::start(listen, sources.clone());
-                Some(started.map_err(|e| cannot_listen("gateway.listen", listen, e))?)
-            }
+            Role::Client(_) => Some(start_gateway(config, &sources)?),
         };
         Ok(Self {
             peer,
@@ -216,6 +193,47 @@ impl Node {
         close(&self.sources.store, PATIENCE).await;
         tokio::time::sleep(FLUSH).await;
     }
+}
+
+fn cannot_listen(key: &'static str, address: &str, error: std::io::Error) -> StartError {
+    StartError::Listen {
+        key,
+        address: address.to_owned(),
+        error,
+    }
+}
+
+fn hello(config: &Config, peer: PeerId, listen_port: u16) -> Hello {
+    Hello {
+        version: PROTOCOL_VERSION,
+        peer,
+        name: config.client_name(),
+        agent: AGENT.into(),
+        listen_port: Some(listen_port),
+    }
+}
+
+fn swarm_settings(
+    config: &Config,
+    hello: &Hello,
+    limits: &LinkLimits,
+    data_dir: &Path,
+) -> SwarmSettings {
+    SwarmSettings {
+        hello: hello.clone(),
+        max_peers: config.limits.max_peers as usize,
+        upload_slots: config.limits.upload_slots as usize,
+        limits: limits.clone(),
+        upload_limit: config.limits.upload.0,
+        upload_per_day: config.limits.upload_per_day,
+        quota_file: QuotaFile(data_dir.join("uploaded.json")),
+    }
+}
+
+fn start_gateway(config: &Config, sources: &ActorHandles) -> Result<Gateway, StartError> {
+    let listen = &config.gateway.listen;
+    let started = Gateway::start(listen, sources.clone());
+    started.map_err(|error| cannot_listen("gateway.listen", listen, error))
 }
 
 /// Settings of the tracker client: a client registers with the configured tracker, a server
