@@ -187,7 +187,7 @@ impl Model {
             Event::QueueDelay(peer, delay) => {
                 let delay = QueueDelay {
                     all: Duration::from_millis(delay),
-                    pressing: Duration::from_millis(delay / 4),
+                    critical: Duration::from_millis(delay / 4),
                     uplink: Some(100_000),
                 };
                 self.handle(id(peer), PeerEvent::QueueDelay(delay));

@@ -121,7 +121,7 @@ impl Options {
     fn upload_tuning(&self) -> UploadTuning {
         let mut tuning = UploadTuning::default();
         set(&mut tuning.copy_costs, self.copy_costs);
-        set(&mut tuning.pressing, self.pressing);
+        set(&mut tuning.critical_window, self.pressing);
         set(&mut tuning.longest_wait, self.longest_wait);
         tuning
     }

@@ -444,7 +444,7 @@ impl Network {
         let told = self.nodes[viewer].told_backlog;
         let news = Duration::from_millis(100);
         let all = backlog.all.abs_diff(told.all) >= news;
-        if all || backlog.pressing.abs_diff(told.pressing) >= news {
+        if all || backlog.critical.abs_diff(told.critical) >= news {
             self.nodes[viewer].told_backlog = backlog;
             self.tell_neighbours(viewer, &Say::QueueDelay(backlog));
         }

@@ -236,8 +236,10 @@ impl Connection {
             Effect::LostInterest(file) => {
                 self.notify_uploader(UploadEvent::LostInterest(self.info.peer, file));
             }
-            Effect::QueueDelay(backlog) => self.notify_all(&PeerEvent::QueueDelay(backlog)),
-            Effect::Position(file, place) => self.notify(file, PeerEvent::Position(place)),
+            Effect::QueueDelay(delay) => self.notify_all(&PeerEvent::QueueDelay(delay)),
+            Effect::Position(file, position) => {
+                self.notify(file, PeerEvent::Position(position));
+            }
             Effect::Bye(reason, text) => {
                 tracing::info!(peer = %self.info.name, ?reason, text, "closed by the peer");
                 ctx.stop();

@@ -117,7 +117,7 @@ impl Uploader {
         let delay = self.uploads.queue_delay(Instant::now());
         let announced = self.announced_delay;
         let changed = delay.all.abs_diff(announced.all) >= DELAY_CHANGE;
-        if !changed && delay.pressing.abs_diff(announced.pressing) < DELAY_CHANGE {
+        if !changed && delay.critical.abs_diff(announced.critical) < DELAY_CHANGE {
             return;
         }
         self.announced_delay = delay;

@@ -30,10 +30,10 @@ pub struct Hello {
 pub struct QueueDelay {
     /// All requests.
     pub all: Duration,
-    /// Critical requests, which go first (see [`UploadTuning::pressing`]).
+    /// Critical requests, which go first (see [`CRITICAL_WINDOW`]).
     ///
-    /// [`UploadTuning::pressing`]: crate::swarm::UploadTuning::pressing
-    pub pressing: Duration,
+    /// [`CRITICAL_WINDOW`]: crate::protocol::CRITICAL_WINDOW
+    pub critical: Duration,
     /// Uplink capacity in bytes a second; `None` while unknown.
     pub uplink: Option<u64>,
 }

@@ -302,7 +302,7 @@ impl Peer {
             (Some(uplink), _) => (
                 uplink as f64,
                 self.asked_since,
-                self.queue_delay.pressing + self.silence(now),
+                self.queue_delay.critical + self.silence(now),
             ),
             (None, 0) => (ASSUMED_RATE, self.in_flight, self.queue_delay.all),
             (None, _) => (

@@ -3,11 +3,11 @@
 //! The uplink is the scarcest resource of a swarm, so waiting requests are ordered
 //! ([`UploadQueue::next`]):
 //!
-//! 1. Critical requests, due within [`UploadTuning::pressing`], the earliest deadline
-//!    first; unless so many copies of the chunk were sent already that its holders can
-//!    pass it on: a crowd that is late would otherwise receive old chunks only, and
-//!    nobody new ones. If more is critical than can be served in time, only requests
-//!    that are late already count as critical.
+//! 1. Critical requests, due within [`UploadTuning::critical_window`], the earliest
+//!    deadline first; unless so many copies of the chunk were sent already that its
+//!    holders can pass it on: a crowd that is late would otherwise receive old chunks
+//!    only, and nobody new ones. If more is critical than can be served in time, only
+//!    requests that are late already count as critical.
 //! 2. Then the chunk with the fewest copies sent: a further copy can come from its
 //!    receivers ("least copies first"). Then the earliest deadline.
 //!
@@ -31,7 +31,7 @@ use crate::protocol::{CRITICAL_WINDOW, QueueDelay, SourceShare};
 #[derive(Debug, Clone, Copy)]
 pub struct UploadTuning {
     /// Time to the deadline below which a request is critical.
-    pub pressing: Duration,
+    pub critical_window: Duration,
     /// Delay added to a chunk's deadline for each copy sent of it.
     pub copy_costs: Duration,
     /// Longest expected wait of an accepted request.
@@ -42,7 +42,7 @@ impl Default for UploadTuning {
     /// Chosen by simulation, see `docs/benchmarks.md`.
     fn default() -> Self {
         Self {
-            pressing: CRITICAL_WINDOW,
+            critical_window: CRITICAL_WINDOW,
             copy_costs: Duration::from_secs(1),
             longest_wait: Duration::from_secs(2),
         }
@@ -52,9 +52,9 @@ impl Default for UploadTuning {
 /// Copies of a chunk after which none of its requests is critical.
 const MAX_CRITICAL_COPIES: u16 = 6;
 
-/// Share of [`UploadTuning::pressing`] that all critical requests may take together
-/// before only late ones count as critical: earliest deadline first under overload
-/// would be late with all of them, and send nothing that others can pass on.
+/// Share of [`UploadTuning::critical_window`] that all critical requests may take
+/// together before only late ones count as critical: earliest deadline first under
+/// overload would be late with all of them, and send nothing that others can pass on.
 const OVERLOAD: f64 = 0.5;
 
 /// Share of new chunks of an idle uplink, relative to that of a busy one.
@@ -220,15 +220,16 @@ impl UploadQueue {
         if self.waiting.is_empty() || !self.has_room(now) {
             return None;
         }
-        let overload = self.queue_delay(now).pressing > self.tuning.pressing.mul_f64(OVERLOAD);
-        let pressing = match overload {
+        let overload =
+            self.queue_delay(now).critical > self.tuning.critical_window.mul_f64(OVERLOAD);
+        let critical_until = match overload {
             true => now,
-            false => now + self.tuning.pressing,
+            false => now + self.tuning.critical_window,
         };
         let rank = |(peer, upload): &(PeerId, Upload)| {
             let copies = self.copies.get(&(upload.file, upload.chunk)).copied();
             let copies = copies.unwrap_or(0);
-            let later = match upload.deadline < pressing && copies < MAX_CRITICAL_COPIES {
+            let later = match upload.deadline < critical_until && copies < MAX_CRITICAL_COPIES {
                 true => Duration::ZERO,
                 false => self.tuning.copy_costs * u32::from(copies),
             };
@@ -383,12 +384,12 @@ impl UploadQueue {
 
     /// Time until the waiting requests will have been sent.
     pub fn queue_delay(&self, now: Instant) -> QueueDelay {
-        let pressing = |up: &&Upload| up.deadline < now + self.tuning.pressing;
-        let pressing = self.live(now).filter(pressing);
-        let pressing = pressing.map(|up| u64::from(up.bytes)).sum();
+        let critical = |up: &&Upload| up.deadline < now + self.tuning.critical_window;
+        let critical = self.live(now).filter(critical);
+        let critical = critical.map(|up| u64::from(up.bytes)).sum();
         QueueDelay {
             all: self.wait_for(self.live_bytes(now)),
-            pressing: self.wait_for(pressing),
+            critical: self.wait_for(critical),
             uplink: self.uplink(),
         }
     }

@@ -76,7 +76,7 @@ fn to_proto(message: PeerMessage) -> Kind {
         PeerMessage::Position { file, position } => {
             Kind::Position(position_to_proto(file, position))
         }
-        PeerMessage::QueueDelay(delay) => Kind::Backlog(delay_to_proto(delay)),
+        PeerMessage::QueueDelay(delay) => Kind::QueueDelay(delay_to_proto(delay)),
         PeerMessage::Choke => Kind::Choke(proto::Choke {}),
         PeerMessage::Unchoke => Kind::Unchoke(proto::Unchoke {}),
         PeerMessage::Request {
@@ -136,7 +136,7 @@ fn from_proto(kind: Kind, payload: Bytes) -> Result<PeerMessage, WireError> {
             file: file_id(&position.file)?,
             position: position_from_proto(position),
         },
-        Kind::Backlog(backlog) => PeerMessage::QueueDelay(delay_from_proto(backlog)),
+        Kind::QueueDelay(delay) => PeerMessage::QueueDelay(delay_from_proto(delay)),
         Kind::Choke(proto::Choke {}) => PeerMessage::Choke,
         Kind::Unchoke(proto::Unchoke {}) => PeerMessage::Unchoke,
         Kind::Request(request) => PeerMessage::Request {
@@ -243,19 +243,19 @@ fn share_from_proto(uplink: u64) -> SourceShare {
     }
 }
 
-fn delay_to_proto(delay: QueueDelay) -> proto::Backlog {
-    proto::Backlog {
+fn delay_to_proto(delay: QueueDelay) -> proto::QueueDelay {
+    proto::QueueDelay {
         millis: millis(delay.all),
-        pressing_millis: millis(delay.pressing),
+        critical_millis: millis(delay.critical),
         uplink: delay.uplink.unwrap_or(0),
     }
 }
 
-fn delay_from_proto(backlog: proto::Backlog) -> QueueDelay {
+fn delay_from_proto(delay: proto::QueueDelay) -> QueueDelay {
     QueueDelay {
-        all: Duration::from_millis(backlog.millis.into()),
-        pressing: Duration::from_millis(backlog.pressing_millis.into()),
-        uplink: Some(backlog.uplink).filter(|uplink| *uplink != 0),
+        all: Duration::from_millis(delay.millis.into()),
+        critical: Duration::from_millis(delay.critical_millis.into()),
+        uplink: Some(delay.uplink).filter(|uplink| *uplink != 0),
     }
 }
 

@@ -28,7 +28,7 @@ fn critical_chunk_skips_the_queue_and_the_window() {
     let mut peer = Peer::new(now, String::new(), false, 64);
     peer.set_queue_delay(QueueDelay {
         all: Duration::from_secs(2),
-        pressing: Duration::from_millis(100),
+        critical: Duration::from_millis(100),
         uplink: Some(u64::from(CHUNK) * 10),
     });
     let eta = |peer: &Peer, due| peer.eta(now, CHUNK, due).as_millis();

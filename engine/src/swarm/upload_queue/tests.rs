@@ -65,11 +65,11 @@ fn critical_chunk_yields_once_others_can_pass_it_on() {
 #[test]
 fn overload_privileges_only_late_requests() {
     let (mut uploads, now) = saturated(10);
-    let served = |uploads: &mut UploadQueue, pressing: u32| {
+    let served = |uploads: &mut UploadQueue, critical: u32| {
         uploads.forget(id(1));
         uploads.copies.clear();
         uploads.in_flight.clear();
-        for chunk in 100..100 + pressing {
+        for chunk in 100..100 + critical {
             uploads.count(FILE, ChunkIndex(chunk));
             let asked = uploads.ask(now, id(1), upload(now + SECOND / 4, chunk, 0));
             asked.expect("room");

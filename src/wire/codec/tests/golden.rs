@@ -155,7 +155,7 @@ fn peer_messages_keep_their_bytes() {
         QUEUE_DELAY,
         PeerMessage::QueueDelay(QueueDelay {
             all: Duration::from_millis(800),
-            pressing: Duration::from_millis(250),
+            critical: Duration::from_millis(250),
             uplink: Some(1_250_000),
         }),
     );
@@ -163,7 +163,7 @@ fn peer_messages_keep_their_bytes() {
         QUEUE_DELAY_UNMEASURED,
         PeerMessage::QueueDelay(QueueDelay {
             all: Duration::from_millis(800),
-            pressing: Duration::from_millis(250),
+            critical: Duration::from_millis(250),
             uplink: None,
         }),
     );

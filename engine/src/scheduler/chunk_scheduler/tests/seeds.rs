@@ -100,7 +100,7 @@ fn moves_to_a_seed(backup: bool) -> bool {
     film.handle(1, PeerEvent::Backup(backup));
     let slow = QueueDelay {
         all: Duration::from_secs(30),
-        pressing: Duration::from_secs(30),
+        critical: Duration::from_secs(30),
         uplink: Some(10_000),
     };
     film.handle(2, PeerEvent::QueueDelay(slow));
