@@ -1,8 +1,16 @@
-//! Tracker decisions: registered clients, shared files, and peer selection.
+//! Tracker decisions: registered clients, shared files, choice of peers.
+//!
+//! * [`registry`]: clients and shared files; takes their messages, returns answers.
+//! * [`client`]: one of the clients.
+//! * [`shared_file`]: one of the files.
+//! * [`planner`]: suppliers of each viewer.
+//! * [`pages`]: catalogue messages of allowed length.
 
 mod client;
+mod pages;
 mod planner;
 mod registry;
+mod shared_file;
 
 use std::net::SocketAddr;
 

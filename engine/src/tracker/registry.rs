@@ -13,12 +13,12 @@ use roaring::RoaringBitmap;
 use crate::catalogue::{Search, by_title};
 use crate::ids::{ChunkIndex, FileId, PeerId};
 use crate::media::{FileEntry, MediaKind};
-use crate::protocol::{
-    CatalogueDelta, FileReport, MAX_ENTRIES, MAX_REMOVED, Publish, Report, TrackerMessage,
-};
+use crate::protocol::{FileReport, MAX_ENTRIES, Publish, Report, TrackerMessage};
 use crate::tracker::TrackerSnapshot;
 use crate::tracker::client::{Client, ClientInfo};
+use crate::tracker::pages::{deltas, first_pages};
 use crate::tracker::planner::{Asker, Planner};
+use crate::tracker::shared_file::SharedFile;
 
 /// Files one client may share, its sidecars included (a film has up to four);
 /// bounds the memory that one client can make the tracker use.
@@ -29,34 +29,6 @@ const MAX_QUESTIONS: usize = 64;
 
 /// A message for a client.
 pub type Outgoing = (PeerId, TrackerMessage);
-
-/// A shared file.
-#[derive(Debug, Default)]
-struct SharedFile {
-    /// Description by each seed; the first one counts.
-    entries: Vec<(PeerId, FileEntry)>,
-    /// Viewers that have fetched all of it.
-    complete: BTreeSet<PeerId>,
-}
-
-impl SharedFile {
-    /// True if the catalogue shows it.
-    fn is_listed(&self) -> bool {
-        let first = self.entries.first();
-        first.is_some_and(|(_, entry)| entry.info.kind.is_listed(None))
-    }
-
-    /// Entry of the catalogue: the first description, with all seeds counted.
-    fn entry(&self) -> Option<FileEntry> {
-        let mut entry = self.entries.first()?.1.clone();
-        let alike = self
-            .entries
-            .iter()
-            .filter(|(_, e)| e.chunk_size == entry.chunk_size);
-        entry.sources = alike.count() as u32;
-        Some(entry)
-    }
-}
 
 /// All clients and shared files.
 #[derive(Debug, Default)]
@@ -249,24 +221,7 @@ impl Registry {
         if let Some(client) = self.clients.get_mut(&peer) {
             client.subscription = Some(kind);
         }
-        let entries = self.entries(kind);
-        let clients = self.client_count();
-        let mut pages: Vec<Vec<FileEntry>> =
-            entries.chunks(MAX_ENTRIES).map(<[_]>::to_vec).collect();
-        if pages.is_empty() {
-            pages.push(Vec::new());
-        }
-        let last = pages.len() - 1;
-        let page = |(index, changed)| {
-            TrackerMessage::CatalogueDelta(CatalogueDelta {
-                reset: index == 0,
-                changed,
-                removed: Vec::new(),
-                clients,
-                more: index < last,
-            })
-        };
-        pages.into_iter().enumerate().map(page).collect()
+        first_pages(&self.entries(kind), self.client_count())
     }
 
     /// Entries of a kind, by title.
@@ -414,30 +369,6 @@ impl Registry {
             files: self.files.keys().filter(|file| listed(file)).count(),
         }
     }
-}
-
-/// A change of the catalogue in messages of allowed length; at least one, since
-/// the number of clients may be the news.
-fn deltas<'a>(
-    kind: Option<MediaKind>,
-    changed: &'a [FileEntry],
-    removed: &'a [FileId],
-    clients: u32,
-) -> impl Iterator<Item = TrackerMessage> + use<'a> {
-    let of_kind = move |entry: &&FileEntry| entry.info.kind.is_listed(kind);
-    let changed: Vec<FileEntry> = changed.iter().filter(of_kind).cloned().collect();
-    let messages = changed.len().div_ceil(MAX_ENTRIES);
-    let messages = messages.max(removed.len().div_ceil(MAX_REMOVED)).max(1);
-    (0..messages).map(move |index| {
-        let page = |len: usize, size: usize| (index * size).min(len)..((index + 1) * size).min(len);
-        TrackerMessage::CatalogueDelta(CatalogueDelta {
-            reset: false,
-            changed: changed[page(changed.len(), MAX_ENTRIES)].to_vec(),
-            removed: removed[page(removed.len(), MAX_REMOVED)].to_vec(),
-            clients,
-            more: false,
-        })
-    })
 }
 
 #[cfg(test)]
