@@ -1,4 +1,12 @@
-//! Peer decisions: the session with one peer, dialling, upload slots and order.
+//! Peer decisions. Each part takes events and `now`, and returns effects.
+//!
+//! * [`session`]: protocol state of one link; [`announcements`] belongs to it.
+//! * [`address_book`]: known peers, dial backoff, bans.
+//! * [`choker`]: upload slots; [`upload_queue`]: order of uploads.
+//! * [`joined_files`]: files being fetched, own positions, reports.
+//! * [`have_batch`]: stored chunks to announce.
+//! * [`traffic`]: rates, totals, idle links.
+//! * [`daily_quota`]: upload quota over 24 hours.
 
 mod address_book;
 mod announcements;

@@ -10,10 +10,11 @@
 //! 3. Holdings of a file are announced only to interested peers, and accepted only
 //!    from peers that use the same chunk layout.
 
+mod effect;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use roaring::RoaringBitmap;
 
 use crate::ids::{ChunkIndex, FileId};
@@ -21,6 +22,8 @@ use crate::media::Geometry;
 use crate::protocol::{ByeReason, PeerMessage, PeerPosition, QueueDelay, RejectReason};
 use crate::swarm::announcements::Announcements;
 use crate::throughput::Throughput;
+
+pub use self::effect::{Effect, Offence};
 
 /// Requests a peer may send without waiting for answers (see `proto/peer.proto`).
 const MAX_REQUESTS: usize = 256;
@@ -42,68 +45,6 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(3);
 /// link of 64 kbit/s. (A silent peer loses its requests long before, see the
 /// scheduler.)
 pub const MAX_SILENCE: Duration = Duration::from_secs(40);
-
-/// A breach of the protocol; the link closes with this reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offence {
-    /// Reason on the wire.
-    pub reason: ByeReason,
-    /// Detail for both logs.
-    pub text: &'static str,
-}
-
-/// Effect of a message.
-#[derive(Debug, PartialEq)]
-pub enum Effect {
-    /// A message to send.
-    Send(PeerMessage),
-    /// The peer became interested in a file and needs to know our holdings.
-    TellHoldings(FileId),
-    /// The peer became interested in its first file (true) or in none any more.
-    Wants(bool),
-    /// The peer holds these chunks of a file we want.
-    Has(FileId, RoaringBitmap),
-    /// The peer no longer holds these.
-    Lost(FileId, RoaringBitmap),
-    /// The peer chokes us (true) or serves us again.
-    Choked(bool),
-    /// Bytes to verify and store.
-    Arrived {
-        /// Content id.
-        file: FileId,
-        /// Position in the file.
-        chunk: ChunkIndex,
-        /// Sibling hashes.
-        proof: Bytes,
-        /// The bytes.
-        payload: Bytes,
-    },
-    /// A request of ours was refused.
-    Rejected {
-        /// Content id.
-        file: FileId,
-        /// Chunk requested.
-        chunk: ChunkIndex,
-        /// Reason.
-        reason: RejectReason,
-    },
-    /// The peer requests a chunk that it needs at this time.
-    Asked(FileId, ChunkIndex, Instant),
-    /// The peer recalls a request.
-    Recalled(FileId, ChunkIndex),
-    /// The peer cancels a request.
-    Cancelled(FileId, ChunkIndex),
-    /// The peer is no longer interested in a file.
-    LostInterest(FileId),
-    /// Time it takes the peer to serve its waiting requests.
-    QueueDelay(QueueDelay),
-    /// Position of the peer in a file.
-    Position(FileId, PeerPosition),
-    /// A round trip was measured.
-    Rtt(Duration),
-    /// The peer closes the link.
-    Bye(ByeReason, String),
-}
 
 type ChunkOf = (FileId, ChunkIndex);
 
@@ -355,7 +296,7 @@ impl Session {
                 if !self.is_expected((file, chunk)) {
                     self.unexpected += 1;
                     if self.unexpected > MAX_UNEXPECTED {
-                        return Err(protocol("unrequested chunks"));
+                        return Err(Offence::protocol("unrequested chunks"));
                     }
                     return Ok(Vec::new());
                 }
@@ -380,11 +321,11 @@ impl Session {
                     reason,
                 }]
             }
-            PeerMessage::QueueDelay(backlog) => vec![Effect::QueueDelay(backlog)],
+            PeerMessage::QueueDelay(delay) => vec![Effect::QueueDelay(delay)],
             PeerMessage::Ping(number) => vec![Effect::Send(PeerMessage::Pong(number))],
             PeerMessage::Pong(number) => self.pong(now, number),
             PeerMessage::Bye { reason, text } => vec![Effect::Bye(reason, text)],
-            PeerMessage::Hello(_) => return Err(protocol("a second hello")),
+            PeerMessage::Hello(_) => return Err(Offence::protocol("a second hello")),
             PeerMessage::Evicted { .. } | PeerMessage::Position { .. } => Vec::new(),
         })
     }
@@ -416,7 +357,7 @@ impl Session {
         let mut effects = Vec::new();
         if want {
             if self.interests.len() >= MAX_INTERESTS {
-                return Err(protocol("interest in too many files"));
+                return Err(Offence::protocol("interest in too many files"));
             }
             self.interests.insert(file);
             effects.push(Effect::TellHoldings(file));
@@ -453,7 +394,7 @@ impl Session {
             return reject(RejectReason::NotHeld);
         }
         if self.asked.len() >= MAX_REQUESTS {
-            return Err(protocol("too many requests at once"));
+            return Err(Offence::protocol("too many requests at once"));
         }
         if !self.asked.insert((file, chunk)) {
             // A repetition: the first is still to be answered.
@@ -471,13 +412,6 @@ impl Session {
         let smoothed = self.rtt.map_or(sample, |rtt| (rtt * 7 + sample) / 8);
         self.rtt = Some(smoothed);
         vec![Effect::Rtt(smoothed)]
-    }
-}
-
-fn protocol(text: &'static str) -> Offence {
-    Offence {
-        reason: ByeReason::Protocol,
-        text,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Order of messages, and limits.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::media::ChunkSize;
 use crate::protocol::Hello;
