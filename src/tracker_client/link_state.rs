@@ -1,7 +1,6 @@
 //! States and failures of the link to the tracker.
 
-use std::io::ErrorKind;
-
+use engine::io_failure::IoFailure;
 use engine::protocol::KickReason;
 
 use crate::wire::WireError;
@@ -33,8 +32,10 @@ pub enum LinkFailure {
     Closed,
     /// The other side broke the protocol.
     Protocol,
+    /// The connection broke off in the middle of a message.
+    BrokenOff,
     /// The socket failed.
-    Io(ErrorKind),
+    Io(IoFailure),
 }
 
 impl LinkState {
@@ -47,7 +48,8 @@ impl LinkState {
             WireError::Timeout => LinkFailure::TimedOut,
             WireError::Closed => LinkFailure::Closed,
             WireError::Violation(_) | WireError::Malformed(_) => LinkFailure::Protocol,
-            WireError::Io(error) => LinkFailure::Io(error.kind()),
+            WireError::Io(error) if error.raw_os_error().is_none() => LinkFailure::BrokenOff,
+            WireError::Io(error) => LinkFailure::Io(error.into()),
         })
     }
 
@@ -75,7 +77,13 @@ impl LinkFailure {
             Self::TimedOut => "timed-out".into(),
             Self::Closed => "closed".into(),
             Self::Protocol => "protocol-error".into(),
-            Self::Io(kind) => kebab(&format!("{kind:?}")),
+            Self::BrokenOff => "broken-off".into(),
+            Self::Io(IoFailure { code }) => {
+                let error = code.map(std::io::Error::from_raw_os_error);
+                error.map_or("io-error".into(), |error| {
+                    kebab(&format!("{:?}", error.kind()))
+                })
+            }
         }
     }
 }
@@ -98,16 +106,24 @@ mod tests {
 
     #[test]
     fn problems_have_stable_names() {
-        let refused = std::io::Error::from(ErrorKind::ConnectionRefused);
+        let refused = std::io::Error::from_raw_os_error(libc::ECONNREFUSED);
         let names = [
             LinkState::Online,
             LinkState::Connecting,
             LinkState::after(&WireError::Refused(KickReason::Full)),
             LinkState::after(&WireError::Timeout),
             LinkState::after(&WireError::Io(refused)),
+            LinkState::after(&WireError::Io(std::io::Error::other("cut"))),
         ]
         .map(LinkState::problem);
-        let expected = ["", "connecting", "full", "timed-out", "connection-refused"];
+        let expected = [
+            "",
+            "connecting",
+            "full",
+            "timed-out",
+            "connection-refused",
+            "broken-off",
+        ];
         assert_eq!(names, expected);
     }
 }

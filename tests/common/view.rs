@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use engine::fixtures::{self, video_track};
 use engine::ids::{ChunkIndex, PeerId};
+use engine::io_failure::IoFailure;
 use engine::media::{AudioTrack, ChunkSize, FileEntry, Geometry, MediaKind};
 use engine::player::Phase;
 use engine::protocol::PathReason;
@@ -133,7 +134,8 @@ pub fn songs() -> Vec<FileEntry> {
 
 /// Nobody listens at the tracker's address.
 pub fn no_tracker() -> LinkState {
-    LinkState::Unreachable(LinkFailure::Io(std::io::ErrorKind::ConnectionRefused))
+    let code = Some(libc::ECONNREFUSED);
+    LinkState::Unreachable(LinkFailure::Io(IoFailure { code }))
 }
 
 /// A swarm in the middle of `entries[1]`.

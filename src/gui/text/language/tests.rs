@@ -94,7 +94,8 @@ fn typed_reasons() -> Vec<String> {
         LinkFailure::TimedOut,
         LinkFailure::Closed,
         LinkFailure::Protocol,
-        LinkFailure::Io(std::io::ErrorKind::ConnectionRefused),
+        LinkFailure::BrokenOff,
+        LinkFailure::Io((&gone()).into()),
     ];
     let paths = [
         HasAll,

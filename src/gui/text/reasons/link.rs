@@ -1,10 +1,9 @@
 //! Reasons of the tracker and the swarm in the window's language.
 
-use std::io::ErrorKind;
-
 use engine::protocol::{KickReason, PathReason};
 use tr::tr;
 
+use crate::gui::text::reasons::system::io_failure;
 use crate::tracker_client::{LinkFailure, LinkState};
 use crate::wire::WireError;
 
@@ -44,26 +43,8 @@ fn link_failure(failure: LinkFailure) -> String {
         LinkFailure::TimedOut => tr!("timed out"),
         LinkFailure::Closed => tr!("connection closed"),
         LinkFailure::Protocol => tr!("protocol error"),
-        LinkFailure::Io(kind) => socket_error(kind),
-    }
-}
-
-/// Failure of a socket. The standard library adds kinds over time, hence the last arm.
-fn socket_error(kind: ErrorKind) -> String {
-    match kind {
-        ErrorKind::ConnectionRefused => tr!("connection refused"),
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-            tr!("connection closed")
-        }
-        ErrorKind::UnexpectedEof => tr!("connection closed unexpectedly"),
-        ErrorKind::TimedOut => tr!("timed out"),
-        ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => tr!("network unreachable"),
-        ErrorKind::HostUnreachable => tr!("host unreachable"),
-        ErrorKind::AddrInUse => tr!("address already in use"),
-        ErrorKind::AddrNotAvailable => tr!("address not available on this device"),
-        ErrorKind::PermissionDenied => tr!("permission denied"),
-        ErrorKind::OutOfMemory => tr!("out of memory"),
-        other => other.to_string(),
+        LinkFailure::BrokenOff => tr!("connection closed unexpectedly"),
+        LinkFailure::Io(failure) => io_failure(failure),
     }
 }
 
