@@ -96,7 +96,7 @@ async fn introduce(stream: TcpStream, routes: &LinkRoutes) -> Result<(), WireErr
 fn farewell(error: &WireError) -> Option<PeerMessage> {
     let text = match error {
         WireError::Violation(text) => (*text).to_owned(),
-        WireError::Malformed(_) => "a malformed message".into(),
+        WireError::Malformed(_) => "malformed message".into(),
         WireError::Timeout => "no message in time".into(),
         WireError::Lookup(_)
         | WireError::Io(_)

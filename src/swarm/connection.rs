@@ -280,7 +280,7 @@ impl Connection {
                     .do_send(ConnectionEvent::Corrupt(actor.info.peer));
                 let offence = Offence {
                     reason: ByeReason::Corrupt,
-                    text: "a chunk that fails verification",
+                    text: "chunk fails verification",
                 };
                 actor.close(ctx, &offence);
             }
@@ -361,7 +361,7 @@ impl StreamHandler<Result<PeerMessage, WireError>> for Connection {
             }),
             Err(WireError::Malformed(_)) => Err(Offence {
                 reason: ByeReason::Protocol,
-                text: "a malformed message",
+                text: "malformed message",
             }),
             Err(error) => {
                 tracing::debug!(peer = %self.info.name, %error, "link lost");

@@ -111,7 +111,7 @@ impl<M> WireCodec<M> {
         match frame {
             Ok(frame) => Ok(frame.map(BytesMut::freeze)),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                Err(WireError::Violation("a frame longer than allowed"))
+                Err(WireError::Violation("frame too long"))
             }
             Err(error) => Err(error.into()),
         }
@@ -137,11 +137,11 @@ impl<M: Decode> Decoder for WireCodec<M> {
 fn parse<M: Decode>(mut frame: Bytes) -> Result<Option<M>, WireError> {
     let envelope_len = read_varint(&mut frame)?;
     if envelope_len > MAX_ENVELOPE || envelope_len > frame.len() {
-        return Err(WireError::Violation("an envelope longer than its frame"));
+        return Err(WireError::Violation("envelope longer than its frame"));
     }
     let envelope = frame.split_to(envelope_len);
     if frame.len() > MAX_PAYLOAD {
-        return Err(WireError::Violation("a payload longer than a chunk"));
+        return Err(WireError::Violation("payload longer than a chunk"));
     }
     M::decode(envelope, frame)
 }
@@ -151,7 +151,7 @@ fn read_varint(frame: &mut Bytes) -> Result<usize, WireError> {
     let mut value = 0;
     for position in 0..MAX_VARINT {
         if !frame.has_remaining() {
-            return Err(WireError::Violation("a frame without an envelope"));
+            return Err(WireError::Violation("frame without an envelope"));
         }
         let byte = frame.get_u8();
         value |= usize::from(byte & 0x7f) << (7 * position);
@@ -159,7 +159,7 @@ fn read_varint(frame: &mut Bytes) -> Result<usize, WireError> {
             return Ok(value);
         }
     }
-    Err(WireError::Violation("an envelope longer than allowed"))
+    Err(WireError::Violation("envelope too long"))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Decode for Opening {
     /// A link that opens with anything else is refused, not ignored.
     fn decode(envelope: Bytes, payload: Bytes) -> Result<Option<Self>, WireError> {
         let kind = proto::OpeningEnvelope::decode(envelope)?.kind;
-        let kind = kind.ok_or(WireError::Violation("neither a hello nor a registration"))?;
+        let kind = kind.ok_or(WireError::Violation("neither hello nor registration"))?;
         without_payload(&payload)?;
         Ok(Some(match kind {
             OpeningKind::Hello(hello) => Self::Hello(peer::hello_from_proto(hello)?),
@@ -50,9 +50,7 @@ impl Decode for Opening {
 fn without_payload(payload: &Bytes) -> Result<(), WireError> {
     match payload.is_empty() {
         true => Ok(()),
-        false => Err(WireError::Violation(
-            "a payload behind a message that has none",
-        )),
+        false => Err(WireError::Violation("unexpected payload")),
     }
 }
 
@@ -65,14 +63,14 @@ fn file_id(bytes: &Bytes) -> Result<FileId, WireError> {
     let bytes = bytes.as_ref().try_into();
     bytes
         .map(FileId)
-        .map_err(|_| WireError::Violation("a file id is 32 bytes"))
+        .map_err(|_| WireError::Violation("file id is not 32 bytes"))
 }
 
 fn peer_id(bytes: &Bytes) -> Result<PeerId, WireError> {
     let bytes = bytes.as_ref().try_into();
     bytes
         .map(PeerId)
-        .map_err(|_| WireError::Violation("a peer id is 16 bytes"))
+        .map_err(|_| WireError::Violation("peer id is not 16 bytes"))
 }
 
 fn id_bytes(id: FileId) -> Bytes {
@@ -93,7 +91,7 @@ fn text(text: String, max_chars: usize) -> String {
 }
 
 fn port(number: u32) -> Result<Option<u16>, WireError> {
-    let port = u16::try_from(number).map_err(|_| WireError::Violation("a port is below 65536"))?;
+    let port = u16::try_from(number).map_err(|_| WireError::Violation("port out of range"))?;
     Ok((port != 0).then_some(port))
 }
 
@@ -106,7 +104,7 @@ fn chunk_set(ranges: &[proto::ChunkRange], limit: usize) -> Result<RoaringBitmap
     let mut last_end = 0;
     for range in ranges {
         if range.end > Geometry::MAX_CHUNKS {
-            return Err(WireError::Violation("a chunk beyond the end of any file"));
+            return Err(WireError::Violation("chunk beyond the largest file"));
         }
         if range.start >= range.end || range.start < last_end {
             return Err(WireError::Violation("chunk ranges out of order"));

@@ -325,7 +325,7 @@ impl Session {
             PeerMessage::Ping(number) => vec![Effect::Send(PeerMessage::Pong(number))],
             PeerMessage::Pong(number) => self.pong(now, number),
             PeerMessage::Bye { reason, text } => vec![Effect::Bye(reason, text)],
-            PeerMessage::Hello(_) => return Err(Offence::protocol("a second hello")),
+            PeerMessage::Hello(_) => return Err(Offence::protocol("repeated hello")),
             PeerMessage::Evicted { .. } | PeerMessage::Position { .. } => Vec::new(),
         })
     }
@@ -394,7 +394,7 @@ impl Session {
             return reject(RejectReason::NotHeld);
         }
         if self.asked.len() >= MAX_REQUESTS {
-            return Err(Offence::protocol("too many requests at once"));
+            return Err(Offence::protocol("too many open requests"));
         }
         if !self.asked.insert((file, chunk)) {
             // A repetition: the first is still to be answered.

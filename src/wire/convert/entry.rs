@@ -152,11 +152,9 @@ fn title(title: &str, max_chars: usize, room: &mut usize) -> String {
 }
 
 pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<FileEntry, WireError> {
-    let kind = kind_from_proto(entry.kind()).ok_or(WireError::Violation(
-        "a file that is neither video nor audio",
-    ))?;
+    let kind = kind_from_proto(entry.kind()).ok_or(WireError::Violation("unknown media kind"))?;
     if Geometry::checked(entry.size, entry.chunk_size).is_none() {
-        return Err(WireError::Violation("a file of impossible size"));
+        return Err(WireError::Violation("invalid file size"));
     }
     let code = |code: &String| text(code.clone(), MAX_CODE);
     let tag = |tag: &String| text(tag.clone(), MAX_TEXT);

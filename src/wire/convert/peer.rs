@@ -195,10 +195,10 @@ pub(super) fn hello_from_proto(hello: proto::Hello) -> Result<Hello, WireError> 
 /// Checks that size, chunk size and ranges fit together.
 fn have_from_proto(have: &proto::Have) -> Result<PeerMessage, WireError> {
     let geometry = Geometry::checked(have.file_size, have.chunk_size)
-        .ok_or(WireError::Violation("a file of impossible size"))?;
+        .ok_or(WireError::Violation("invalid file size"))?;
     let beyond = |range: &proto::ChunkRange| range.end > geometry.chunk_count();
     if have.ranges.iter().any(beyond) {
-        return Err(WireError::Violation("a chunk beyond the end of the file"));
+        return Err(WireError::Violation("chunk beyond the end of the file"));
     }
     Ok(PeerMessage::Have {
         file: file_id(&have.file)?,

@@ -27,9 +27,9 @@ pub(super) fn from_proto(entry: &proto::FileEntry) -> Result<Timeline, WireError
         return Ok(Timeline::constant(entry.size, duration));
     };
     if said.bytes.len() > MAX_POINTS || said.index.len() > 2 * MAX_INDEX_RANGES {
-        return Err(WireError::Violation("a timeline of too many points"));
+        return Err(WireError::Violation("too many timeline points"));
     }
-    let impossible = WireError::Violation("an impossible timeline");
+    let impossible = WireError::Violation("invalid timeline");
     if said.bytes.len() != said.times_ms.len() || said.index.len() % 2 != 0 {
         return Err(impossible);
     }

@@ -211,7 +211,7 @@ fn tracker_from_proto(kind: TrackerKind) -> Result<TrackerMessage, WireError> {
             peer: peer_from_proto(
                 introduce
                     .peer
-                    .ok_or(WireError::Violation("an introduction without a peer"))?,
+                    .ok_or(WireError::Violation("introduction without a peer"))?,
             )?,
         },
         TrackerKind::Heartbeat(beat) => TrackerMessage::Heartbeat(beat.number),
@@ -248,21 +248,21 @@ pub(super) fn register_from_proto(register: proto::Register) -> Result<Register,
 
 fn entries(list: &[proto::FileEntry]) -> Result<Vec<FileEntry>, WireError> {
     if list.len() > MAX_ENTRIES {
-        return Err(WireError::Violation("too many files in a message"));
+        return Err(WireError::Violation("too many files"));
     }
     list.iter().map(entry::from_proto).collect()
 }
 
 fn ids(list: &[Bytes]) -> Result<Vec<FileId>, WireError> {
     if list.len() > MAX_REMOVED {
-        return Err(WireError::Violation("too many removals in a message"));
+        return Err(WireError::Violation("too many removals"));
     }
     list.iter().map(file_id).collect()
 }
 
 fn peers(list: Vec<proto::PeerEntry>) -> Result<Vec<PeerEntry>, WireError> {
     if list.len() > MAX_PEERS {
-        return Err(WireError::Violation("too many peers in a list"));
+        return Err(WireError::Violation("too many peers"));
     }
     list.into_iter().map(peer_from_proto).collect()
 }
@@ -287,7 +287,7 @@ fn peer_from_proto(peer: proto::PeerEntry) -> Result<PeerEntry, WireError> {
         "" => None,
         host => Some(
             host.parse()
-                .map_err(|_| WireError::Violation("a peer's host is no IP address"))?,
+                .map_err(|_| WireError::Violation("peer host is not an IP address"))?,
         ),
     };
     Ok(PeerEntry {
@@ -366,7 +366,7 @@ fn uplink_to_proto(report: &Report) -> u64 {
 
 fn report_from_proto(report: &proto::Report) -> Result<Report, WireError> {
     if report.files.len() > MAX_FILES || report.rtts.len() > MAX_RTTS {
-        return Err(WireError::Violation("a report that is too long"));
+        return Err(WireError::Violation("report too long"));
     }
     let files = report.files.iter().map(|file| {
         Ok(FileReport {
