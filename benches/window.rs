@@ -1,5 +1,5 @@
-//! What the window does on its own thread with a large library: nothing may hold up a
-//! frame. Beside each figure what the same takes with a hundred files.
+//! Work of the window on the main thread with a large library, where nothing may delay a
+//! frame. Each figure is compared with a library of a hundred files.
 //!
 //!     cargo bench --features ui-test --bench window
 
@@ -14,15 +14,16 @@ use engine::media::{FileEntry, MediaKind};
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::Theme;
-use swarmplay::gui::models::playback as apply;
-use swarmplay::gui::ui::{AppWindow, LibraryAdapter};
-use view::{build, entry, overview};
+use swarmplay::gui::ui::LibraryAdapter;
+use view::{TestWindow, build, entry, overview};
 
-/// Files of the large library, and of the small one it is compared with.
+/// Files of the large library.
 const MANY: u32 = 10_000;
+
+/// Files of the small library.
 const FEW: u32 = 100;
 
-/// Times that each thing is done.
+/// Rounds of each measurement.
 const ROUNDS: u32 = 40;
 
 fn files(count: u32) -> Vec<FileEntry> {
@@ -37,7 +38,7 @@ fn files(count: u32) -> Vec<FileEntry> {
     (0..count).map(file).collect()
 }
 
-/// Median and longest of some rounds.
+/// Median and longest time of a round.
 fn measure(mut round: impl FnMut(u32)) -> (Duration, Duration) {
     let mut times: Vec<Duration> = (0..ROUNDS)
         .map(|number| {
@@ -50,14 +51,14 @@ fn measure(mut round: impl FnMut(u32)) -> (Duration, Duration) {
     (times[times.len() / 2], times[times.len() - 1])
 }
 
-fn draw(app: &AppWindow) {
+fn draw(app: &TestWindow) {
     black_box(app.window().take_snapshot().expect("renders"));
 }
 
 type Measured = (&'static str, (Duration, Duration));
 
-/// All that is measured with so many files.
-fn library(app: &AppWindow, count: u32) -> Vec<Measured> {
+/// Measures a library of `count` files.
+fn library(app: &TestWindow, count: u32) -> Vec<Measured> {
     let entries = files(count);
     let news = |version: u64| {
         let mut news = overview(entries.clone());
@@ -65,16 +66,16 @@ fn library(app: &AppWindow, count: u32) -> Vec<Measured> {
         news
     };
     let mut prepared: Vec<_> = (0..=u64::from(ROUNDS)).map(news).collect();
-    apply::overview(app, prepared.remove(0));
+    app.set_snapshot(prepared.remove(0));
     draw(app);
     let same = prepared[0].clone();
     let mut prepared = prepared.into_iter();
     let changed = measure(|_| {
-        apply::overview(app, prepared.next().expect("one a round"));
+        app.set_snapshot(prepared.next().expect("one a round"));
     });
     let mut unchanged = std::iter::repeat_n(same, ROUNDS as usize + 1);
-    apply::overview(app, unchanged.next().expect("one"));
-    let looked = measure(|_| apply::overview(app, unchanged.next().expect("one a round")));
+    app.set_snapshot(unchanged.next().expect("one"));
+    let looked = measure(|_| app.set_snapshot(unchanged.next().expect("one a round")));
     let adapter = app.global::<LibraryAdapter>();
     let typed = measure(|round| adapter.invoke_search(format!("film {}", round % 10).into()));
     adapter.invoke_search("".into());
@@ -90,15 +91,15 @@ fn library(app: &AppWindow, count: u32) -> Vec<Measured> {
         draw(app);
     });
     vec![
-        ("the catalogue changes", changed),
-        ("twice a second, nothing new", looked),
-        ("a letter in the search field", typed),
-        ("a frame, drawn whole", frame),
-        ("a frame while scrolling", scrolled),
+        ("catalogue change", changed),
+        ("unchanged snapshot", looked),
+        ("search by one letter", typed),
+        ("full repaint", frame),
+        ("scrolled frame", scrolled),
     ]
 }
 
-#[allow(clippy::print_stdout, reason = "this is what a benchmark is for")]
+#[allow(clippy::print_stdout, reason = "prints the results")]
 fn main() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     let few = library(&app, FEW);

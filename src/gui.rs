@@ -1,17 +1,19 @@
-//! The window: Slint on the main thread, the actors on a second thread.
+//! The window: Slint on the main thread, the actors on another one.
 //!
-//! Commands go down as messages to actors. State comes up through one-slot cells
-//! ([`bridge`]): the latest value wins, and the event loop is woken only when the
-//! cell was empty.
+//! Commands go to the actors as messages. State comes back through one-slot cells: the
+//! latest value wins. Callbacks of the window send commands or change models; only
+//! `render` functions set properties.
 //!
-//! * [`ui`]: types generated from `ui/`. [`charts`]: drawings of figures.
-//! * [`text`]: languages, translated reasons, formats.
-//! * [`desktop`]: media keys, fonts, dialogs, other players.
-//! * [`settings_file`]: writes the user's configuration file.
-//! * [`models`]: what the window shows, as values.
-//! * [`bridge`]: from other threads to the event loop.
-//! * [`views`]: one module for each part of the window.
-//! * [`window`]: builds the window and connects the views. [`run`]: threads.
+//! * [`ui`]: types generated from `ui/`. [`charts`]: drawn charts.
+//! * [`text`]: languages, translated reasons, formatted values.
+//! * [`desktop`]: media keys, dialogs, other players. [`settings_file`]: saved settings.
+//! * [`models`]: state that the window shows.
+//! * [`bridge`]: values from other threads.
+//! * [`context`]: models and receivers of commands, shared by callbacks.
+//! * [`views`]: the parts of the window.
+//! * [`window`]: builds, connects and renders. [`run`](mod@run): threads.
+//!
+//! Each module imports only those above it; views never import each other.
 
 pub mod bridge;
 pub mod charts;

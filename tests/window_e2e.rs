@@ -1,4 +1,4 @@
-//! The real program in a real window, as a person would use it.
+//! The program in a window on a virtual display, operated like by a user.
 
 #[path = "common/saver.rs"]
 mod saver;
@@ -15,7 +15,7 @@ use sound::{place, source};
 use stage::{Stage, wait_for};
 
 #[test]
-fn a_film_plays_seeks_and_sounds_and_the_window_closes() {
+fn film_plays_seeks_and_window_closes() {
     let mut stage = Stage::set_up();
     let saver = Saver::on(&stage.bus);
     let client = stage.open_window("video");
@@ -32,41 +32,43 @@ fn a_film_plays_seeks_and_sounds_and_the_window_closes() {
         if passed < 1.0 {
             return None;
         }
-        // A machine that is busy elsewhere may hold a picture up: then again.
+        // A busy machine may delay a frame: measure again.
         (from, since) = (time, seen);
         ((moved - passed).abs() < 0.5).then_some(())
     });
 
-    // The sound is that of the film, at this place.
+    // The audio is that of the film at this position.
     let before = stage.read_time();
     let heard = stage.record(3);
     let (at, likeness) = place(&heard, &source("Harbour at Dawn.mp4"));
     assert!(likeness > 0.8, "likeness {likeness} at {at}");
     assert!((at - before.0).abs() < 3.0, "heard {at}, seen {}", before.0);
 
-    // The screen stays on while it plays, and only then.
+    // The screen stays on only during playback.
     wait_for("a screen that stays on", || {
-        (saver.told() == 1).then_some(())
+        (saver.inhibitors() == 1).then_some(())
     });
     stage.playerctl(&["pause"]);
     wait_for("a screen that may go dark", || {
-        (saver.told() == 0).then_some(())
+        (saver.inhibitors() == 0).then_some(())
     });
     stage.playerctl(&["play"]);
-    wait_for("it to stay on again", || (saver.told() == 1).then_some(()));
+    wait_for("it to stay on again", || {
+        (saver.inhibitors() == 1).then_some(())
+    });
 
-    // It came from both peers and the server.
+    // Both peers and the server supplied chunks.
     let everybody = ["attic", "living-room", "server"].map(String::from);
     assert_eq!(stage.suppliers(), BTreeSet::from(everybody));
 
-    // A click near the beginning of the seek bar, where the film is no more.
+    // A click near the start of the seek bar, before the current position.
     stage.point(640, 400);
     stage.point(20 + 1240 / 10, 646);
     stage.xdotool(&["click", "1"]).expect("a click");
     let clicked = Instant::now();
     stage.point(640, 200);
-    // However long the jump took, the film is not further than it can have
-    // played since, which is where it would be had it not jumped.
+    // However long the seek took, the position cannot be later than the target plus the
+    // time since the click.
     let time = wait_for("the jump", || {
         let (time, seen) = stage.read_time();
         let latest = 3.5 + seen.duration_since(clicked).as_secs_f64();
@@ -77,10 +79,10 @@ fn a_film_plays_seeks_and_sounds_and_the_window_closes() {
 }
 
 #[test]
-fn a_song_sounds_and_seeks_and_the_window_closes() {
+fn song_plays_seeks_and_survives_device_loss() {
     let mut stage = Stage::set_up();
     let client = stage.open_window("audio");
-    // Halflight is the first by title. Keys that come before the library do nothing.
+    // Halflight is the first by title. Keys have no effect before the library is loaded.
     wait_for("the first song to be chosen", || {
         stage.key("Up");
         stage.key("Return");
@@ -95,7 +97,7 @@ fn a_song_sounds_and_seeks_and_the_window_closes() {
     };
     let first = heard(&stage);
     assert!(first < 12.0, "near the beginning: {first}");
-    // The desktop's own controls know it, stop it and let it go on.
+    // The desktop's player controls show, pause and resume it.
     assert_eq!(stage.playerctl(&["metadata", "title"]), "Halflight");
     stage.playerctl(&["pause"]);
     wait_for("the pause", || {
@@ -105,14 +107,14 @@ fn a_song_sounds_and_seeks_and_the_window_closes() {
     wait_for("the song to go on", || {
         (stage.playerctl(&["status"]) == "Playing").then_some(())
     });
-    // The digit jumps to that tenth: 14.4 s of 24.
+    // The digit seeks to that tenth: 14.4 s of 24.
     stage.key("6");
     let jumped = Instant::now();
     let second = heard(&stage);
     let latest = 14.4 + jumped.elapsed().as_secs_f64();
     assert!((13.0..latest).contains(&second), "at {second}");
-    // A click near the beginning of the seek bar jumps back. Full screen, so that
-    // it is known where the bar lies: from 570 to 984.
+    // A click near the start of the seek bar seeks back. In full screen the bar reaches
+    // from 570 to 984.
     stage.key("f");
     stage.point(500, 300);
     stage.point(612, 682);
@@ -123,14 +125,14 @@ fn a_song_sounds_and_seeks_and_the_window_closes() {
         third < second - 5.0 && third < 6.0 + clicked.elapsed().as_secs_f64(),
         "at {third}"
     );
-    // The device goes, and comes back.
+    // The audio device disappears and returns.
     stage.stop_sound();
     wait_for("it to be missed", || {
-        stage.says("no sound device").then_some(())
+        stage.logs("no sound device").then_some(())
     });
     stage.start_sound();
     heard(&stage);
-    // The song's cover is on the screen.
+    // The cover is visible.
     stage.point(500, 300);
     let pixels = stage.screenshot();
     let cover = pixels

@@ -11,22 +11,19 @@ use engine::player::Phase;
 use engine::scheduler::StallCause;
 use engine::store::StoreError;
 use scenes::{
-    about, cached, choose_from, films, library, listen, queue_of_films, seen, setup, shared, songs,
+    about, cached, films, library, listen, open_menu, queue_of_films, seen, setup, shared, songs,
     stall, watch,
 };
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition};
 use swarmplay::config::{Language, Theme};
-use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
-    AppWindow, Grouping, LibraryAdapter, LibraryFilter, Page, SetupAdapter, SharingAdapter,
-    ShellAdapter,
+    Grouping, LibraryAdapter, LibraryFilter, Page, SetupAdapter, SharingAdapter, ShellAdapter,
 };
-use swarmplay::gui::views::groups;
 use swarmplay::player::{Notice, PlayerSnapshot};
 use view::{
-    build, build_in, labelled, no_tracker, overview, playing, point_at_the_seek_bar, press, settle,
-    snapshot,
+    TestWindow, build, build_in, labelled, no_tracker, overview, playing, point_at_the_seek_bar,
+    press, settle, snapshot,
 };
 
 /// Two pictures in the dark, two in the light.
@@ -35,8 +32,8 @@ macro_rules! pictures {
         mod $name {
             use super::*;
 
-            fn show(app: &AppWindow) {
-                let show: fn(&AppWindow) = $show;
+            fn show(app: &TestWindow) {
+                let show: fn(&TestWindow) = $show;
                 show(app);
             }
 
@@ -83,7 +80,7 @@ macro_rules! in_german {
             #[test]
             fn in_german() {
                 let app = build_in(Language::De, MediaKind::$kind, Theme::Dark, SMALL, 1.0);
-                let show: fn(&AppWindow) = $show;
+                let show: fn(&TestWindow) = $show;
                 show(&app);
                 snapshot(&app, concat!("gallery/", stringify!($name), "-german"));
             }
@@ -98,7 +95,7 @@ in_german! {
     what_is_shared: Video, |app| {
         let mut news = overview(films());
         news.library = shared();
-        apply::overview(app, news);
+        app.set_snapshot(news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
     film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
@@ -123,19 +120,19 @@ pictures! {
     };
     films_to_go_on_with: Video, |app| {
         library(app, films());
-        apply::history(app, seen());
+        app.set_history(seen());
         library(app, films());
     };
     films_on_this_machine: Video, |app| {
         let mut news = overview(films());
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
-        apply::overview(app, news);
+        app.set_snapshot(news);
         app.global::<LibraryAdapter>().invoke_choose_filter(LibraryFilter::Local);
     };
     about_a_film: Video, |app| {
         let mut news = overview(films());
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
-        apply::overview(app, news);
+        app.set_snapshot(news);
         let film = films().swap_remove(3);
         about(app, film);
     };
@@ -143,7 +140,7 @@ pictures! {
         let mut news = overview(films());
         news.downloads = vec![news.streams[0].file];
         news.streams[0].problem = Some(StoreError::QuotaFull);
-        apply::overview(app, news);
+        app.set_snapshot(news);
         about(app, films().swap_remove(1));
     };
     about_a_song: Audio, |app| {
@@ -174,41 +171,41 @@ pictures! {
         nothing.catalogue.entries.clear();
         nothing.catalogue.tracker.state = no_tracker();
         nothing.catalogue.tracker.listed = false;
-        apply::overview(app, nothing);
+        app.set_snapshot(nothing);
     };
     one_moment: Video, |app| {
         let mut nothing = overview(films());
         nothing.catalogue.entries.clear();
         nothing.catalogue.tracker.listed = false;
-        apply::overview(app, nothing);
+        app.set_snapshot(nothing);
     };
     films_without_a_tracker: Video, |app| {
         let mut alone = overview(films());
         alone.catalogue.tracker.state = no_tracker();
-        apply::overview(app, alone);
+        app.set_snapshot(alone);
     };
     songs: Audio, |app| listen(app, Page::Library);
     nothing_comes_next: Audio, |app| {
         library(app, songs());
-        apply::player(app, PlayerSnapshot::default());
+        app.set_player(PlayerSnapshot::default());
     };
     albums: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Grouping::Albums);
+        app.group_by(Grouping::Albums);
     };
     artists: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Grouping::Artists);
+        app.group_by(Grouping::Artists);
     };
     an_album: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Grouping::Albums);
-        groups::open(app, 0);
+        app.group_by(Grouping::Albums);
+        app.open_group(0);
     };
     an_artist: Audio, |app| {
         listen(app, Page::Library);
-        groups::turn(app, Grouping::Artists);
-        groups::open(app, 0);
+        app.group_by(Grouping::Artists);
+        app.open_group(0);
     };
     a_song: Audio, |app| listen(app, Page::Playing);
     a_film: Video, |app| watch(app, Phase::Playing);
@@ -216,8 +213,8 @@ pictures! {
         watch(app, Phase::Playing);
         point_at_the_seek_bar(app);
     };
-    a_film_and_its_speed: Video, |app| choose_from(app, "Playback options");
-    a_film_and_its_tracks: Video, |app| choose_from(app, "Audio and subtitles");
+    a_film_and_its_speed: Video, |app| open_menu(app, "Playback options");
+    a_film_and_its_tracks: Video, |app| open_menu(app, "Audio and subtitles");
     a_film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
     a_film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
     a_film_that_loads: Video, |app| watch(app, Phase::Loading);
@@ -225,7 +222,7 @@ pictures! {
         watch(app, Phase::Loading);
         let mut news = overview(films());
         news.streams[0].stalled = Some(StallCause::SlowSource);
-        apply::overview(app, news);
+        app.set_snapshot(news);
     };
     what_comes_next_over_the_songs: Audio, |app| {
         listen(app, Page::Library);
@@ -235,7 +232,7 @@ pictures! {
         watch(app, Phase::Playing);
         let mut news = overview(films());
         news.streams[0].available = (0..400).collect();
-        apply::overview(app, news);
+        app.set_snapshot(news);
     };
     a_film_in_full_screen: Video, |app| {
         watch(app, Phase::Playing);
@@ -260,27 +257,27 @@ pictures! {
         state.phase = Phase::Buffering;
         let mut news = overview(songs());
         news.streams[0].stalled = Some(StallCause::OwnLimit);
-        apply::player(app, state);
-        apply::overview(app, news);
+        app.set_player(state);
+        app.set_snapshot(news);
     };
     no_sound: Audio, |app| {
         listen(app, Page::Playing);
         let mut state = playing(songs().remove(1));
         state.notice = Some(Notice::NoSoundDevice);
-        apply::player(app, state);
+        app.set_player(state);
     };
     nothing_plays: Video, |app| app.global::<ShellAdapter>().set_page(Page::Playing);
     sharing: Video, |app| {
         let mut news = overview(films());
         news.library = shared();
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
-        apply::overview(app, news);
+        app.set_snapshot(news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
     sharing_nothing: Video, |app| {
         let mut news = overview(films());
         news.swarm.peers.clear();
-        apply::overview(app, news);
+        app.set_snapshot(news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
     sharing_paused_and_used_up: Video, |app| {
@@ -289,7 +286,7 @@ pictures! {
         news.library.paused = true;
         news.swarm.used_up = true;
         news.swarm.uploaded_today = 10 << 30;
-        apply::overview(app, news);
+        app.set_snapshot(news);
         let sharing = app.global::<SharingAdapter>();
         sharing.set_error("/home/me/Films cannot be read: Permission denied".into());
         app.global::<ShellAdapter>().set_page(Page::Sharing);

@@ -1,4 +1,4 @@
-//! What comes next in the window, without a display.
+//! Queue of the window, without a display.
 
 #[path = "common/view.rs"]
 mod view;
@@ -13,15 +13,11 @@ use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize};
 use swarmplay::config::Theme;
-use swarmplay::gui::models::playback as apply;
-use swarmplay::gui::ui::{
-    AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter,
-};
-use swarmplay::gui::views::queue;
+use swarmplay::gui::ui::{LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter};
 use swarmplay::player::{PlayerSnapshot, QueueSnapshot};
-use view::{build, films, labelled, overview, playing, press, settle, snapshot, songs};
+use view::{TestWindow, build, films, labelled, overview, playing, press, settle, snapshot, songs};
 
-/// Two songs that come after the first of the list.
+/// Two songs after the current one.
 fn upcoming() -> QueueSnapshot {
     let items = songs().into_iter().zip(1..);
     let upcoming = items.map(|(entry, key)| Item { key, entry }).skip(1);
@@ -32,22 +28,22 @@ fn upcoming() -> QueueSnapshot {
     }
 }
 
-fn music() -> AppWindow {
+fn music() -> TestWindow {
     let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(songs()));
+    app.set_snapshot(overview(songs()));
     let state = PlayerSnapshot {
         shuffled: true,
         repeat: Repeat::One,
         ..playing(songs().remove(0))
     };
-    apply::player(&app, state);
-    queue::show(&app, upcoming());
+    app.set_player(state);
+    app.set_queue(upcoming());
     settle();
     app
 }
 
-/// What the list was asked to do, in order.
-fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
+/// Records the commands of the queue, in order.
+fn record(app: &TestWindow) -> Rc<RefCell<Vec<String>>> {
     let asked = Rc::new(RefCell::new(Vec::new()));
     let adapter = app.global::<QueueAdapter>();
     let kept = asked.clone();
@@ -64,24 +60,24 @@ fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
 }
 
 #[test]
-fn what_comes_next_stands_beside_the_library() {
+fn queue_is_docked_beside_library() {
     let app = music();
     snapshot(&app, "queue-audio-dark");
-    let named = || ElementHandle::find_by_accessible_label(&app, "Meridian").count();
+    let named = || ElementHandle::find_by_accessible_label(&*app, "Meridian").count();
     let both = named();
     press(&app, "q");
-    assert_eq!(named() * 2, both, "in the library, no longer in the list");
+    assert_eq!(named() * 2, both, "in the library only");
 }
 
 #[test]
-fn an_empty_list_says_how_to_fill_it() {
+fn empty_queue_explains_how_to_add() {
     let app = build(MediaKind::Audio, Theme::Light, (1280, 800), 1.0);
-    apply::overview(&app, overview(songs()));
+    app.set_snapshot(overview(songs()));
     snapshot(&app, "queue-empty-light");
 }
 
 #[test]
-fn keys_and_buttons_fill_and_order_the_list() {
+fn keys_and_buttons_edit_queue() {
     let app = music();
     let asked = record(&app);
     app.global::<LibraryAdapter>().set_selected(2);
@@ -103,17 +99,17 @@ fn keys_and_buttons_fill_and_order_the_list() {
 }
 
 #[test]
-fn a_question_mark_lists_the_keys() {
+fn question_mark_lists_shortcuts() {
     let app = music();
     press(&app, "?");
     snapshot(&app, "keys-dark");
     press(&app, Key::Escape);
-    let sheet = ElementHandle::find_by_accessible_label(&app, "Keyboard shortcuts").count();
+    let sheet = ElementHandle::find_by_accessible_label(&*app, "Keyboard shortcuts").count();
     assert_eq!(sheet, 0);
 }
 
 #[test]
-fn the_keyboard_is_never_lost_on_its_way_through_the_window() {
+fn keyboard_focus_survives_tab_cycle_and_row_removal() {
     let app = music();
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
@@ -121,35 +117,35 @@ fn the_keyboard_is_never_lost_on_its_way_through_the_window() {
     let count = heard.clone();
     app.global::<PlayerAdapter>()
         .on_toggle_mute(move || *count.borrow_mut() += 1);
-    // Through all that can have it, and round again.
+    // More steps than there are focusable elements.
     for step in 1..=60 {
         press(&app, Key::Tab);
         press(&app, "m");
         assert_eq!(*heard.borrow(), step, "after {step} steps");
     }
-    // A row that goes does not take it along.
+    // Removal of the focused row must not lose the focus.
     let mut less = upcoming();
     less.upcoming.pop();
     less.count -= 1;
-    queue::show(&app, less);
+    app.set_queue(less);
     settle();
     press(&app, "m");
     assert_eq!(*heard.borrow(), 61);
 }
 
 #[test]
-fn what_comes_next_lies_over_a_film_in_full_screen() {
+fn queue_overlays_film_in_full_screen() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
-    apply::player(&app, playing(films().remove(1)));
+    app.set_snapshot(overview(films()));
+    app.set_player(playing(films().remove(1)));
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
-    let open = || ElementHandle::find_by_accessible_label(&app, "Repeat all").count() > 0;
+    let open = || ElementHandle::find_by_accessible_label(&*app, "Repeat all").count() > 0;
     press(&app, "f");
     assert!(!open());
     press(&app, "q");
     assert!(open());
-    // Not the picture beneath.
+    // A click must not reach the video beneath.
     let toggled = Rc::new(RefCell::new(0));
     let count = toggled.clone();
     app.global::<PlayerAdapter>()
@@ -163,25 +159,25 @@ fn what_comes_next_lies_over_a_film_in_full_screen() {
     settle();
     assert_eq!(*toggled.borrow(), 0);
     press(&app, Key::Escape);
-    assert!(!open(), "it goes first");
+    assert!(!open(), "Escape closes the queue first");
     assert!(app.get_fullscreen());
     press(&app, Key::Escape);
     assert!(!app.get_fullscreen());
 }
 
 #[test]
-fn in_a_narrow_window_it_lies_over_the_page_only_when_it_is_asked_for() {
+fn narrow_window_overlays_queue_on_request() {
     let app = build(MediaKind::Audio, Theme::Dark, (900, 600), 1.0);
-    apply::overview(&app, overview(songs()));
-    let open = || ElementHandle::find_by_accessible_label(&app, "Queue").count() > 0;
+    app.set_snapshot(overview(songs()));
+    let open = || ElementHandle::find_by_accessible_label(&*app, "Queue").count() > 0;
     assert!(!open());
     labelled(&app, "Show queue").invoke_accessible_default_action();
     settle();
     assert!(open());
     app.window().set_size(PhysicalSize::new(1280, 800));
     settle();
-    assert!(open(), "there is room beside it now");
+    assert!(open(), "docked in the wide window");
     app.window().set_size(PhysicalSize::new(900, 600));
     settle();
-    assert!(!open(), "and none any more");
+    assert!(!open(), "closed in the narrow window");
 }

@@ -1,5 +1,4 @@
-//! The first run in the window, without a display; and that a screen that is drawn piece by
-//! piece shows the same as one that is drawn anew.
+//! First run of the window, and partial repaint, without a display.
 
 #[path = "common/view.rs"]
 mod view;
@@ -18,7 +17,7 @@ use swarmplay::gui::window;
 use view::{build, labelled, press, settle, snapshot};
 
 #[test]
-fn the_first_run_asks_and_says_what_is_wrong() {
+fn first_run_form_submits_and_shows_error() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     let setup = app.global::<SetupAdapter>();
     setup.set_name("desk".into());
@@ -29,7 +28,7 @@ fn the_first_run_asks_and_says_what_is_wrong() {
     let submitted = Rc::new(Cell::new(0));
     let count = submitted.clone();
     setup.on_submit(move || count.set(count.get() + 1));
-    // The first question has the keyboard.
+    // The first empty field has the focus.
     for letter in ["h", "o", "m", "e"] {
         press(&app, letter);
     }
@@ -44,7 +43,7 @@ fn the_first_run_asks_and_says_what_is_wrong() {
     snapshot(&app, "setup-problem-dark");
 }
 
-/// A screen that stands still in time.
+/// Platform with a constant time, so that animations do not advance.
 struct Screen(Rc<MinimalSoftwareWindow>);
 
 impl Platform for Screen {
@@ -58,12 +57,12 @@ impl Platform for Screen {
 }
 
 #[test]
-fn a_message_in_place_of_another_is_drawn() {
+fn replaced_message_is_repainted() {
     const SIZE: (u32, u32) = (1000, 700);
     let pixels = || vec![Rgb8Pixel::default(); (SIZE.0 * SIZE.1) as usize];
     let screen = MinimalSoftwareWindow::new(RepaintBufferType::ReusedBuffer);
     slint::platform::set_platform(Box::new(Screen(screen.clone()))).expect("one window a test");
-    let app = window::build(&Config::default(), MediaKind::Video).expect("builds");
+    let (app, _ui) = window::build(&Config::default(), MediaKind::Video).expect("builds");
     screen.set_size(PhysicalSize::new(SIZE.0, SIZE.1));
     app.show().expect("shows");
     let mut drawn = pixels();
@@ -84,11 +83,11 @@ fn a_message_in_place_of_another_is_drawn() {
             sharing.set_error(text.into());
             setup.set_error(text.into());
             draw(&mut drawn);
-            // Something else happens, and the window is measured for it.
+            // Another change lays out the window again.
             shell.set_clients_text(format!("{text} clients online").into());
             draw(&mut drawn);
         }
-        let whole = app.window().take_snapshot().expect("drawn anew");
+        let whole = app.window().take_snapshot().expect("full repaint");
         let whole = whole.as_slice().iter();
         let others = drawn
             .iter()

@@ -1,5 +1,4 @@
-//! The window without a display: what it shows in each state and what its controls
-//! do.
+//! States and controls of the window, without a display.
 
 #[path = "common/view.rs"]
 mod view;
@@ -13,24 +12,22 @@ use i_slint_backend_testing::ElementHandle;
 use slint::platform::{Key, PointerEventButton, WindowEvent};
 use slint::{ComponentHandle, LogicalPosition, Model, SharedString};
 use swarmplay::config::Theme;
-use swarmplay::gui::models::playback as apply;
 use swarmplay::gui::ui::{
-    AppWindow, DetailsAdapter, Grouping, LibraryAdapter, LibraryFilter, Page, PlayerAdapter,
-    SharingAdapter, ShellAdapter, SortColumn,
+    DetailsAdapter, Grouping, LibraryAdapter, LibraryFilter, Page, PlayerAdapter, SharingAdapter,
+    ShellAdapter, SortColumn,
 };
-use swarmplay::gui::views::groups;
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, SkipReason, Skipped};
 use swarmplay::player::Notice;
 use swarmplay::tracker_client::LinkState;
 use view::{
-    build, entry, films, labelled, no_tracker, overview, playing, press, record, settle, snapshot,
-    songs,
+    TestWindow, build, entry, films, labelled, no_tracker, overview, playing, press, record,
+    settle, snapshot, songs,
 };
 
 #[test]
-fn the_library_of_films() {
+fn library_lists_films() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
+    app.set_snapshot(overview(films()));
     app.global::<LibraryAdapter>().set_selected(1);
     snapshot(&app, "library-video-dark");
     let row = labelled(&app, "The Long Ridge");
@@ -39,87 +36,87 @@ fn the_library_of_films() {
 }
 
 #[test]
-fn the_library_in_the_light_at_twice_the_scale() {
+fn library_light_at_2x_matches_snapshot() {
     let app = build(MediaKind::Video, Theme::Light, (800, 500), 2.0);
-    apply::overview(&app, overview(films()));
+    app.set_snapshot(overview(films()));
     snapshot(&app, "library-video-light-2x");
 }
 
 #[test]
-fn music_with_its_transport() {
+fn music_library_shows_player_bar() {
     let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(songs()));
-    apply::player(&app, playing(songs().remove(1)));
-    apply::overview(&app, overview(songs()));
+    app.set_snapshot(overview(songs()));
+    app.set_player(playing(songs().remove(1)));
+    app.set_snapshot(overview(songs()));
     snapshot(&app, "library-audio-dark");
 }
 
 #[test]
-fn a_film_with_its_swarm() {
+fn playing_film_shows_swarm_panel() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     app.global::<ShellAdapter>().set_page(Page::Playing);
-    apply::player(&app, playing(films().remove(1)));
-    apply::overview(&app, overview(films()));
+    app.set_player(playing(films().remove(1)));
+    app.set_snapshot(overview(films()));
     snapshot(&app, "playing-video-dark");
     let bar = labelled(&app, "Seek");
     assert_eq!(bar.accessible_value().as_deref(), Some("34:00"));
 }
 
 #[test]
-fn a_song_in_the_light() {
+fn playing_song_light_matches_snapshot() {
     let app = build(MediaKind::Audio, Theme::Light, (1280, 800), 1.0);
     app.global::<ShellAdapter>().set_page(Page::Playing);
-    apply::player(&app, playing(songs().remove(1)));
-    apply::overview(&app, overview(songs()));
+    app.set_player(playing(songs().remove(1)));
+    app.set_snapshot(overview(songs()));
     snapshot(&app, "playing-audio-light");
 }
 
 #[test]
-fn a_film_that_cannot_be_played_says_why() {
+fn failed_film_shows_cause() {
     let app = build(MediaKind::Video, Theme::Dark, (800, 500), 1.0);
     app.global::<ShellAdapter>().set_page(Page::Playing);
     let mut state = playing(films().remove(1));
     state.phase = Phase::Failed(MediaFailure::InvalidData.into());
-    apply::player(&app, state);
+    app.set_player(state);
     snapshot(&app, "failed-video-dark");
     assert!(
-        ElementHandle::find_by_accessible_label(&app, "Cannot play this file")
+        ElementHandle::find_by_accessible_label(&*app, "Cannot play this file")
             .next()
             .is_some()
     );
 }
 
 #[test]
-fn a_small_window_still_holds_everything() {
+fn small_window_fits_player() {
     let app = build(MediaKind::Audio, Theme::Dark, (800, 500), 2.0);
     app.global::<ShellAdapter>().set_page(Page::Playing);
-    apply::player(&app, playing(songs().remove(1)));
-    apply::overview(&app, overview(songs()));
+    app.set_player(playing(songs().remove(1)));
+    app.set_snapshot(overview(songs()));
     snapshot(&app, "playing-audio-small-2x");
 }
 
 #[test]
-fn the_settings_carry_the_attribution() {
+fn settings_show_slint_attribution() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     app.global::<ShellAdapter>().set_page(Page::Settings);
-    let slint = ElementHandle::find_by_element_type_name(&app, "AboutSlint");
+    let slint = ElementHandle::find_by_element_type_name(&*app, "AboutSlint");
     assert_eq!(slint.count(), 1);
 }
 
 #[test]
-fn an_empty_library_says_what_to_do() {
+fn empty_library_explains_tracker_failure() {
     let app = build(MediaKind::Video, Theme::Dark, (800, 500), 1.0);
     let mut nothing = overview(films());
     nothing.catalogue.entries.clear();
     nothing.catalogue.tracker.state = no_tracker();
-    apply::overview(&app, nothing);
+    app.set_snapshot(nothing);
     snapshot(&app, "empty-video-dark");
     let title = app.global::<LibraryAdapter>().get_empty_title();
     assert_eq!(title, "Cannot reach the tracker");
 }
 
 #[test]
-fn sharing_shows_progress_and_what_was_skipped() {
+fn sharing_shows_scan_and_skipped_files() {
     let app = build(MediaKind::Video, Theme::Light, (1280, 800), 1.0);
     app.global::<ShellAdapter>().set_page(Page::Sharing);
     let mut state = overview(films());
@@ -146,7 +143,7 @@ fn sharing_shows_progress_and_what_was_skipped() {
         waiting: 3,
         settled: false,
     };
-    apply::overview(&app, state);
+    app.set_snapshot(state);
     snapshot(&app, "sharing-light");
     let added = Rc::new(RefCell::new(Vec::new()));
     let kept = added.clone();
@@ -165,10 +162,10 @@ fn sharing_shows_progress_and_what_was_skipped() {
 }
 
 #[test]
-fn keys_do_what_they_do_in_mpv() {
+fn keys_follow_mpv() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
-    apply::player(&app, playing(films().remove(1)));
+    app.set_snapshot(overview(films()));
+    app.set_player(playing(films().remove(1)));
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
     let asked = record(&app);
@@ -196,9 +193,9 @@ fn keys_do_what_they_do_in_mpv() {
 }
 
 #[test]
-fn arrows_choose_in_the_library_and_enter_plays() {
+fn arrow_keys_select_and_enter_plays() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
+    app.set_snapshot(overview(films()));
     let asked = record(&app);
     press(&app, Key::DownArrow);
     press(&app, Key::RightArrow);
@@ -211,9 +208,9 @@ fn arrows_choose_in_the_library_and_enter_plays() {
 }
 
 #[test]
-fn what_is_typed_into_the_search_field_is_no_command() {
+fn search_field_keeps_typed_keys() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
+    app.set_snapshot(overview(films()));
     let asked = record(&app);
     let searched = Rc::new(RefCell::new(String::new()));
     let kept = searched.clone();
@@ -228,14 +225,14 @@ fn what_is_typed_into_the_search_field_is_no_command() {
     press(&app, Key::Escape);
     assert_eq!(*searched.borrow(), "");
     press(&app, "m");
-    assert_eq!(*asked.borrow(), ["mute"], "the keys are the player's again");
+    assert_eq!(*asked.borrow(), ["mute"], "the player receives keys again");
 }
 
 #[test]
-fn the_seek_bar_can_be_set_and_the_selection_stays_with_its_file() {
+fn seek_bar_sets_position_and_selection_follows_file() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
-    apply::player(&app, playing(films().remove(1)));
+    app.set_snapshot(overview(films()));
+    app.set_player(playing(films().remove(1)));
     let asked = record(&app);
     labelled(&app, "Seek").set_accessible_value("25");
     assert_eq!(*asked.borrow(), ["seek 0.25"]);
@@ -243,15 +240,15 @@ fn the_seek_bar_can_be_set_and_the_selection_stays_with_its_file() {
     library.set_selected(1);
     let mut more = films();
     more.push(entry(2, MediaKind::Video, "A first one", "", ""));
-    apply::overview(&app, overview(more));
+    app.set_snapshot(overview(more));
     assert_eq!(library.get_selected(), 2);
 }
 
 #[test]
-fn the_seek_bar_takes_a_drag_wherever_it_ends() {
+fn seek_bar_drag_may_end_outside() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
-    apply::player(&app, playing(films().remove(1)));
+    app.set_snapshot(overview(films()));
+    app.set_player(playing(films().remove(1)));
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
     let asked = record(&app);
@@ -287,9 +284,9 @@ fn the_seek_bar_takes_a_drag_wherever_it_ends() {
 }
 
 #[test]
-fn what_was_played_is_listed_the_latest_first() {
+fn recent_filter_lists_latest_first() {
     let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(songs()));
+    app.set_snapshot(overview(songs()));
     let seen = |entry: &FileEntry, done| {
         let seen = PlayProgress {
             position_ms: 1000,
@@ -301,7 +298,7 @@ fn what_was_played_is_listed_the_latest_first() {
         (entry.id, seen)
     };
     let (first, last) = (songs().remove(0), songs().remove(2));
-    apply::history(&app, vec![seen(&last, true), seen(&first, false)]);
+    app.set_history(vec![seen(&last, true), seen(&first, false)]);
     let library = app.global::<LibraryAdapter>();
     library.invoke_choose_filter(LibraryFilter::Recent);
     settle();
@@ -311,41 +308,41 @@ fn what_was_played_is_listed_the_latest_first() {
         .map(|item| item.title.into())
         .collect();
     assert_eq!(titles, [last.display_title(), first.display_title()]);
-    apply::history(&app, Vec::new());
+    app.set_history(Vec::new());
     labelled(&app, "Nothing played yet");
 }
 
 #[test]
-fn a_film_that_is_all_here_needs_nobody() {
+fn complete_film_needs_no_peers() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     let mut all = overview(films());
     all.swarm.peers.clear();
     all.streams[0].have = (0..600).collect();
-    apply::overview(&app, all);
-    apply::player(&app, playing(films().remove(1)));
+    app.set_snapshot(all);
+    app.set_player(playing(films().remove(1)));
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
     labelled(&app, "Complete on this device");
 }
 
-/// A film that plays, and what is asked of the player.
-fn film() -> (AppWindow, Rc<RefCell<Vec<String>>>) {
+/// A film that plays, and a record of commands to the player.
+fn film() -> (TestWindow, Rc<RefCell<Vec<String>>>) {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
-    apply::player(&app, playing(films().remove(1)));
+    app.set_snapshot(overview(films()));
+    app.set_player(playing(films().remove(1)));
     app.global::<ShellAdapter>().set_page(Page::Playing);
     settle();
     let asked = record(&app);
     (app, asked)
 }
 
-fn choose(app: &AppWindow, label: &str) {
+fn choose(app: &TestWindow, label: &str) {
     labelled(app, label).invoke_accessible_default_action();
     settle();
 }
 
 #[test]
-fn speed_and_picture_are_chosen_in_a_menu() {
+fn menu_sets_speed_and_fill() {
     let (app, asked) = film();
     choose(&app, "Playback options");
     choose(&app, "1.5×");
@@ -356,7 +353,7 @@ fn speed_and_picture_are_chosen_in_a_menu() {
 }
 
 #[test]
-fn sound_and_subtitles_are_chosen_and_moved_in_a_menu() {
+fn menu_sets_subtitles_and_audio_delay() {
     let (app, asked) = film();
     let tracks = ["English", "German"].map(SharedString::from);
     let player = app.global::<PlayerAdapter>();
@@ -369,12 +366,12 @@ fn sound_and_subtitles_are_chosen_and_moved_in_a_menu() {
 }
 
 #[test]
-fn a_menu_has_the_keyboard_while_it_is_open() {
+fn open_menu_has_keyboard_focus() {
     let (app, asked) = film();
     choose(&app, "Playback options");
     press(&app, Key::Tab);
     press(&app, Key::Return);
-    assert_eq!(*asked.borrow(), ["speed -0.5"], "the first of the list");
+    assert_eq!(*asked.borrow(), ["speed -0.5"], "the first option");
     choose(&app, "Playback options");
     press(&app, Key::Escape);
     press(&app, "m");
@@ -382,10 +379,10 @@ fn a_menu_has_the_keyboard_while_it_is_open() {
 }
 
 #[test]
-fn a_menu_stays_open_while_a_film_plays() {
+fn open_menu_stays_while_film_plays() {
     let (app, asked) = film();
     choose(&app, "Playback options");
-    // Longer than the controls stay by themselves.
+    // Longer than the controls stay visible.
     (0..8).for_each(|_| settle());
     press(&app, Key::Tab);
     press(&app, Key::Return);
@@ -394,11 +391,11 @@ fn a_menu_stays_open_while_a_film_plays() {
 }
 
 #[test]
-fn the_keys_stay_on_the_screen_while_a_film_plays() {
+fn shortcuts_dialog_stays_while_film_plays() {
     let (app, _) = film();
     press(&app, "?");
     (0..8).for_each(|_| settle());
-    let keys = || ElementHandle::find_by_accessible_label(&app, "Keyboard shortcuts").count();
+    let keys = || ElementHandle::find_by_accessible_label(&*app, "Keyboard shortcuts").count();
     assert!(keys() > 0);
     press(&app, Key::Escape);
     assert_eq!(keys(), 0);
@@ -406,13 +403,13 @@ fn the_keys_stay_on_the_screen_while_a_film_plays() {
 }
 
 #[test]
-fn an_album_has_its_own_order_whatever_songs_are_sorted_by() {
+fn album_keeps_track_order_under_library_sort() {
     let app = build(MediaKind::Audio, Theme::Dark, (1280, 800), 1.0);
     let mut entries = songs();
     entries.truncate(2);
-    // By length the other way round.
+    // Reverse of the order by duration.
     (entries[0].info.track_number, entries[1].info.track_number) = (2, 1);
-    apply::overview(&app, overview(entries));
+    app.set_snapshot(overview(entries));
     let library = app.global::<LibraryAdapter>();
     let titles = || -> Vec<String> {
         let items = library.get_items();
@@ -420,46 +417,50 @@ fn an_album_has_its_own_order_whatever_songs_are_sorted_by() {
     };
     library.invoke_sort(SortColumn::Duration);
     assert_eq!(titles(), ["Tidal", "Slow Orbit"]);
-    groups::turn(&app, Grouping::Albums);
-    groups::open(&app, 0);
+    app.group_by(Grouping::Albums);
+    app.open_group(0);
     assert_eq!(titles(), ["Slow Orbit", "Tidal"]);
     library.invoke_sort(SortColumn::Title);
-    groups::turn(&app, Grouping::Files);
-    assert_eq!(titles(), ["Tidal", "Slow Orbit"], "as it was sorted before");
+    app.group_by(Grouping::Files);
+    assert_eq!(
+        titles(),
+        ["Tidal", "Slow Orbit"],
+        "the order before is restored"
+    );
     assert_eq!(library.get_sorted_by(), SortColumn::Duration);
 }
 
 #[test]
-fn what_lasts_is_told_until_it_is_over() {
+fn banner_shows_warning_until_resolved() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     let banner = || app.global::<ShellAdapter>().get_banner();
     let mut news = overview(films());
-    apply::overview(&app, news.clone());
+    app.set_snapshot(news.clone());
     assert_eq!(banner(), "");
     news.catalogue.tracker.state = LinkState::Connecting;
-    apply::overview(&app, news.clone());
-    assert_eq!(banner(), "", "a moment is usual");
+    app.set_snapshot(news.clone());
+    assert_eq!(banner(), "", "connecting takes a moment");
     news.catalogue.tracker.state = no_tracker();
-    apply::overview(&app, news);
+    app.set_snapshot(news);
     assert!(banner().contains("connection refused"), "{}", banner());
-    apply::overview(&app, overview(films()));
+    app.set_snapshot(overview(films()));
     assert_eq!(banner(), "");
     let mut state = playing(films().remove(1));
     state.notice = Some(Notice::NoSoundDevice);
-    apply::player(&app, state);
+    app.set_player(state);
     assert_eq!(banner(), "No audio device");
 }
 
 #[test]
-fn a_sheet_has_the_keyboard_while_it_is_open() {
+fn open_dialog_has_keyboard_focus() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
-    apply::overview(&app, overview(films()));
+    app.set_snapshot(overview(films()));
     let asked = record(&app);
     let details = app.global::<DetailsAdapter>();
     let played = asked.clone();
     details.on_play(move || played.borrow_mut().push("play".into()));
     let open = || {
-        swarmplay::gui::views::details::tell(&app, &films()[1], "anna");
+        app.show_details(&films()[1], "anna");
         settle();
     };
     open();
@@ -472,7 +473,7 @@ fn a_sheet_has_the_keyboard_while_it_is_open() {
     assert!(!details.get_shown());
     assert_eq!(*asked.borrow(), [""; 0]);
     press(&app, "m");
-    assert_eq!(*asked.borrow(), ["mute"], "the window has it again");
+    assert_eq!(*asked.borrow(), ["mute"], "focus returns to the window");
     open();
     press(&app, Key::Return);
     assert_eq!(*asked.borrow(), ["mute", "play"]);

@@ -1,4 +1,4 @@
-//! Small pictures drawn of figures: the map of chunks, the buffer over time.
+//! Charts drawn as pixels: the chunk map, and the buffer over time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,31 +6,33 @@ use std::time::Duration;
 use slint::{Color, Image, Rgb8Pixel, SharedPixelBuffer};
 use tr::tr;
 
-use crate::gui::models::stream_map as show;
-use crate::gui::models::stream_map::Held;
-use crate::gui::ui::Theme;
-use crate::scheduler::StreamSnapshot;
+use crate::gui::ui::{ChunkState, Theme};
 
-/// Pieces of the chunk map: four rows of 54, read like text.
+/// Cells in a row of the chunk map.
 const MAP_COLUMNS: u32 = 54;
+
+/// Rows of the chunk map.
 const MAP_ROWS: u32 = 4;
 
-/// Pixels of a piece, the last of which is a gap.
+/// Cells of the chunk map.
+pub const MAP_CELLS: u32 = MAP_COLUMNS * MAP_ROWS;
+
+/// Pixels of a cell; the last one is a gap.
 const MAP_PITCH: u32 = 6;
 
-/// Samples of the buffer that are kept: two minutes of what the observer tells.
+/// Samples of the buffer: two minutes of snapshots.
 const SAMPLES: usize = 300;
 
-/// Height of the buffer's graph in pixels; its width is that of the samples.
+/// Height of the buffer graph in pixels; each sample is one pixel wide.
 const GRAPH_HEIGHT: u32 = 48;
 
-/// Seconds that fill the graph at least.
-const LEAST_FULL: f32 = 10.0;
+/// Smallest scale of the graph, in seconds.
+const MIN_SCALE: f32 = 10.0;
 
-/// Less buffer than this is shown as a danger, in seconds.
-const LITTLE: f32 = 2.0;
+/// Less buffer than this is drawn as a risk, in seconds.
+const LOW: f32 = 2.0;
 
-/// Colours of both charts, as the theme has them.
+/// Colours of both charts.
 #[derive(Debug, Clone, Copy)]
 pub struct ChartColors {
     local: Rgb8Pixel,
@@ -43,7 +45,7 @@ pub struct ChartColors {
 }
 
 impl ChartColors {
-    /// Colours of the theme that the window shows now.
+    /// Colours of the current theme.
     pub fn of(theme: &Theme) -> Self {
         let pixel = |color: Color| Rgb8Pixel::new(color.red(), color.green(), color.blue());
         Self {
@@ -57,22 +59,22 @@ impl ChartColors {
         }
     }
 
-    fn of_chunk(&self, held: Held) -> Rgb8Pixel {
-        match held {
-            Held::Here => self.local,
-            Held::Coming => self.loading,
-            Held::InSwarm => self.available,
-            Held::Nobody => self.missing,
+    fn of_chunk(&self, state: ChunkState) -> Rgb8Pixel {
+        match state {
+            ChunkState::Local => self.local,
+            ChunkState::Loading => self.loading,
+            ChunkState::Available => self.available,
+            ChunkState::Missing => self.missing,
         }
     }
 }
 
-/// How much film was ahead of the playhead, over the last two minutes.
+/// Buffer ahead of the playhead over the last two minutes, in seconds.
 #[derive(Debug, Default)]
-pub struct Buffers(VecDeque<f32>);
+pub struct BufferHistory(VecDeque<f32>);
 
-impl Buffers {
-    /// Adds what is ahead now.
+impl BufferHistory {
+    /// Adds a sample.
     pub fn push(&mut self, buffer: Duration) {
         self.0.push_back(buffer.as_secs_f32());
         if self.0.len() > SAMPLES {
@@ -80,34 +82,34 @@ impl Buffers {
         }
     }
 
-    /// The least and the most.
+    /// Smallest and largest sample.
     pub fn text(&self) -> String {
-        let least = self.0.iter().copied().fold(f32::INFINITY, f32::min);
-        let most = self.0.iter().copied().fold(0.0, f32::max);
+        let smallest = self.0.iter().copied().fold(f32::INFINITY, f32::min);
+        let largest = self.0.iter().copied().fold(0.0, f32::max);
         match self.0.is_empty() {
             true => String::new(),
             false => tr!(
                 "{} to {} s in the last 2 minutes",
-                least.round(),
-                most.round()
+                smallest.round(),
+                largest.round()
             ),
         }
     }
 
-    /// A column a sample, the newest at the right.
+    /// Draws a column for each sample, the latest at the right.
     pub fn draw(&self, colors: ChartColors) -> Image {
-        let most = self.0.iter().copied().fold(LEAST_FULL, f32::max);
+        let scale = self.0.iter().copied().fold(MIN_SCALE, f32::max);
         let width = SAMPLES as u32;
         let missing = SAMPLES - self.0.len();
         let mut pixels = SharedPixelBuffer::new(width, GRAPH_HEIGHT);
         for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
             let (x, y) = (index as u32 % width, index as u32 / width);
             let sample = (x as usize).checked_sub(missing).map(|at| self.0[at]);
-            let filled = sample.map(|seconds| seconds / most * GRAPH_HEIGHT as f32);
+            let filled = sample.map(|seconds| seconds / scale * GRAPH_HEIGHT as f32);
             let above = (GRAPH_HEIGHT - y) as f32;
             *pixel = match (sample, filled) {
                 (Some(seconds), Some(filled)) if above <= filled.max(1.0) => {
-                    if seconds < LITTLE {
+                    if seconds < LOW {
                         colors.low
                     } else {
                         colors.good
@@ -120,9 +122,8 @@ impl Buffers {
     }
 }
 
-/// A square for each piece, read like text.
-pub(crate) fn chunk_map(stream: &StreamSnapshot, colors: ChartColors) -> Image {
-    let cells = show::cells(stream, MAP_COLUMNS * MAP_ROWS);
+/// Draws a square for each cell, in reading order.
+pub fn chunk_map(cells: &[ChunkState], colors: ChartColors) -> Image {
     let (width, height) = (MAP_COLUMNS * MAP_PITCH, MAP_ROWS * MAP_PITCH);
     let mut pixels = SharedPixelBuffer::new(width, height);
     for (index, pixel) in pixels.make_mut_slice().iter_mut().enumerate() {
@@ -132,7 +133,8 @@ pub(crate) fn chunk_map(stream: &StreamSnapshot, colors: ChartColors) -> Image {
         *pixel = if in_gap {
             colors.gap
         } else {
-            colors.of_chunk(cells[cell as usize])
+            let state = cells.get(cell as usize).copied();
+            colors.of_chunk(state.unwrap_or(ChunkState::Missing))
         };
     }
     Image::from_rgb8(pixels)
@@ -143,15 +145,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_sample_is_at_the_right_and_little_is_another_colour() {
-        let mut buffers = Buffers::default();
-        (0..SAMPLES + 7).for_each(|_| buffers.push(Duration::from_secs(20)));
-        buffers.push(Duration::from_secs(1));
-        assert_eq!(buffers.0.len(), SAMPLES);
-        assert_eq!(buffers.text(), "1 to 20 s in the last 2 minutes");
+    fn latest_sample_is_at_the_right_and_low_ones_differ() {
+        let mut history = BufferHistory::default();
+        (0..SAMPLES + 7).for_each(|_| history.push(Duration::from_secs(20)));
+        history.push(Duration::from_secs(1));
+        assert_eq!(history.0.len(), SAMPLES);
+        assert_eq!(history.text(), "1 to 20 s in the last 2 minutes");
         let [missing, good, low] = [1, 2, 3].map(|grey| Rgb8Pixel::new(grey, grey, grey));
         let other = Rgb8Pixel::default();
-        let image = buffers.draw(ChartColors {
+        let image = history.draw(ChartColors {
             local: other,
             loading: other,
             available: other,

@@ -1,8 +1,9 @@
-//! Threads of the window: starts the actors beside the event loop and ends them.
+//! Threads of the window: the event loop on the main thread, the actors on another one.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use anyhow::Context as _;
 use engine::media::MediaKind;
 use slint::ComponentHandle as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc as channel;
 use tr::tr;
 
 use crate::app::{Node, Role};
@@ -18,44 +20,62 @@ use crate::config::Config;
 use crate::gui::bridge::artwork::Artwork;
 use crate::gui::bridge::observer::SnapshotPoller;
 use crate::gui::bridge::screen::WindowScreen;
-use crate::gui::desktop;
+use crate::gui::context::{Handles, UiContext, spawn};
+use crate::gui::desktop::keep_awake::keep_awake;
+#[cfg(target_os = "linux")]
+use crate::gui::desktop::{fonts, media_keys};
 use crate::gui::settings_file::SettingsFile;
 use crate::gui::ui::AppWindow;
+use crate::gui::views::desktop::raise;
 use crate::gui::views::setup;
 use crate::gui::views::setup::FirstRun;
-use crate::gui::{UiContext, views, window};
-use crate::player::HistoryFile;
-use crate::player::{Play, Player};
+use crate::gui::window;
+use crate::player::{HistoryFile, Play, Player, Screen};
 use crate::runtime::{ask, close};
 use crate::tracker_client::FindEntry;
 
-/// Time for the player to end its children.
+/// Time for the player to end its child processes.
 const PLAYER_END: Duration = Duration::from_millis(300);
 
-/// Time for all actors to end; a blocking job that takes longer ends with the
-/// program.
+/// Time for all actors to end; a blocking job that takes longer is cut off.
 const ACTORS_END: Duration = Duration::from_millis(900);
 
-/// How often it is looked at whether they have.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval of checks whether the actors have ended.
+const END_CHECK: Duration = Duration::from_millis(5);
 
-/// Where the configuration came from.
+/// Time for a file to appear in the catalogue.
+const APPEAR_LIMIT: Duration = Duration::from_secs(20);
+
+/// Interval of look-ups in the catalogue.
+const LOOKUP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Origin of the configuration.
 #[derive(Debug)]
 pub enum ConfigSource {
-    /// A file, which changes made in the window are written to; none if there is none.
+    /// A file that stores changes, or none.
     File(Option<PathBuf>),
-    /// Nowhere yet.
+    /// The first run creates one.
     FirstRun(FirstRun),
 }
 
-/// What runs beside the window.
-struct Running {
-    core: UiContext,
-    actors: std::thread::JoinHandle<()>,
+/// What the window needs to start the actors.
+#[derive(Clone)]
+struct Launch {
+    mode: MediaKind,
+    /// Name of a file to play.
+    play: Option<String>,
+    /// Configuration file that stores changes.
+    file: Option<PathBuf>,
 }
 
-/// Runs the window until it is closed. Plays the file of a name at once, if one is
-/// given and there is such a file. On a first run it asks for what it must know.
+/// The actors and their thread.
+struct Running {
+    thread: std::thread::JoinHandle<()>,
+    stop: channel::Sender<()>,
+}
+
+/// Runs the window until it is closed. Plays the file named `play`, if there is one. The
+/// first run asks for the settings it needs.
 ///
 /// # Errors
 /// The node cannot start, or there is no display.
@@ -66,80 +86,86 @@ pub fn run(
     source: ConfigSource,
 ) -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
-    desktop::fonts::provide(&config.data_dir(Role::Client(Some(mode)).name()));
+    fonts::provide(&config.data_dir(Role::Client(Some(mode)).name()));
     window::choose_renderer()?;
-    let app = window::build(&config, mode)?;
+    let (app, ui) = window::build(&config, mode)?;
     let running = Rc::new(RefCell::new(None));
+    let launch = |file| Launch { mode, play, file };
     match source {
         ConfigSource::File(file) => {
-            *running.borrow_mut() = Some(begin(&app, &config, mode, play, file)?);
+            *running.borrow_mut() = Some(start_actors(&app, &ui, &config, launch(file))?);
         }
         ConfigSource::FirstRun(first) => {
-            let (weak, running) = (app.as_weak(), running.clone());
-            let file = Some(first.path.clone());
+            let launch = launch(Some(first.path.clone()));
+            let (ui, running) = (ui.clone(), running.clone());
             setup::show(&app, &config, first, move |config| {
-                let app = weak.upgrade().context("the window is closed")?;
-                window::introduce(&app, &config);
-                let begun = begin(&app, &config, mode, play.clone(), file.clone())?;
-                *running.borrow_mut() = Some(begun);
+                let app = ui.app().context("window closed")?;
+                window::show_config(&app, &ui, &config);
+                let started = start_actors(&app, &ui, &config, launch.clone())?;
+                *running.borrow_mut() = Some(started);
                 Ok(())
             });
         }
     }
-    let shown = window::run(&app);
-    if let Some(Running { core, actors }) = running.take() {
-        core.close();
+    let result = window::run(&app);
+    if let Some(running) = running.take() {
+        running.stop();
+    }
+    result
+}
+
+impl Running {
+    /// Ends the actors and waits for them.
+    fn stop(self) {
+        // A full or closed queue means that they are already ending.
+        let _ = self.stop.try_send(());
         let deadline = Instant::now() + ACTORS_END;
-        while !actors.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(END_CHECK);
         }
     }
-    shown
 }
 
-/// Starts the actors on a thread of their own and connects the window to them.
-fn begin(
+/// Starts the actors on their thread and connects the window to them.
+fn start_actors(
     app: &AppWindow,
+    ui: &Rc<UiContext>,
     config: &Config,
-    mode: MediaKind,
-    play: Option<String>,
-    file: Option<PathBuf>,
+    launch: Launch,
 ) -> anyhow::Result<Running> {
-    let screen = WindowScreen::new(app);
+    let screen = WindowScreen::default();
     let (report, started) = mpsc::channel();
-    let actors = {
-        let (screen, config) = (screen.clone(), config.clone());
+    let (stop, stopped) = channel::channel(1);
+    let thread = {
+        let weak = app.as_weak();
+        let raise = move || {
+            // Fails only if the event loop has ended: then there is no window.
+            let _ = weak.upgrade_in_event_loop(|app| raise(&app));
+        };
+        let (config, screen, launch) = (config.clone(), screen.clone(), launch.clone());
+        let actors = move || run_actors(&config, &launch, &screen, raise, &report, stopped);
         std::thread::Builder::new()
             .name("actors".into())
-            .spawn(move || run_actors(&config, mode, &screen, file, &report))?
+            .spawn(actors)?
     };
-    let core = started
-        .recv()
-        .context("the actors ended before they began")??;
-    window::connect(app, &core);
-    if let Some(name) = play {
-        let core = core.clone();
-        let thread = core.sources.actors.clone();
-        thread.spawn(async move { play_named(name, mode, &core, &screen).await });
+    let handles = started.recv().context("actor thread ended early")??;
+    window::connect(app, ui, &handles);
+    spawn(window::receive(ui.clone(), screen.updates()));
+    if let Some(name) = launch.play {
+        let thread = handles.actors.actors.clone();
+        thread.spawn(async move { play_named(name, launch.mode, &handles, &screen).await });
     }
-    Ok(Running { core, actors })
+    Ok(Running { thread, stop })
 }
 
-/// How long a file may take to appear in the catalogue.
-const APPEARS: Duration = Duration::from_secs(20);
-
-/// How often it is looked for.
-const LOOK_FOR: Duration = Duration::from_millis(100);
-
-/// Plays a file of the catalogue as soon as it is there.
-async fn play_named(name: String, mode: MediaKind, core: &UiContext, screen: &WindowScreen) {
-    let deadline = Instant::now() + APPEARS;
+/// Plays a file once it appears in the catalogue.
+async fn play_named(name: String, mode: MediaKind, handles: &Handles, screen: &WindowScreen) {
+    let deadline = Instant::now() + APPEAR_LIMIT;
     while Instant::now() < deadline {
-        let find = ask(&core.sources.announcer, FindEntry(name.clone()));
-        match find.await {
+        match ask(&handles.actors.announcer, FindEntry(name.clone())).await {
             Ok(Some(entry)) if entry.info.kind == mode => {
                 let (list, index) = (vec![entry], 0);
-                core.player.do_send(Play { list, index });
+                handles.player.do_send(Play { list, index });
                 return screen.show_player();
             }
             Ok(Some(_)) => {
@@ -148,9 +174,9 @@ async fn play_named(name: String, mode: MediaKind, core: &UiContext, screen: &Wi
                     name
                 ));
             }
-            Ok(None) => tokio::time::sleep(LOOK_FOR).await,
+            Ok(None) | Err(MailboxError::Timeout) => tokio::time::sleep(LOOKUP_INTERVAL).await,
             // The program ends.
-            Err(_) => return,
+            Err(MailboxError::Closed) => return,
         }
     }
     screen.toast(tr!("{} is not available", name));
@@ -161,93 +187,92 @@ struct EndOfLoop;
 
 impl Drop for EndOfLoop {
     fn drop(&mut self) {
-        // An event loop that has ended already needs no more.
+        // Fails only if the event loop has already ended.
         let _ = slint::invoke_from_event_loop(|| {
             let _ = slint::quit_event_loop();
         });
     }
 }
 
-/// The actix system: runs until told to stop.
+/// Runs the actors until they are told to stop.
 fn run_actors(
     config: &Config,
-    mode: MediaKind,
+    launch: &Launch,
     screen: &WindowScreen,
-    file: Option<PathBuf>,
-    report: &mpsc::Sender<anyhow::Result<UiContext>>,
+    raise: impl Fn() + 'static,
+    report: &mpsc::Sender<anyhow::Result<Handles>>,
+    stopped: channel::Receiver<()>,
 ) {
     let runner = System::new();
     runner.block_on(async {
-        match start(config, mode, screen, file).await {
-            Ok((core, node, stopped)) => {
-                // However this thread ends, the window must not outlive it.
+        match start(config, launch, screen, raise).await {
+            Ok((handles, node)) => {
+                // The window must not outlive this thread, however it ends.
                 let _end = EndOfLoop;
-                // The window waits for this; if it is gone, so are we.
-                if report.send(Ok(core.clone())).is_ok() {
+                // Fails only if the main thread has ended.
+                if report.send(Ok(handles.clone())).is_ok() {
                     wait_for_end(stopped).await;
                 }
-                core.keeper.finish().await;
-                close(&core.player, PLAYER_END).await;
+                handles.settings_file.finish().await;
+                close(&handles.player, PLAYER_END).await;
                 node.stop().await;
-                core.system.stop();
+                System::current().stop();
             }
             Err(error) => {
-                // Nobody left to tell.
+                // Fails only if the main thread has ended.
                 let _ = report.send(Err(error));
             }
         }
     });
 }
 
-type Started = (UiContext, Node, tokio::sync::mpsc::Receiver<()>);
-
+/// Starts node, player and the actors of the window.
 async fn start(
     config: &Config,
-    mode: MediaKind,
+    launch: &Launch,
     screen: &WindowScreen,
-    file: Option<PathBuf>,
-) -> anyhow::Result<Started> {
-    let node = Node::start(config, Role::Client(Some(mode))).await?;
-    let gateway = node.gateway.clone().context("a client has a gateway")?;
-    let shown: std::sync::Arc<dyn crate::player::Screen> = std::sync::Arc::new(screen.clone());
-    // On a thread of its own: to open a sound device can take a second.
+    raise: impl Fn() + 'static,
+) -> anyhow::Result<(Handles, Node)> {
+    let role = Role::Client(Some(launch.mode));
+    let node = Node::start(config, role).await?;
+    let gateway = node.gateway.clone().context("client without gateway")?;
+    let actors = node.sources.clone();
+    // A separate thread: opening an audio device can take a second.
     let arbiter = Arbiter::new();
     let player = {
-        let data_dir = config.data_dir(Role::Client(Some(mode)).name());
+        let data_dir = config.data_dir(role.name());
         let (config, gateway) = (config.player.clone(), gateway.clone());
-        let streams = node.sources.streams.clone();
+        let shown: Arc<dyn Screen> = Arc::new(screen.clone());
+        let streams = actors.streams.clone();
         let history = HistoryFile::open(&data_dir)
-            .inspect_err(|error| tracing::warn!(%error, "nothing played will be remembered"))
+            .inspect_err(|error| tracing::warn!(%error, "playback history unavailable"))
             .ok();
         Player::start_in_arbiter(&arbiter.handle(), move |_| {
             Player::new(config, gateway, shown, streams, history)
         })
     };
-    SnapshotPoller::new(node.sources.clone(), screen.clone(), mode).start();
-    actix_rt::spawn(views::desktop::keep_awake(screen.states()));
+    SnapshotPoller::new(actors.clone(), screen.clone(), launch.mode).start();
+    actix_rt::spawn(keep_awake(screen.states()));
     #[cfg(target_os = "linux")]
-    actix_rt::spawn(desktop::media_keys::run(
+    actix_rt::spawn(media_keys::run(
         player.clone(),
         screen.states(),
         gateway.clone(),
-        screen.raiser(),
+        raise,
     ));
-    let artwork = Artwork::new(node.sources.clone(), screen.clone()).start();
-    let (stop, stopped) = tokio::sync::mpsc::channel(1);
-    let core = UiContext {
+    let artwork = Artwork::new(actors.clone(), screen.clone()).start();
+    let handles = Handles {
         player,
-        sources: node.sources.clone(),
+        actors,
         artwork,
         gateway,
-        keeper: SettingsFile::new(file),
-        system: System::current(),
-        stop,
+        settings_file: SettingsFile::new(launch.file.clone()),
     };
-    Ok((core, node, stopped))
+    Ok((handles, node))
 }
 
-/// The window closed, or a signal came.
-async fn wait_for_end(mut stopped: tokio::sync::mpsc::Receiver<()>) {
+/// Waits until the window closes or a signal arrives.
+async fn wait_for_end(mut stopped: channel::Receiver<()>) {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut terminate) => terminate.recv().await,
@@ -259,6 +284,6 @@ async fn wait_for_end(mut stopped: tokio::sync::mpsc::Receiver<()>) {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated => {}
     }
-    // The event loop may have ended by itself meanwhile.
+    // Fails only if the event loop has already ended.
     let _ = slint::quit_event_loop();
 }

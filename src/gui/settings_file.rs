@@ -1,5 +1,5 @@
-//! Writes what is changed in the window to the user's file: one change after the other,
-//! on a thread of its own, for a disk may be slow.
+//! Writes settings that change in the window to the user's configuration file, one after
+//! the other on a separate thread.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -13,16 +13,15 @@ use crate::config::{EditError, edit_file};
 /// Section, key and value.
 pub type Change = (&'static str, &'static str, Value);
 
-/// The actor.
+/// Actor that writes.
 struct Writer {
     file: PathBuf,
 }
 
-/// Changes the file, whether anybody waits for the outcome or not; when it comes, all
-/// changes before are written, too.
+/// Changes the file. The outcome is sent after all earlier changes are written.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Keep {
+struct Save {
     changes: Vec<Change>,
     outcome: oneshot::Sender<Result<(), EditError>>,
 }
@@ -31,52 +30,52 @@ impl Actor for Writer {
     type Context = SyncContext<Self>;
 }
 
-impl Handler<Keep> for Writer {
+impl Handler<Save> for Writer {
     type Result = ();
 
-    fn handle(&mut self, Keep { changes, outcome }: Keep, _: &mut SyncContext<Self>) {
-        let kept = match changes.is_empty() {
+    fn handle(&mut self, Save { changes, outcome }: Save, _: &mut SyncContext<Self>) {
+        let saved = match changes.is_empty() {
             true => Ok(()),
             false => edit_file(&self.file, changes),
         };
-        // Nobody may wait for it.
-        let _ = outcome.send(kept);
+        // The sender may not wait for the outcome.
+        let _ = outcome.send(saved);
     }
 }
 
-/// What the window speaks to.
+/// Handle of the user's configuration file.
 #[derive(Debug, Clone)]
 pub struct SettingsFile(Option<Addr<Writer>>);
 
 impl SettingsFile {
-    /// A keeper of the user's file, if there is one. Inside an actix system.
+    /// Handle of a file, or of none. Must be called inside an actix system.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self(file.map(|file| SyncArbiter::start(1, move || Writer { file: file.clone() })))
     }
 
-    /// Whether what is changed outlives the program.
-    pub fn keeps(&self) -> bool {
+    /// True if there is a file.
+    pub fn is_persistent(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Writes changes, in the order of the calls, whether the answer is awaited or not.
-    /// Nothing is written, and nothing fails, where there is no file.
-    pub fn keep(
+    /// Writes changes in the order of the calls, even if the outcome is not awaited.
+    /// Without a file it does nothing and succeeds.
+    pub fn save(
         &self,
         changes: Vec<Change>,
     ) -> impl Future<Output = Result<(), EditError>> + use<> {
-        let (outcome, kept) = oneshot::channel();
+        let (outcome, saved) = oneshot::channel();
         if let Some(writer) = &self.0 {
-            writer.do_send(Keep { changes, outcome });
+            writer.do_send(Save { changes, outcome });
         }
-        // No answer means that there is no file, or the program ends.
-        async move { kept.await.unwrap_or(Ok(())) }
+        // No answer: there is no file, or the program ends.
+        async move { saved.await.unwrap_or(Ok(())) }
     }
 
-    /// Waits until all is written that there was to write.
+    /// Waits until all changes are written.
     pub async fn finish(&self) {
-        // What failed was told to whoever asked for it.
-        let _ = self.keep(Vec::new()).await;
+        // A failure went to the caller of `save`.
+        let _ = self.save(Vec::new()).await;
     }
 }
 
@@ -86,34 +85,34 @@ mod tests {
     use crate::config;
 
     #[test]
-    fn changes_are_kept_in_their_order_and_all_of_them_before_the_end() {
+    fn changes_are_written_in_order_before_finish() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("client.toml");
         let name = |name: String| vec![("client", "name", name.into())];
-        let file = path.clone();
+        let to = path.clone();
         System::new().block_on(async move {
-            let keeper = SettingsFile::new(Some(file));
-            // Nobody waits for the answers.
-            (0..20).for_each(|n| drop(keeper.keep(name(format!("desk {n}")))));
-            keeper.finish().await;
+            let file = SettingsFile::new(Some(to));
+            // The outcomes are not awaited.
+            (0..20).for_each(|n| drop(file.save(name(format!("desk {n}")))));
+            file.finish().await;
         });
         let config = config::load(Some(&path), &[]).expect("is right");
         assert_eq!(config.client.name, "desk 19");
     }
 
     #[test]
-    fn what_cannot_be_written_is_told() {
+    fn write_failure_is_returned() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("client.toml");
         std::fs::write(&path, "[client\n").expect("writable");
         System::new().block_on(async move {
-            let keeper = SettingsFile::new(Some(path));
-            let kept = keeper.keep(vec![("client", "name", "desk".into())]).await;
-            assert!(matches!(kept, Err(EditError::NotToml { .. })));
+            let file = SettingsFile::new(Some(path));
+            let saved = file.save(vec![("client", "name", "desk".into())]).await;
+            assert!(matches!(saved, Err(EditError::NotToml { .. })));
             let nowhere = SettingsFile::new(None);
-            assert!(!nowhere.keeps());
-            let kept = nowhere.keep(vec![("client", "name", "desk".into())]).await;
-            kept.expect("nothing to fail");
+            assert!(!nowhere.is_persistent());
+            let saved = nowhere.save(vec![("client", "name", "desk".into())]).await;
+            saved.expect("nothing to fail");
         });
     }
 }

@@ -1,39 +1,28 @@
-//! Builds the window and connects its callbacks to the actors.
+//! Builds the window, connects its views, and renders them when models change.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use anyhow::Context;
+use engine::ids::FileId;
 use engine::media::MediaKind;
-use engine::player::Control;
-use engine::units::timestamp;
 use slint::ComponentHandle;
 
 use crate::config::Config;
-use crate::gui::UiContext;
-use crate::gui::models::playback as apply;
-use crate::gui::models::playback::View;
-use crate::gui::models::stream_map::{Only, Sort};
-use crate::gui::ui;
-use crate::gui::ui::{
-    AboutAdapter, AppWindow, LibraryAdapter, Page, PlayerAdapter, QueueAdapter, SettingsAdapter,
-    ShellAdapter, SortColumn,
+use crate::gui::bridge::screen::{Update, Updates};
+use crate::gui::context::{Change, Handles, UiContext};
+use crate::gui::models::Models;
+use crate::gui::models::library::LibraryQuery;
+use crate::gui::models::settings::SettingsModel;
+use crate::gui::text::language;
+use crate::gui::ui::{AppWindow, LibraryAdapter, Page, QueueAdapter, ShellAdapter};
+use crate::gui::views::desktop::DropEvent;
+use crate::gui::views::{
+    artwork, desktop, details, downloads, groups, keys, library, player, queue, settings, sharing,
+    shell, swarm, tracks,
 };
-use crate::player::{Play, PlayerCommand};
 
-thread_local! {
-    /// What the window shows, for callbacks and news alike. Only the main
-    /// thread has one.
-    static VIEW: Rc<RefCell<View>> = Rc::default();
-}
-
-/// The view of the main thread.
-pub(crate) fn view() -> Rc<RefCell<View>> {
-    VIEW.with(Rc::clone)
-}
-
-/// Software rendering unless `SLINT_BACKEND` says otherwise: it shows video
-/// without a GPU at a sixth of the cost of software OpenGL.
+/// Selects software rendering unless `SLINT_BACKEND` says otherwise: without a GPU it
+/// shows video at a sixth of the cost of software OpenGL.
 ///
 /// # Errors
 /// There is no display.
@@ -45,47 +34,50 @@ pub fn choose_renderer() -> anyhow::Result<()> {
         .backend_name("winit".into())
         .renderer_name("software".into())
         .select()
-        .context("the window system cannot be used")
+        .context("window system unavailable")
 }
 
-/// Builds the window; it is not shown yet.
+/// Builds the window and connects what needs no actor. It is not shown yet.
 ///
 /// # Errors
 /// There is no display.
-pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<AppWindow> {
-    let app = AppWindow::new().context(
-        "no window can be opened; is there a display? (`swarmplay peer` runs without one)",
-    )?;
+pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<(AppWindow, Rc<UiContext>)> {
+    let app = AppWindow::new()
+        .context("cannot open a window: no display (`swarmplay peer` runs without one)")?;
+    let models = Models {
+        query: LibraryQuery::of(mode),
+        settings: SettingsModel::of(config),
+        ..Models::default()
+    };
+    let ui = UiContext::new(&app, models, render);
     let video = mode == MediaKind::Video;
-    view().borrow_mut().kind = mode;
-    let shell = app.global::<ShellAdapter>();
-    shell.set_video(video);
+    app.global::<ShellAdapter>().set_video(video);
     app.global::<LibraryAdapter>().set_video(video);
-    // Beside music stands what comes next; a film has all the room.
+    // A film needs the room that the queue takes beside music.
     app.global::<QueueAdapter>().set_docked_open(!video);
-    app.global::<AboutAdapter>()
-        .set_version(env!("CARGO_PKG_VERSION").into());
-    crate::gui::views::settings::introduce(&app, config);
-    introduce(&app, config);
-    crate::gui::bridge::artwork::attach(&app);
-    attach(&app);
-    crate::gui::views::keys::attach(&app);
-    crate::gui::views::library::show(&app, &mut view().borrow_mut());
-    apply::player(&app, crate::player::PlayerSnapshot::default());
-    Ok(app)
+    shell::attach(&app, &ui);
+    keys::attach(&app);
+    artwork::attach(&app, &ui);
+    player::attach(&app, &ui);
+    library::attach(&app, &ui);
+    groups::attach(&app, &ui);
+    language::speak(config.window.language);
+    show_config(&app, &ui, config);
+    ui.update(Change::Query, |_| {});
+    ui.update(Change::Player, |_| {});
+    Ok((app, ui))
 }
 
-/// Says who this client is and where its tracker is.
-pub fn introduce(app: &AppWindow, config: &Config) {
-    let tracker = config.client.tracker.clone();
+/// Shows identity and limits of a configuration.
+pub fn show_config(app: &AppWindow, ui: &UiContext, config: &Config) {
+    let tracker = config.client.tracker.as_str();
     app.global::<ShellAdapter>()
         .set_tracker_text(tracker.into());
-    app.global::<AboutAdapter>()
-        .set_name(config.client_name().into());
-    let settings = app.global::<SettingsAdapter>();
-    settings.set_name(config.client_name().into());
-    settings.set_tracker(config.client.tracker.clone().into());
-    crate::gui::views::sharing::introduce(app, config);
+    settings::render_about(app, &config.client_name());
+    sharing::render_config(app, config);
+    ui.update(Change::Settings, |models| {
+        models.settings = SettingsModel::of(config);
+    });
 }
 
 /// Shows the window and runs until it is closed.
@@ -93,179 +85,178 @@ pub fn introduce(app: &AppWindow, config: &Config) {
 /// # Errors
 /// There is no display.
 pub fn run(app: &AppWindow) -> anyhow::Result<()> {
-    // Names the window for desktops that group by it; X11 has other means.
+    // Wayland groups windows by this id; X11 ignores it.
     let _ = slint::set_xdg_app_id("swarmplay");
-    app.run().context("the window system failed")
+    app.run().context("window system failed")
 }
 
-/// Connects callbacks to actors.
-pub fn connect(app: &AppWindow, core: &UiContext) {
-    let gateway = format!("http://{}", core.gateway.address);
-    app.global::<AboutAdapter>().set_gateway(gateway.into());
-    connect_library(app, core);
-    connect_continue(app, core);
-    connect_player(app, core);
-    crate::gui::views::sharing::connect(app, core);
-    crate::gui::views::downloads::connect(app, core);
-    view().borrow_mut().gateway = Some(core.gateway.clone());
-    crate::gui::views::desktop::connect(app, core);
-    crate::gui::views::groups::connect(app, core);
-    crate::gui::views::settings::connect(app, core);
-    crate::gui::views::details::connect(app, core);
-    crate::gui::bridge::artwork::connect(core.artwork.clone());
-    crate::gui::views::queue::connect(app, core);
-    crate::gui::views::tracks::connect(app, core);
-    let weak = app.as_weak();
-    app.global::<ShellAdapter>()
-        .on_fullscreen_changed(move |on| {
-            if let Some(app) = weak.upgrade() {
-                app.window().set_fullscreen(on);
-            }
-        });
+/// Connects the views to the actors.
+pub fn connect(app: &AppWindow, ui: &Rc<UiContext>, handles: &Handles) {
+    ui.set_handles(handles.clone());
+    library::connect(app, ui, handles);
+    groups::connect(app, ui, handles);
+    details::connect(app, ui, handles);
+    player::connect(app, handles);
+    tracks::connect(app, ui, handles);
+    queue::connect(app, ui, handles);
+    sharing::connect(app, ui, handles);
+    downloads::connect(app, ui, handles);
+    settings::connect(app, ui, handles);
+    desktop::connect(app, ui, handles);
+    let (context, to) = (ui.clone(), handles.clone());
+    desktop::connect_drop(app, move |event| {
+        let over = matches!(event, DropEvent::Entered);
+        if let Some(app) = context.app() {
+            desktop::render_drop_target(&app, over);
+        }
+        if let DropEvent::Dropped(path) = event {
+            sharing::share(&context, &to, vec![path]);
+            context.show_page(Page::Sharing);
+        }
+    });
 }
 
-fn sort_of(column: SortColumn) -> Sort {
-    match column {
-        SortColumn::Title => Sort::Title,
-        SortColumn::Artist => Sort::Artist,
-        SortColumn::Album => Sort::Album,
-        SortColumn::Size => Sort::Size,
-        SortColumn::Duration => Sort::Duration,
-        SortColumn::Sources => Sort::Sources,
+/// Applies values from other threads as they arrive.
+pub async fn receive(ui: Rc<UiContext>, mut updates: Updates) {
+    loop {
+        let update = updates.next().await;
+        apply(&ui, update);
     }
 }
 
-/// Says by which column the library is sorted.
-pub(crate) fn show_order(app: &AppWindow, view: &apply::View) {
-    let column = match view.sort {
-        Sort::Title => SortColumn::Title,
-        Sort::Artist => SortColumn::Artist,
-        Sort::Album => SortColumn::Album,
-        Sort::Size => SortColumn::Size,
-        Sort::Duration => SortColumn::Duration,
-        Sort::Sources => SortColumn::Sources,
-    };
-    let adapter = app.global::<LibraryAdapter>();
-    adapter.set_sorted_by(column);
-    adapter.set_descending(view.descending);
-}
-
-fn only_of(chosen: ui::LibraryFilter) -> Only {
-    match chosen {
-        ui::LibraryFilter::All => Only::All,
-        ui::LibraryFilter::Unplayed => Only::Unseen,
-        ui::LibraryFilter::Local => Only::Here,
-        ui::LibraryFilter::Recent => Only::Lately,
+/// Applies a value from another thread.
+pub fn apply(ui: &UiContext, update: Update) {
+    match update {
+        Update::Snapshot(snapshot) => {
+            // Most of the time nothing plays and nothing changes.
+            if ui.edit(|models| models.set_snapshot(*snapshot)) {
+                ui.update(Change::Snapshot, |_| {});
+            }
+        }
+        Update::Player(state) => {
+            let file = state.entry.as_ref().map(|entry| entry.id);
+            let change = match file == ui.models().playback.current() {
+                true => Change::Player,
+                false => Change::CurrentFile,
+            };
+            ui.update(change, |models| models.playback.set_player(*state));
+        }
+        Update::History(history) => {
+            ui.update(Change::History, |models| {
+                models.library.set_history(history)
+            });
+        }
+        Update::Artwork(pictures) => {
+            ui.add_pictures(pictures);
+            ui.update(Change::Artwork, |_| {});
+        }
+        Update::Page(page) => ui.show_page(page),
+        Update::Toast(text) => ui.toast(text),
+        Update::Queue(queue) => {
+            ui.update(Change::Queue, |models| models.playback.queue = queue);
+        }
+        Update::Frame(frame) => {
+            if let Some(app) = ui.app() {
+                player::render_frame(&app, frame);
+            }
+        }
+        Update::Cover(file, cover) => {
+            if let Some(app) = ui.app() {
+                player::render_cover(&app, &ui.models().playback, file, cover);
+            }
+        }
     }
 }
 
-/// What needs no actor.
-fn attach(app: &AppWindow) {
-    let player = app.global::<PlayerAdapter>();
-    player.on_time_at(|share| time_at(share).into());
-    let adapter = app.global::<LibraryAdapter>();
-    let weak = app.as_weak();
-    adapter.on_search(move |text| {
-        if let Some(app) = weak.upgrade() {
-            let view = view();
-            view.borrow_mut().search = text.into();
-            app.global::<LibraryAdapter>().set_selected(-1);
-            crate::gui::views::library::show(&app, &mut view.borrow_mut());
+/// Renders what depends on a change.
+fn render(app: &AppWindow, ui: &UiContext, models: &mut Models, change: Change) {
+    match change {
+        Change::Query => update_library(app, models, None),
+        Change::Order => update_rows(app, models),
+        Change::Snapshot => render_snapshot(app, ui, models),
+        Change::Player => render_player(app, models),
+        Change::CurrentFile => {
+            player::render_file_change(app);
+            update_rows(app, models);
+            render_swarm(app, models);
+            tracks::render_file(app, &models.playback, ui.stream_url(models));
+            artwork::render(app, ui, models);
+            render_player(app, models);
         }
-    });
-    let weak = app.as_weak();
-    adapter.on_choose_filter(move |only| {
-        if let Some(app) = weak.upgrade() {
-            let view = view();
-            view.borrow_mut().only = only_of(only);
-            let adapter = app.global::<LibraryAdapter>();
-            adapter.set_filter(only);
-            adapter.set_selected(-1);
-            crate::gui::views::library::show(&app, &mut view.borrow_mut());
+        Change::Queue => queue::render(app, &models.playback.queue),
+        Change::History => {
+            update_rows(app, models);
+            details::render_state(app, models);
         }
-    });
-    let weak = app.as_weak();
-    adapter.on_sort(move |column| {
-        if let Some(app) = weak.upgrade() {
-            let view = view();
-            let mut view = view.borrow_mut();
-            view.sort_by(sort_of(column));
-            show_order(&app, &view);
-            crate::gui::views::library::show(&app, &mut view);
+        Change::Artwork => {
+            artwork::render_posters(app);
+            artwork::render(app, ui, models);
         }
-    });
+        Change::Details => details::render(app, models),
+        Change::Sharing => sharing::render_errors(app, &models.sharing),
+        Change::Settings => settings::render(app, &models.settings),
+        Change::Language => {
+            language::speak(models.settings.language);
+            models.library.invalidate();
+            models.sharing.invalidate();
+            settings::render(app, &models.settings);
+            details::render(app, models);
+            render_snapshot(app, ui, models);
+            render_player(app, models);
+        }
+    }
 }
 
-fn connect_library(app: &AppWindow, core: &UiContext) {
-    let adapter = app.global::<LibraryAdapter>();
-    let (weak, player) = (app.as_weak(), core.player.clone());
-    adapter.on_play(move |index| {
-        let list = view().borrow().shown.to_vec();
-        let Some(index) = usize::try_from(index).ok().filter(|i| *i < list.len()) else {
-            return;
-        };
-        player.do_send(Play { list, index });
-        if let Some(app) = weak.upgrade() {
-            let shell = app.global::<ShellAdapter>();
-            if shell.get_video() {
-                shell.set_page(Page::Playing);
-            }
-        }
-    });
+fn render_snapshot(app: &AppWindow, ui: &UiContext, models: &mut Models) {
+    update_rows(app, models);
+    let Models {
+        playback,
+        sharing: sharing_model,
+        snapshot,
+        ..
+    } = models;
+    shell::render_status(app, snapshot);
+    shell::render_banner(app, playback, snapshot);
+    player::render_waiting(app, playback, snapshot);
+    sharing::render(app, sharing_model, snapshot);
+    downloads::render(app, &snapshot.cached);
+    details::render_state(app, models);
+    render_swarm(app, models);
+    if artwork::is_storyboard_due(models) {
+        models.playback.storyboard_wanted = true;
+        artwork::render(app, ui, models);
+    }
 }
 
-fn connect_continue(app: &AppWindow, core: &UiContext) {
-    let (weak, player) = (app.as_weak(), core.player.clone());
-    app.global::<LibraryAdapter>().on_resume(move |index| {
-        let list = view().borrow().to_continue.clone();
-        let Some(index) = usize::try_from(index).ok().filter(|i| *i < list.len()) else {
-            return;
-        };
-        player.do_send(Play {
-            list: vec![list[index].clone()],
-            index: 0,
-        });
-        if let Some(app) = weak.upgrade() {
-            app.global::<ShellAdapter>().set_page(Page::Playing);
-        }
-    });
+fn render_player(app: &AppWindow, models: &Models) {
+    let playback = &models.playback;
+    player::render(app, &playback.player);
+    queue::render_modes(app, &playback.player);
+    tracks::render(app, playback);
+    player::render_waiting(app, playback, &models.snapshot);
+    shell::render_banner(app, playback, &models.snapshot);
 }
 
-fn connect_player(app: &AppWindow, core: &UiContext) {
-    let adapter = app.global::<PlayerAdapter>();
-    let send = |control: Control| {
-        let player = core.player.clone();
-        move || player.do_send(PlayerCommand(control))
-    };
-    adapter.on_toggle(send(Control::Toggle));
-    adapter.on_next(send(Control::Next));
-    adapter.on_previous(send(Control::Previous));
-    adapter.on_toggle_mute(send(Control::ToggleMute));
-    let player = core.player.clone();
-    adapter.on_seek(move |share| player.do_send(PlayerCommand(Control::SeekShare(share.into()))));
-    let player = core.player.clone();
-    adapter
-        .on_seek_by(move |seconds| player.do_send(PlayerCommand(Control::SeekBy(seconds.into()))));
-    let player = core.player.clone();
-    adapter.on_set_volume(move |volume| {
-        player.do_send(PlayerCommand(Control::SetVolume(
-            (volume * 100.0).round().max(0.0) as u32,
-        )));
-    });
-    let player = core.player.clone();
-    adapter.on_volume_by(move |step| player.do_send(PlayerCommand(Control::VolumeBy(step))));
-    let player = core.player.clone();
-    adapter.on_speed_by(move |step| player.do_send(PlayerCommand(Control::SpeedBy(step.into()))));
+fn render_swarm(app: &AppWindow, models: &Models) {
+    let stream = models.playback.stream_at_playhead(&models.snapshot);
+    let stream = stream.as_ref();
+    swarm::render(app, &models.playback, &models.snapshot, stream);
+    shell::render_buffer(app, stream);
+    if let Some(stream) = stream {
+        player::render_stream(app, &models.playback, stream);
+    }
 }
 
-/// A place on the seek bar in words: its time, and its chapter.
-fn time_at(share: f32) -> String {
-    let view = view();
-    let view = view.borrow();
-    let at = view.duration.mul_f32(share.clamp(0.0, 1.0));
-    let chapter = crate::gui::views::tracks::chapter_at(&view, at).map(|chapter| &chapter.title);
-    match chapter.filter(|title| !title.is_empty()) {
-        Some(title) => format!("{} · {title}", timestamp(at)),
-        None => timestamp(at),
+/// Updates the library; the selection stays with its file.
+fn update_rows(app: &AppWindow, models: &mut Models) {
+    let selected = library::selected_file(app, &models.library);
+    update_library(app, models, selected);
+}
+
+fn update_library(app: &AppWindow, models: &mut Models, selected: Option<FileId>) {
+    let rebuilt = models.update_library();
+    library::render(app, models, selected);
+    if rebuilt {
+        groups::render(app, &models.query, &models.library);
     }
 }

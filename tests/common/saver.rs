@@ -1,4 +1,4 @@
-//! A desktop's screen saver: it can be told to stay away.
+//! Screen saver service of a desktop, which programs can inhibit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,20 +7,20 @@ use mpris_server::zbus;
 use zbus::blocking::{Connection, MessageIterator, connection::Builder};
 use zbus::message::Type;
 
-/// On a bus, until this is dropped.
+/// The service on a bus, until it is dropped.
 pub struct Saver {
     connection: Connection,
-    told: Arc<AtomicU32>,
+    inhibitors: Arc<AtomicU32>,
 }
 
 impl Saver {
-    /// Takes the name on the bus of this address.
+    /// Registers on the bus at an address.
     pub fn on(bus: &str) -> Self {
         let builder = Builder::address(bus).expect("an address");
         let builder = builder.name("org.freedesktop.ScreenSaver").expect("a name");
         let connection = builder.build().expect("a bus");
-        let told = Arc::new(AtomicU32::new(0));
-        let (answering, count) = (connection.clone(), told.clone());
+        let inhibitors = Arc::new(AtomicU32::new(0));
+        let (answering, count) = (connection.clone(), inhibitors.clone());
         std::thread::spawn(move || {
             for message in MessageIterator::from(&answering).map_while(Result::ok) {
                 let header = message.header();
@@ -38,15 +38,18 @@ impl Saver {
                     }
                     _ => continue,
                 };
-                replied.expect("it waits for an answer");
+                replied.expect("caller waits for the reply");
             }
         });
-        Self { connection, told }
+        Self {
+            connection,
+            inhibitors,
+        }
     }
 
-    /// How many want it to stay away.
-    pub fn told(&self) -> u32 {
-        self.told.load(Ordering::SeqCst)
+    /// Number of active inhibitors.
+    pub fn inhibitors(&self) -> u32 {
+        self.inhibitors.load(Ordering::SeqCst)
     }
 }
 

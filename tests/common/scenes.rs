@@ -1,4 +1,4 @@
-//! Scenes for pictures of the window: films, songs, and what happens with them.
+//! Scenes for snapshots of the window.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
@@ -11,17 +11,15 @@ use engine::player::PlayProgress;
 use engine::scheduler::StallCause;
 use slint::{ComponentHandle, Rgb8Pixel, SharedPixelBuffer, SharedString};
 use swarmplay::gui::bridge::artwork;
-use swarmplay::gui::bridge::artwork::{Art, Found, Pixels};
-use swarmplay::gui::models::playback as apply;
-use swarmplay::gui::ui::{AppWindow, Page, PlayerAdapter, SetupAdapter, ShellAdapter};
-use swarmplay::gui::views::{details, queue};
+use swarmplay::gui::models::artwork_cache::{Art, ArtResult, Pixels};
+use swarmplay::gui::ui::{Page, PlayerAdapter, SetupAdapter, ShellAdapter};
 use swarmplay::library::{Hashing, LibrarySnapshot, SharedFile, SkipReason, Skipped};
 use swarmplay::player::QueueSnapshot;
 use swarmplay::store::CachedFile;
 
-use super::view::{entry, labelled, overview, playing, settle};
+use super::view::{TestWindow, entry, labelled, overview, playing, settle};
 
-/// Ids of sidecars, out of the way of those of files.
+/// A sidecar; its id differs from those of files.
 pub fn sidecar(role: SidecarRole, file: u8, pictures: u32) -> Sidecar {
     let kind = match role {
         SidecarRole::Poster => 100,
@@ -62,7 +60,7 @@ pub fn films() -> Vec<FileEntry> {
         film(6, "Winter Light", 2),
         film(7, "Paper Kites", 5),
     ];
-    // One whose sharer has made no pictures yet.
+    // A film without sidecars yet.
     films[6].info.sidecars.clear();
     films
 }
@@ -108,7 +106,7 @@ pub fn seen() -> Vec<(FileId, PlayProgress)> {
         .to_vec()
 }
 
-/// Hills under a sky, another for each number.
+/// Picture of a landscape; it varies with the number.
 pub fn landscape(number: u8, width: u32, height: u32) -> SharedPixelBuffer<Rgb8Pixel> {
     let turn = f32::from(number) * 0.9;
     let mut pixels = SharedPixelBuffer::new(width, height);
@@ -134,8 +132,8 @@ pub fn landscape(number: u8, width: u32, height: u32) -> SharedPixelBuffer<Rgb8P
     pixels
 }
 
-/// As if the pictures of some files had come.
-pub fn pictures_come(app: &AppWindow, entries: &[FileEntry]) {
+/// Loads the artwork of files.
+pub fn load_artwork(app: &TestWindow, entries: &[FileEntry]) {
     let mut arts = Vec::new();
     for entry in entries {
         let number = entry.id.0[0];
@@ -145,69 +143,63 @@ pub fn pictures_come(app: &AppWindow, entries: &[FileEntry]) {
                 SidecarRole::Storyboard => landscape(number, 1600, 180),
                 SidecarRole::Waveform | SidecarRole::Subtitles => continue,
             };
-            let (id, found) = (sidecar.id, Found::Here(Pixels::Opaque(pixels)));
-            arts.push(Art { id, found });
+            let (id, result) = (sidecar.id, ArtResult::Loaded(Pixels::Opaque(pixels)));
+            arts.push(Art { id, result });
         }
         if let Some(waveform) = entry.info.sidecar(SidecarRole::Waveform) {
             let peak =
                 |x: u32| (60.0 + 90.0 * (x as f32 * 0.021).sin().abs()) as u8 + (x * 37 % 89) as u8;
             let peaks: Vec<u8> = (0..600).map(peak).collect();
             let pixels = Pixels::Shape(artwork::waveform(&peaks));
-            let (id, found) = (waveform.id, Found::Here(pixels));
-            arts.push(Art { id, found });
+            let (id, result) = (waveform.id, ArtResult::Loaded(pixels));
+            arts.push(Art { id, result });
         }
     }
-    artwork::arrived(app, arts);
+    app.add_artwork(arts);
 }
 
-pub fn library(app: &AppWindow, entries: Vec<FileEntry>) {
+pub fn library(app: &TestWindow, entries: Vec<FileEntry>) {
     if entries.len() < 2 {
         let mut nothing = overview(films());
         nothing.catalogue.entries = entries;
-        return apply::overview(app, nothing);
+        return app.set_snapshot(nothing);
     }
-    pictures_come(app, &entries);
-    apply::overview(app, overview(entries));
+    load_artwork(app, &entries);
+    app.set_snapshot(overview(entries));
 }
 
-/// What comes after a film.
-pub fn queue_of_films(app: &AppWindow) {
+/// Fills the queue with films.
+pub fn queue_of_films(app: &TestWindow) {
     let items = films().into_iter().zip(1..).skip(2);
     let upcoming: Vec<Item> = items.map(|(entry, key)| Item { key, entry }).collect();
     let (first, count) = (2, upcoming.len());
-    queue::show(
-        app,
-        QueueSnapshot {
-            first,
-            count,
-            upcoming,
-        },
-    );
+    app.set_queue(QueueSnapshot {
+        first,
+        count,
+        upcoming,
+    });
 }
 
-/// Music that plays.
-pub fn listen(app: &AppWindow, page: Page) {
-    pictures_come(app, &songs());
-    apply::overview(app, overview(songs()));
-    apply::player(app, playing(songs().remove(1)));
+/// Plays a song and opens a page.
+pub fn listen(app: &TestWindow, page: Page) {
+    load_artwork(app, &songs());
+    app.set_snapshot(overview(songs()));
+    app.set_player(playing(songs().remove(1)));
     let items = songs().into_iter().zip(1..).skip(2);
     let upcoming: Vec<Item> = items.map(|(entry, key)| Item { key, entry }).collect();
-    queue::show(
-        app,
-        QueueSnapshot {
-            first: 2,
-            count: upcoming.len(),
-            upcoming,
-        },
-    );
-    apply::overview(app, overview(songs()));
-    apply::cover(app, (songs()[1].id, Some(landscape(2, 500, 500))));
+    app.set_queue(QueueSnapshot {
+        first: 2,
+        count: upcoming.len(),
+        upcoming,
+    });
+    app.set_snapshot(overview(songs()));
+    app.set_cover(songs()[1].id, Some(landscape(2, 500, 500)));
     app.global::<ShellAdapter>().set_page(page);
     app.global::<PlayerAdapter>().invoke_request_storyboard();
 }
 
-/// A film with one of its menus open.
-pub fn choose_from(app: &AppWindow, menu: &str) {
+/// Plays a film and opens a menu.
+pub fn open_menu(app: &TestWindow, menu: &str) {
     watch(app, Phase::Playing);
     let player = app.global::<PlayerAdapter>();
     let sound = ["English · AAC · stereo", "German · AC-3 · 5.1"];
@@ -219,28 +211,28 @@ pub fn choose_from(app: &AppWindow, menu: &str) {
     settle();
 }
 
-/// A film in this phase, with its swarm over a while.
-pub fn watch(app: &AppWindow, phase: Phase) {
+/// Shows a film in a phase, with snapshots over some time.
+pub fn watch(app: &TestWindow, phase: Phase) {
     app.global::<ShellAdapter>().set_page(Page::Playing);
-    pictures_come(app, &films());
+    load_artwork(app, &films());
     let mut state = playing(films().remove(1));
     let shown = !matches!(phase, Phase::Failed(_));
     state.phase = phase;
-    apply::player(app, state);
+    app.set_player(state);
     if shown {
-        apply::picture(app, landscape(2, 1280, 720));
+        app.set_frame(landscape(2, 1280, 720));
     }
     for buffer in [4, 9, 15, 21, 24, 19] {
         let mut news = overview(films());
         let ahead = 180 + buffer * 4;
         news.streams[0].have = (0..ahead).chain(580..600).collect();
         news.streams[0].in_flight = (ahead..ahead + 30).collect();
-        (0..8).for_each(|_| apply::overview(app, news.clone()));
+        (0..8).for_each(|_| app.set_snapshot(news.clone()));
     }
 }
 
-/// The questions of the first run, with a tracker that does not answer.
-pub fn setup(app: &AppWindow) {
+/// Shows the form of the first run with an error.
+pub fn setup(app: &TestWindow) {
     let setup = app.global::<SetupAdapter>();
     setup.set_name("desk".into());
     setup.set_tracker("home".into());
@@ -251,15 +243,15 @@ pub fn setup(app: &AppWindow) {
     app.global::<ShellAdapter>().set_page(Page::Setup);
 }
 
-/// The sheet about an entry.
-pub fn about(app: &AppWindow, mut entry: FileEntry) {
+/// Opens the details dialog.
+pub fn about(app: &TestWindow, mut entry: FileEntry) {
     if let Some(video) = &mut entry.info.video {
         (video.millifps, video.hdr) = (23_976, true);
     }
-    details::tell(app, &entry, "attic, living-room, server and 2 more");
+    app.show_details(&entry, "attic, living-room, server and 2 more");
 }
 
-/// A film of which half is here, or all of the first.
+/// A download: complete for the first film, half of others.
 pub fn cached(entry: FileEntry) -> CachedFile {
     let whole = entry.id.0[0] == 4;
     CachedFile {
@@ -296,10 +288,10 @@ pub fn shared() -> LibrarySnapshot {
     }
 }
 
-/// A film that stands still for this cause.
-pub fn stall(app: &AppWindow, cause: StallCause) {
+/// Shows a film that stalls for a cause.
+pub fn stall(app: &TestWindow, cause: StallCause) {
     watch(app, Phase::Buffering);
     let mut news = overview(films());
     news.streams[0].stalled = Some(cause);
-    apply::overview(app, news);
+    app.set_snapshot(news);
 }

@@ -1,12 +1,12 @@
-//! Recordings compared with their source.
+//! Compares recordings with their source.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Samples a second after reduction for comparing sound.
+/// Sample rate for comparisons, in Hz.
 const REDUCED_RATE: usize = 2000;
 
-/// 48 kHz samples to [`REDUCED_RATE`], by the mean of each piece.
+/// Reduces 48 kHz samples to [`REDUCED_RATE`] by averaging.
 pub fn reduce(bytes: &[u8]) -> Vec<f32> {
     let samples = bytes
         .as_chunks::<2>()
@@ -19,7 +19,7 @@ pub fn reduce(bytes: &[u8]) -> Vec<f32> {
     samples.chunks_exact(piece).map(mean).collect()
 }
 
-/// A sample file's sound, mono, reduced.
+/// Audio of a sample file, mono, at [`REDUCED_RATE`].
 pub fn source(name: &str) -> Vec<f32> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(
@@ -38,11 +38,11 @@ pub fn source(name: &str) -> Vec<f32> {
     reduce(&decoded)
 }
 
-/// Where in `whole` a recording fits best, in seconds, and how well, to 1.
+/// Position of a recording in `whole` in seconds, and its correlation, 1 at most.
 pub fn place(recording: &[f32], whole: &[f32]) -> (f64, f32) {
     let power = |samples: &[f32]| samples.iter().map(|s| s * s).sum::<f32>();
     let heard = power(recording).max(1e-6);
-    // The power of the window is carried along, not summed anew for each place.
+    // The power of the sliding window is updated, not summed again.
     let square = |sample: f32| f64::from(sample) * f64::from(sample);
     let mut louder: f64 = whole[..recording.len()].iter().map(|s| square(*s)).sum();
     let fits = (0..=whole.len() - recording.len()).map(|at| {

@@ -1,10 +1,9 @@
-//! The real program in a real window on a virtual display, with a recorded null
-//! sink for ears and a session bus of its own: a tracker, two peers, a client.
+//! The program with tracker, peers and window on a virtual display, with an audio sink
+//! that can be recorded and a private session bus.
 //!
-//! The sample films carry their time as a bar code in the picture (see
-//! `media/make`), so a screenshot tells which moment is shown. Needs Xvfb,
-//! openbox, xdotool, ImageMagick, wmctrl, PulseAudio, D-Bus and playerctl, which
-//! `scripts/test` installs.
+//! The sample films show their time as a bar code (see `media/make`), so that a screenshot
+//! tells the position. Needs Xvfb, openbox, xdotool, ImageMagick, wmctrl, PulseAudio,
+//! D-Bus and playerctl, which `scripts/test` installs.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
@@ -14,14 +13,15 @@ use std::time::{Duration, Instant};
 
 use super::sound::reduce;
 
-/// Size of the display; twice that of the sample films.
+/// Width of the display: twice that of the sample films.
 pub const WIDTH: usize = 1280;
+/// Height of the display.
 pub const HEIGHT: usize = 720;
 
-/// Longest wait for anything.
+/// Time limit of each wait.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Children, ended by pid when the test is over, however it ends.
+/// Child processes, killed when the test ends.
 #[derive(Default)]
 pub struct Children(pub Vec<Child>);
 
@@ -44,16 +44,16 @@ impl Drop for Children {
     }
 }
 
-/// A display, a sound server and a swarm, private to one test.
+/// Display, audio server and swarm of one test.
 pub struct Stage {
     pub children: Children,
     pub dir: tempfile::TempDir,
     display: String,
     tracker: String,
     gateway: String,
-    /// The sound server among the children.
+    /// Index of the audio server among the children.
     sound: usize,
-    /// Address of a session bus of its own.
+    /// Address of the private session bus.
     pub bus: String,
 }
 
@@ -68,7 +68,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// An address nobody listens on at the moment.
+/// An address without a listener.
 pub fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     listener.local_addr().expect("address").to_string()
@@ -138,7 +138,7 @@ impl Stage {
         stage
     }
 
-    /// A sound server with a sink that goes nowhere.
+    /// Starts an audio server with a null sink.
     pub fn start_sound(&mut self) {
         let dir = self.dir.path();
         let socket = dir.join("sound.socket");
@@ -163,22 +163,22 @@ impl Stage {
         wait_for("the sound server", || socket.exists().then_some(()));
     }
 
-    /// Whether the window's program has said this in its log.
-    pub fn says(&self, words: &str) -> bool {
+    /// True if the log of the window's program contains a text.
+    pub fn logs(&self, words: &str) -> bool {
         let log = std::fs::read_to_string(self.dir.path().join("client.log"));
         log.is_ok_and(|log| log.contains(words))
     }
 
-    /// The sound device is unplugged, as it were.
+    /// Stops the audio server, like an unplugged device.
     pub fn stop_sound(&mut self) {
         let server = &mut self.children.0[self.sound];
         server.kill().expect("it runs");
         server.wait().expect("it ends");
-        // Else it would be taken for that of the next one.
+        // A stale socket would be taken for that of the next server.
         let _ = std::fs::remove_file(self.dir.path().join("sound.socket"));
     }
 
-    /// A bus like that of a desktop.
+    /// Starts a session bus.
     fn start_bus(&mut self) {
         let address = format!("unix:path={}", self.dir.path().join("bus.socket").display());
         let mut daemon = quiet("dbus-daemon");
@@ -195,7 +195,7 @@ impl Stage {
         self.bus = address;
     }
 
-    /// What the desktop's own player controls answer.
+    /// Output of `playerctl`.
     pub fn playerctl(&self, arguments: &[&str]) -> String {
         let mut playerctl = quiet("playerctl");
         playerctl.env("DBUS_SESSION_BUS_ADDRESS", &self.bus);
@@ -218,11 +218,11 @@ impl Stage {
         program
     }
 
-    /// Starts a server or peer; returns where it listens.
+    /// Starts a tracker or peer; returns its address.
     pub fn serve(&mut self, command: &str, sets: &[&str]) -> String {
         let name = format!("{command}-{}", self.children.0.len());
         let mut program = self.swarmplay(command, &name);
-        // Little uplink, so that one alone could not supply the film in time.
+        // One peer alone is too slow to supply the film.
         program.arg("--set=limits.upload=1 Mbit/s");
         program.args(sets.iter().map(|set| format!("--set={set}")));
         let stdout = self
@@ -238,13 +238,13 @@ impl Stage {
         ready["listen"].as_str().expect("an address").to_owned()
     }
 
-    /// Starts the window; returns its place among the children.
+    /// Starts the window; returns its index among the children.
     pub fn open_window(&mut self, mode: &str) -> usize {
         let log = std::fs::File::create(self.dir.path().join("client.log")).expect("log");
         let mut program = self.swarmplay("client", "client");
         program.args(["--mode", mode]).stderr(log);
         if mode == "audio" {
-            // A machine without fonts.
+            // A system without fonts.
             let fonts = self.dir.path().join("fonts.conf");
             let none = "<?xml version=\"1.0\"?><fontconfig></fontconfig>";
             std::fs::write(&fonts, none).expect("writes");
@@ -266,7 +266,7 @@ impl Stage {
         wait_for("the window", || {
             self.xdotool(&["search", "--onlyvisible", "--name", "Swarmplay"])
         });
-        // All eight samples are hashed and listed before anything is chosen.
+        // All eight samples must be listed before one is selected.
         let listed = |text: &str| text.lines().filter(|line| line.contains("  3  ")).count() == 8;
         wait_for("the library", || {
             let ls = self
@@ -296,7 +296,7 @@ impl Stage {
             .expect("a mouse");
     }
 
-    /// The display's pixels, RGB.
+    /// Pixels of the display, RGB.
     pub fn screenshot(&self) -> Vec<u8> {
         let mut import = Command::new("import");
         import.env("DISPLAY", &self.display).stdin(Stdio::null());
@@ -306,13 +306,11 @@ impl Stage {
         pixels
     }
 
-    /// The film's time on the screen, in tenths of a second, if the bar code is
-    /// to be seen.
+    /// Time that the bar code shows, in tenths of a second, if it is visible.
     pub fn shown_tenths(&self) -> Option<u32> {
         let pixels = self.screenshot();
         let bright = |x: usize| pixels[(2 * 344 * WIDTH + 2 * x) * 3 + 1];
-        // The mark is white; beside it, between the bits and behind them it is
-        // black.
+        // The mark is white; the area around it and between the bits is black.
         let gaps = (0..9).map(|bit| 412 - bit * 36 - 18);
         let mut ground = [50, 450, 500, 560, 620].into_iter().chain(gaps);
         if bright(20) < 200 || ground.any(|x| bright(x) > 60) {
@@ -322,8 +320,8 @@ impl Stage {
         Some(bits.sum())
     }
 
-    /// Waits until the controls have gone and the bar code can be read. Returns
-    /// the film's time and the moment it was seen.
+    /// Waits until the controls are hidden and the bar code is readable. Returns its time
+    /// and the moment of the screenshot.
     pub fn read_time(&self) -> (f64, Instant) {
         let look = || {
             let seen = Instant::now();
@@ -331,14 +329,14 @@ impl Stage {
             Some((time, seen))
         };
         wait_for("the bar code", || {
-            // Twice, so that what is seen while the window changes does not count.
+            // Two readings: a single one may show a window that is being redrawn.
             let (first, second) = (look()?, look()?);
             let passed = second.1.duration_since(first.1).as_secs_f64();
             (second.0 >= first.0 && second.0 - first.0 < passed + 0.5).then_some(second)
         })
     }
 
-    /// Names of the peers that supplied what is played.
+    /// Names of the peers that supplied the current stream.
     pub fn suppliers(&self) -> BTreeSet<String> {
         use std::io::Write;
         let mut socket = std::net::TcpStream::connect(&self.gateway).expect("the gateway");
@@ -358,7 +356,7 @@ impl Stage {
         names.map(str::to_owned).collect()
     }
 
-    /// Seconds of what is heard, mono, reduced.
+    /// Records some seconds of audio, mono, reduced.
     pub fn record(&self, seconds: usize) -> Vec<f32> {
         let mut parec = quiet("parec");
         parec.env("HOME", self.dir.path()).stderr(Stdio::inherit());
@@ -382,12 +380,11 @@ impl Stage {
         reduce(&bytes)
     }
 
-    /// Closes the window as a person would; it must be gone soon, and its
-    /// children with it.
+    /// Closes the window like a user. It must end soon, and its child processes with it.
     pub fn close_window(&mut self, client: usize) {
         let pid = self.children.0[client].id();
         let decoders = children_of(pid);
-        assert!(!decoders.is_empty(), "something is being decoded");
+        assert!(!decoders.is_empty(), "a decoder runs");
         let started = Instant::now();
         let closed = quiet("wmctrl")
             .env("DISPLAY", &self.display)
@@ -397,7 +394,7 @@ impl Stage {
         wait_for("the end", || {
             self.children.0[client].try_wait().expect("waits")
         });
-        // A second is promised; the looking takes a little, too.
+        // The limit is one second, plus time for the checks.
         let elapsed = started.elapsed();
         assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
         for decoder in decoders {
@@ -406,7 +403,7 @@ impl Stage {
     }
 }
 
-/// Processes whose parent is `pid`.
+/// Child processes of `pid`.
 pub fn children_of(pid: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").expect("proc").flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -1,20 +1,21 @@
-//! A window without a display, what to show in it, and pictures of it.
+//! A window without a display, data to show in it, and its snapshots.
 //!
-//! Pictures lie in `tests/snapshots/`; `BLESS_SNAPSHOTS=1` writes them anew, to be
-//! looked at before they are committed.
+//! Snapshots are in `tests/snapshots/`; `BLESS_SNAPSHOTS=1` writes them again, to be
+//! reviewed before they are committed.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use engine::fixtures::{self, video_track};
-use engine::ids::{ChunkIndex, PeerId};
+use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::io_failure::IoFailure;
 use engine::media::{AudioTrack, ChunkSize, FileEntry, Geometry, MediaKind};
-use engine::player::Phase;
+use engine::player::{Phase, PlayProgress};
 use engine::protocol::PathReason;
 use engine::scheduler::Supply;
 use i_slint_backend_testing::{
@@ -23,23 +24,83 @@ use i_slint_backend_testing::{
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition, PhysicalSize, SharedString};
 use swarmplay::config::{Config, Language, Theme};
-use swarmplay::gui::bridge::observer::AppSnapshot;
-use swarmplay::gui::ui::{AppWindow, LibraryAdapter, PlayerAdapter};
-use swarmplay::gui::window;
+use swarmplay::gui::bridge::screen::{FramePixels, Update};
+use swarmplay::gui::models::artwork_cache::Art;
+use swarmplay::gui::models::snapshot::AppSnapshot;
+use swarmplay::gui::ui::{AppWindow, Grouping, LibraryAdapter, PlayerAdapter};
+use swarmplay::gui::views::details;
+use swarmplay::gui::{UiContext, window};
 use swarmplay::library::LibrarySnapshot;
-use swarmplay::player::PlayerSnapshot;
+use swarmplay::player::{PlayerSnapshot, QueueSnapshot};
 use swarmplay::scheduler::StreamSnapshot;
 use swarmplay::swarm::{PeerSnapshot, SwarmSnapshot};
 use swarmplay::tracker_client::{CatalogueSnapshot, LinkFailure, LinkState, TrackerLink};
 
-/// Difference of a channel, of 255, from which on a pixel counts as another.
+/// Difference of a channel, of 255, that makes a pixel differ.
 const OTHER: u8 = 40;
 
-/// Share of pixels that may be others: the edges of some letters.
+/// Share of pixels that may differ: edges of letters.
 const TOLERANCE: f64 = 0.001;
 
+/// A window without actors.
+pub struct TestWindow {
+    app: AppWindow,
+    ui: Rc<UiContext>,
+}
+
+impl Deref for TestWindow {
+    type Target = AppWindow;
+
+    fn deref(&self) -> &AppWindow {
+        &self.app
+    }
+}
+
+impl TestWindow {
+    pub fn set_snapshot(&self, snapshot: AppSnapshot) {
+        window::apply(&self.ui, Update::Snapshot(snapshot.into()));
+    }
+
+    pub fn set_player(&self, state: PlayerSnapshot) {
+        window::apply(&self.ui, Update::Player(state.into()));
+    }
+
+    pub fn set_queue(&self, queue: QueueSnapshot) {
+        window::apply(&self.ui, Update::Queue(queue));
+    }
+
+    pub fn set_history(&self, history: Vec<(FileId, PlayProgress)>) {
+        window::apply(&self.ui, Update::History(history));
+    }
+
+    pub fn set_frame(&self, frame: FramePixels) {
+        window::apply(&self.ui, Update::Frame(frame));
+    }
+
+    pub fn set_cover(&self, file: FileId, cover: Option<FramePixels>) {
+        window::apply(&self.ui, Update::Cover(file, cover));
+    }
+
+    pub fn add_artwork(&self, pictures: Vec<Art>) {
+        window::apply(&self.ui, Update::Artwork(pictures));
+    }
+
+    pub fn show_details(&self, entry: &FileEntry, sources: &str) {
+        details::show(&self.ui, entry.clone(), sources.into());
+    }
+
+    pub fn group_by(&self, grouping: Grouping) {
+        let library = self.global::<LibraryAdapter>();
+        library.invoke_choose_grouping(grouping);
+    }
+
+    pub fn open_group(&self, index: i32) {
+        self.global::<LibraryAdapter>().invoke_open_group(index);
+    }
+}
+
 /// A window of `width` × `height` logical pixels.
-pub fn build(kind: MediaKind, theme: Theme, size: (u32, u32), scale: f32) -> AppWindow {
+pub fn build(kind: MediaKind, theme: Theme, size: (u32, u32), scale: f32) -> TestWindow {
     build_in(Language::En, kind, theme, size, scale)
 }
 
@@ -50,7 +111,7 @@ pub fn build_in(
     theme: Theme,
     size: (u32, u32),
     scale: f32,
-) -> AppWindow {
+) -> TestWindow {
     let backend = TestingBackend::new(TestingBackendOptions {
         mock_time: true,
         threading: false,
@@ -59,10 +120,10 @@ pub fn build_in(
     slint::platform::set_platform(Box::new(backend)).expect("one window a test");
     let mut config = Config::default();
     config.window.theme = theme;
-    // Whatever the machine speaks that this runs on.
+    // Not the language of the system.
     config.window.language = language;
     config.client.name = "desk".into();
-    let app = window::build(&config, kind).expect("builds");
+    let (app, ui) = window::build(&config, kind).expect("builds");
     let event = WindowEvent::ScaleFactorChanged {
         scale_factor: scale,
     };
@@ -74,10 +135,10 @@ pub fn build_in(
     app.window()
         .dispatch_event(WindowEvent::WindowActiveChanged(true));
     settle();
-    app
+    TestWindow { app, ui }
 }
 
-/// Lets animations and timers run.
+/// Advances animations and timers.
 pub fn settle() {
     mock_elapsed_time(Duration::from_millis(500));
 }
@@ -132,7 +193,7 @@ pub fn songs() -> Vec<FileEntry> {
     ]
 }
 
-/// Nobody listens at the tracker's address.
+/// Link to a tracker that does not run.
 pub fn no_tracker() -> LinkState {
     let code = Some(libc::ECONNREFUSED);
     LinkState::Unreachable(LinkFailure::Io(IoFailure { code }))
@@ -229,7 +290,7 @@ pub fn playing(entry: FileEntry) -> PlayerSnapshot {
     }
 }
 
-/// Compares the window with its picture, or writes the picture.
+/// Compares the window with its snapshot, or writes the snapshot.
 pub fn snapshot(app: &AppWindow, name: &str) {
     settle();
     let pixels = app.window().take_snapshot().expect("renders");
@@ -275,13 +336,13 @@ pub fn labelled(app: &AppWindow, label: &str) -> ElementHandle {
     found.unwrap_or_else(|| panic!("nothing is labelled {label}"))
 }
 
-/// The pointer comes to the seek bar, and moves on it.
+/// Moves the pointer over the seek bar.
 pub fn point_at_the_seek_bar(app: &AppWindow) {
     settle();
     let bar = labelled(app, "Seek");
     let (at, size) = (bar.absolute_position(), bar.size());
     let position = LogicalPosition::new(at.x + size.width * 0.62, at.y + size.height / 2.0);
-    // The first time it comes to the bar, then it moves on it.
+    // The first event enters the bar, the second moves on it.
     for x in [position.x - 2.0, position.x] {
         let position = LogicalPosition::new(x, position.y);
         app.window()
@@ -290,7 +351,7 @@ pub fn point_at_the_seek_bar(app: &AppWindow) {
     }
 }
 
-/// What the keys and controls asked for, in order.
+/// Records the commands of keys and controls, in order.
 pub fn record(app: &AppWindow) -> Rc<RefCell<Vec<String>>> {
     let asked = Rc::new(RefCell::new(Vec::new()));
     let note = |what: &'static str| {

@@ -13,11 +13,10 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Puts a value in. True if the cell was empty, so that somebody must be
-    /// told.
-    pub fn put(&self, value: T) -> bool {
+    /// Replaces the value.
+    pub fn put(&self, value: T) {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.replace(value).is_none()
+        *slot = Some(value);
     }
 
     /// Takes the value out.
@@ -27,13 +26,10 @@ impl<T> Slot<T> {
 }
 
 impl<T> Slot<Vec<T>> {
-    /// Adds a value to those that wait. True if none did, so that somebody must be
-    /// told.
-    pub fn push(&self, value: T) -> bool {
+    /// Appends to the values that wait.
+    pub fn push(&self, value: T) {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = slot.is_none();
         slot.get_or_insert_default().push(value);
-        first
     }
 }
 
@@ -42,20 +38,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_added_is_all_there() {
+    fn push_keeps_all_values() {
         let slot = Slot::default();
-        assert!(slot.push(1));
-        assert!(!slot.push(2));
+        slot.push(1);
+        slot.push(2);
         assert_eq!(slot.take(), Some(vec![1, 2]));
     }
 
     #[test]
-    fn only_the_first_of_several_puts_needs_a_wake_up_and_the_last_wins() {
+    fn put_replaces_the_value() {
         let slot = Slot::default();
-        assert!(slot.put(1));
-        assert!(!slot.put(2));
+        slot.put(1);
+        slot.put(2);
         assert_eq!(slot.take(), Some(2));
         assert_eq!(slot.take(), None);
-        assert!(slot.put(3));
     }
 }

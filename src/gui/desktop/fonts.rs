@@ -1,5 +1,5 @@
-//! A machine without any font: the window's own is made known to the system's list of
-//! them, which must not be empty.
+//! Adds the window's font to the fontconfig configuration of a system without fonts:
+//! Slint needs at least one system font.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,44 +7,44 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-/// The font of the window, of which the list knows nothing yet.
-const OWN: &[u8] = include_bytes!("../../../ui/fonts/Inter-Regular.otf");
+/// Font of the window.
+const FONT: &[u8] = include_bytes!("../../../ui/fonts/Inter-Regular.otf");
 
-/// Where the list's own configuration lies, unless the environment says otherwise.
-const USUAL: &str = "/etc/fonts/fonts.conf";
+/// Default configuration of fontconfig.
+const DEFAULT: &str = "/etc/fonts/fonts.conf";
 
-/// Names the configuration that fontconfig reads.
+/// Environment variable with the path of the configuration.
 const VARIABLE: &str = "FONTCONFIG_FILE";
 
-/// Sees to it that there is a font, with what is written in `data` if need be. Call it
-/// while no other thread runs.
+/// Makes sure that fontconfig finds a font; writes one to `data` if there is none. Must
+/// be called while no other thread runs.
 pub fn provide(data: &Path) {
     let chosen = std::env::var_os(VARIABLE);
-    // Where the environment names another list it is not known what is on it.
-    if chosen.is_none() && Path::new(USUAL).is_file() && some_font_is_in(&usual_folders()) {
+    // The content of a configuration from the environment is unknown.
+    if chosen.is_none() && Path::new(DEFAULT).is_file() && contains_font(&font_folders()) {
         return;
     }
     match write(&data.join("fonts"), chosen) {
-        // SAFETY: nobody else reads or writes the environment: this is the only thread.
+        // SAFETY: no other thread runs that could read or write the environment.
         Ok(file) => unsafe { std::env::set_var(VARIABLE, file) },
-        Err(error) => tracing::warn!(%error, "the window's font cannot be written"),
+        Err(error) => tracing::warn!(%error, "failed to write the fallback font"),
     }
 }
 
-/// Folders of fonts on Linux. Fonts elsewhere do not matter: to add one does no harm.
-fn usual_folders() -> Vec<PathBuf> {
+/// Font folders on Linux. A font elsewhere is missed, and one is added without harm.
+fn font_folders() -> Vec<PathBuf> {
     let system = ["/usr/share/fonts", "/usr/local/share/fonts"].map(PathBuf::from);
-    let own = [
+    let user = [
         dirs::font_dir(),
         dirs::home_dir().map(|home| home.join(".fonts")),
     ];
     system
         .into_iter()
-        .chain(own.into_iter().flatten())
+        .chain(user.into_iter().flatten())
         .collect()
 }
 
-fn some_font_is_in(folders: &[PathBuf]) -> bool {
+fn contains_font(folders: &[PathBuf]) -> bool {
     let is_font = |path: &Path| {
         let extension = path.extension().and_then(|extension| extension.to_str());
         extension.is_some_and(|extension| ["ttf", "otf", "ttc"].contains(&extension))
@@ -53,21 +53,21 @@ fn some_font_is_in(folders: &[PathBuf]) -> bool {
     entries.any(|entry| entry.is_ok_and(|entry| is_font(entry.path())))
 }
 
-/// Writes the font, and a configuration that adds it to that which holds otherwise.
+/// Writes the font, and a configuration that adds it to the existing one.
 fn write(folder: &Path, chosen: Option<OsString>) -> io::Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("Inter-Regular.otf"), OWN)?;
-    let others = chosen.map_or(PathBuf::from(USUAL), PathBuf::from);
+    std::fs::write(folder.join("Inter-Regular.otf"), FONT)?;
+    let existing = chosen.map_or(PathBuf::from(DEFAULT), PathBuf::from);
     let file = folder.join("fonts.conf");
     let escaped = |path: &Path| {
         let text = path.display().to_string();
         text.replace('&', "&amp;").replace('<', "&lt;")
     };
-    let (own, others) = (escaped(folder), escaped(&others));
+    let (folder, existing) = (escaped(folder), escaped(&existing));
     let text = format!(
         "<?xml version=\"1.0\"?>\n<!DOCTYPE fontconfig SYSTEM \"fonts.dtd\">\n<fontconfig>\n\
-         <include ignore_missing=\"yes\">{others}</include>\n\
-         <dir>{own}</dir>\n<cachedir>{own}</cachedir>\n</fontconfig>\n"
+         <include ignore_missing=\"yes\">{existing}</include>\n\
+         <dir>{folder}</dir>\n<cachedir>{folder}</cachedir>\n</fontconfig>\n"
     );
     std::fs::write(&file, text)?;
     Ok(file)
@@ -78,12 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_own_font_is_added_to_what_there_is() {
+    fn font_is_added_to_the_existing_configuration() {
         let folder = tempfile::tempdir().expect("folder");
         let fonts = folder.path().join("a & b");
-        assert!(!some_font_is_in(std::slice::from_ref(&fonts)));
+        assert!(!contains_font(std::slice::from_ref(&fonts)));
         let file = write(&fonts, Some("/else/fonts.conf".into())).expect("writable");
-        assert!(some_font_is_in(&[fonts]));
+        assert!(contains_font(&[fonts]));
         let text = std::fs::read_to_string(file).expect("written");
         assert!(text.contains("yes\">/else/fonts.conf<"), "{text}");
         assert!(text.contains("a &amp; b</dir>"), "{text}");

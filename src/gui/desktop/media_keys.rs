@@ -1,7 +1,7 @@
-//! Media keys and the desktop's player controls: MPRIS, over the session bus.
+//! Media keys and the desktop's player controls, over MPRIS on the session bus.
 //!
-//! What the player does is told to the desktop as it changes; what is asked over the
-//! bus goes to the player like any other command. Without a bus there is nothing.
+//! The state of the player is published as it changes; requests become commands to the
+//! player. Without a session bus there are no media keys.
 //! <https://specifications.freedesktop.org/mpris-spec/latest/>
 
 use std::time::{Duration, Instant};
@@ -16,11 +16,10 @@ use tokio::sync::watch;
 use crate::http::Gateway;
 use crate::player::{Player, PlayerCommand, PlayerSnapshot};
 
-/// A position this far from where time alone would have led is a jump, which
-/// listeners are told of.
-const JUMP: Duration = Duration::from_millis(1500);
+/// Distance from the expected position that counts as a seek, which MPRIS signals.
+const SEEK_DISTANCE: Duration = Duration::from_millis(1500);
 
-/// Speaks to the session bus until the player is gone. Posters are read from the
+/// Serves the session bus until the player ends. The desktop loads posters from the
 /// gateway; `raise` brings the window to the front.
 pub async fn run(
     player: Addr<Player>,
@@ -31,24 +30,24 @@ pub async fn run(
     let server = match serve(&player, &states, raise).await {
         Ok(server) => server,
         Err(error) => {
-            tracing::debug!(%error, "no media keys: the session bus is not there");
+            tracing::debug!(%error, "media keys unavailable");
             return;
         }
     };
-    let answers = actix_rt::spawn(server.run());
-    let mut told = Told::default();
+    let serving = actix_rt::spawn(server.run());
+    let mut published = Published::default();
     while states.changed().await.is_ok() {
         let state = states.borrow_and_update().clone();
-        if let Err(error) = told.tell(&server, &gateway, state).await {
-            tracing::warn!(%error, "the session bus is gone");
+        if let Err(error) = published.update(&server, &gateway, state).await {
+            tracing::warn!(%error, "session bus connection lost");
             break;
         }
     }
-    answers.abort();
+    serving.abort();
 }
 
-/// Puts the player on the bus. Its name holds the process id, since a client for films
-/// and one for music may run side by side.
+/// Registers the player on the bus. Its name contains the process id, since a client for
+/// films and one for songs may run at the same time.
 async fn serve(
     player: &Addr<Player>,
     states: &watch::Receiver<PlayerSnapshot>,
@@ -67,9 +66,20 @@ async fn serve(
         .await?;
     server.connect_raise(move |_| raise());
     server.connect_quit(|_| {
-        // An event loop that has ended needs no more.
+        // Fails only if the event loop has already ended.
         let _ = slint::quit_event_loop();
     });
+    connect_transport(&server, player, states);
+    connect_properties(&server, player, states);
+    Ok(server)
+}
+
+/// Connects play, pause, next, previous, stop and seek.
+fn connect_transport(
+    server: &Server,
+    player: &Addr<Player>,
+    states: &watch::Receiver<PlayerSnapshot>,
+) {
     let send = |control: Control| {
         let player = player.clone();
         move |_: &Server| player.do_send(PlayerCommand(control))
@@ -78,61 +88,66 @@ async fn serve(
     server.connect_next(send(Control::Next));
     server.connect_previous(send(Control::Previous));
     server.connect_stop(send(Control::Stop));
-    // Toggles, but only towards what was asked for.
-    let towards = |play: bool| {
+    // Play and pause do nothing if the player already does that.
+    let toggle_unless = |playing: bool| {
         let (player, states) = (player.clone(), states.clone());
         move |_: &Server| {
-            let plays = status(&states.borrow()) == PlaybackStatus::Playing;
-            if plays != play {
+            let is_playing = status(&states.borrow()) == PlaybackStatus::Playing;
+            if is_playing != playing {
                 player.do_send(PlayerCommand(Control::Toggle));
             }
         }
     };
-    server.connect_play(towards(true));
-    server.connect_pause(towards(false));
+    server.connect_play(toggle_unless(true));
+    server.connect_pause(toggle_unless(false));
     let to = player.clone();
     server.connect_seek(move |_, by| {
-        to.do_send(PlayerCommand(Control::SeekBy(by.as_micros() as f64 / 1e6)));
+        let seconds = by.as_micros() as f64 / 1e6;
+        to.do_send(PlayerCommand(Control::SeekBy(seconds)));
     });
-    let (to, now) = (player.clone(), states.clone());
+    let (to, states) = (player.clone(), states.clone());
     server.connect_set_position(move |_, track, position| {
-        // The track may have changed meanwhile: then nothing is meant.
-        let same = now
-            .borrow()
-            .entry
-            .as_ref()
-            .is_some_and(|entry| track_of(entry) == *track);
+        // MPRIS: ignore a position for a track that is no longer the current one.
+        let state = states.borrow();
+        let current = state.entry.as_ref().map(track_of);
         if let Ok(micros) = u64::try_from(position.as_micros())
-            && same
+            && current.as_ref() == Some(track)
         {
-            to.do_send(PlayerCommand(Control::SeekTo(Duration::from_micros(
-                micros,
-            ))));
+            let time = Duration::from_micros(micros);
+            to.do_send(PlayerCommand(Control::SeekTo(time)));
         }
     });
+}
+
+/// Connects shuffle, repeat, volume and speed.
+fn connect_properties(
+    server: &Server,
+    player: &Addr<Player>,
+    states: &watch::Receiver<PlayerSnapshot>,
+) {
     let to = player.clone();
     server.connect_set_shuffle(move |_, shuffled| {
-        to.do_send(PlayerCommand(Control::SetShuffled(shuffled)))
+        to.do_send(PlayerCommand(Control::SetShuffled(shuffled)));
     });
     let to = player.clone();
     server.connect_set_loop_status(move |_, status| {
-        to.do_send(PlayerCommand(Control::SetRepeat(match status {
+        let repeat = match status {
             LoopStatus::None => Repeat::Off,
             LoopStatus::Track => Repeat::One,
             LoopStatus::Playlist => Repeat::All,
-        })));
+        };
+        to.do_send(PlayerCommand(Control::SetRepeat(repeat)));
     });
     let to = player.clone();
     server.connect_set_volume(move |_, volume| {
         let percent = (volume.clamp(0.0, 1.0) * 100.0).round();
         to.do_send(PlayerCommand(Control::SetVolume(percent as u32)));
     });
-    let (to, now) = (player.clone(), states.clone());
+    let (to, states) = (player.clone(), states.clone());
     server.connect_set_rate(move |_, rate| {
-        let present = f64::from(now.borrow().speed) / 100.0;
-        to.do_send(PlayerCommand(Control::SpeedBy(rate - present)));
+        let current = f64::from(states.borrow().speed) / 100.0;
+        to.do_send(PlayerCommand(Control::SpeedBy(rate - current)));
     });
-    Ok(server)
 }
 
 fn status(state: &PlayerSnapshot) -> PlaybackStatus {
@@ -156,7 +171,7 @@ fn track_of(entry: &FileEntry) -> TrackId {
     TrackId::try_from(path).unwrap_or(TrackId::NO_TRACK)
 }
 
-/// What is known of a file; `address` is where a sidecar is read.
+/// Metadata of a file; `address` is the URL of a sidecar.
 fn metadata(entry: &FileEntry, address: impl Fn(FileId) -> String) -> Metadata {
     let info = &entry.info;
     let mut metadata = Metadata::new();
@@ -174,13 +189,13 @@ fn metadata(entry: &FileEntry, address: impl Fn(FileId) -> String) -> Metadata {
     metadata
 }
 
-/// What the bus was told last.
+/// The state that was published last, and when.
 #[derive(Default)]
-struct Told(Option<(PlayerSnapshot, Instant)>);
+struct Published(Option<(PlayerSnapshot, Instant)>);
 
-impl Told {
-    /// Tells what changed.
-    async fn tell(
+impl Published {
+    /// Publishes a state.
+    async fn update(
         &mut self,
         server: &Server,
         gateway: &Gateway,
@@ -194,15 +209,15 @@ impl Told {
         server.set_position(time(state.position));
         let id = |state: &PlayerSnapshot| state.entry.as_ref().map(|entry| entry.id);
         if id(&before) != id(&state) {
-            let chosen = state.entry.is_some();
+            let loaded = state.entry.is_some();
             let entry = state.entry.as_ref();
-            let known = entry.map(|entry| metadata(entry, |id| gateway.sidecar_url(id)));
-            server.set_metadata(known.unwrap_or_default()).await?;
-            server.set_can_play(chosen).await?;
-            server.set_can_pause(chosen).await?;
-            server.set_can_seek(chosen).await?;
-            server.set_can_go_previous(chosen).await?;
-        } else if jumped(&before, since, &state) {
+            let metadata = entry.map(|entry| metadata(entry, |id| gateway.sidecar_url(id)));
+            server.set_metadata(metadata.unwrap_or_default()).await?;
+            server.set_can_play(loaded).await?;
+            server.set_can_pause(loaded).await?;
+            server.set_can_seek(loaded).await?;
+            server.set_can_go_previous(loaded).await?;
+        } else if is_seek(&before, since, &state) {
             server.seeked(time(state.position)).await?;
         }
         server.set_playback_status(status(&state)).await?;
@@ -223,49 +238,63 @@ impl Told {
     }
 }
 
-/// Whether the position is not where time alone would have led.
-fn jumped(before: &PlayerSnapshot, since: Duration, state: &PlayerSnapshot) -> bool {
-    let most = since.mul_f64(f64::from(state.speed) / 100.0);
-    let back = state.position + JUMP < before.position;
-    back || state.position > before.position + most + JUMP
+/// True if the position is not the expected one.
+fn is_seek(before: &PlayerSnapshot, since: Duration, state: &PlayerSnapshot) -> bool {
+    let elapsed = since.mul_f64(f64::from(state.speed) / 100.0);
+    let back = state.position + SEEK_DISTANCE < before.position;
+    back || state.position > before.position + elapsed + SEEK_DISTANCE
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::fixtures::{sidecar, song};
+    use engine::media::{MediaInfo, MediaKind, Sidecar};
 
     #[test]
-    fn the_desktop_is_told_where_the_poster_is_if_there_is_one() {
-        let mut entry = song(1, "song.flac");
+    fn metadata_contains_the_poster_url() {
+        let mut entry = FileEntry {
+            id: FileId([1; 32]),
+            name: "song.flac".into(),
+            size: 1,
+            chunk_size: 16 << 10,
+            info: MediaInfo::new(MediaKind::Audio, 1000),
+            sources: 1,
+        };
         let address = |id: FileId| format!("http://here/{}", id.0[0]);
         assert_eq!(metadata(&entry, address).art_url(), None);
+        let sidecar = |role, id| Sidecar {
+            role,
+            id: FileId([id; 32]),
+            size: 1,
+            pictures: 0,
+            language: String::new(),
+        };
         entry.info.sidecars = vec![
             sidecar(SidecarRole::Waveform, 2),
             sidecar(SidecarRole::Poster, 3),
         ];
-        let told = metadata(&entry, address);
-        assert_eq!(told.art_url().as_deref(), Some("http://here/3"));
-        assert_eq!(told.title(), Some("song"));
+        let metadata = metadata(&entry, address);
+        assert_eq!(metadata.art_url().as_deref(), Some("http://here/3"));
+        assert_eq!(metadata.title(), Some("song"));
     }
 
     #[test]
-    fn only_what_time_does_not_explain_is_a_jump() {
+    fn seek_is_a_position_off_the_expected_one() {
         let at = |seconds: u64| PlayerSnapshot {
             position: Duration::from_secs(seconds),
             speed: 100,
             ..PlayerSnapshot::default()
         };
         let second = Duration::from_secs(1);
-        assert!(!jumped(&at(10), second, &at(11)));
-        assert!(!jumped(&at(10), second, &at(10)), "it waits");
-        assert!(jumped(&at(10), second, &at(15)));
-        assert!(jumped(&at(10), second, &at(5)));
-        assert!(!jumped(&at(10), second * 5, &at(15)));
+        assert!(!is_seek(&at(10), second, &at(11)));
+        assert!(!is_seek(&at(10), second, &at(10)), "buffering");
+        assert!(is_seek(&at(10), second, &at(15)));
+        assert!(is_seek(&at(10), second, &at(5)));
+        assert!(!is_seek(&at(10), second * 5, &at(15)));
     }
 
     #[test]
-    fn what_waits_for_data_counts_as_playing() {
+    fn buffering_counts_as_playing() {
         let state = |phase, paused| PlayerSnapshot {
             phase,
             paused,

@@ -1,5 +1,5 @@
-//! The library's rows, each made when it comes into sight: of ten thousand files a
-//! window shows thirty.
+//! Rows of the library, created when they become visible: of ten thousand files a window
+//! shows about thirty.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -11,134 +11,152 @@ use engine::media::FileEntry;
 use engine::player::PlayProgress;
 use slint::{Model, ModelNotify, ModelTracker};
 
-use crate::gui::models::playback::View;
-use crate::gui::models::stream_map as show;
-use crate::gui::models::stream_map::Only;
-use crate::gui::ui::LibraryItem;
-use crate::gui::views::library::{held, poster};
+use super::artwork_cache::poster_key;
+use super::snapshot::AppSnapshot;
+use super::stream_map::local_share;
+use crate::gui::text::format;
+use crate::gui::ui::{LibraryFilter, LibraryItem};
+use crate::store::CachedFile;
 
-/// What rows are made of beside the catalogue.
+/// State of all files that rows show beside the catalogue.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
-    own: HashSet<FileId>,
+pub struct RowStates {
+    shared: HashSet<FileId>,
     cached: HashMap<FileId, f32>,
     streamed: HashMap<FileId, f32>,
-    seen: HashMap<FileId, PlayProgress>,
+    history: HashMap<FileId, PlayProgress>,
     current: Option<FileId>,
-    /// Whether songs have the numbers that they have on their album.
+    /// Songs show their track number.
     numbered: bool,
 }
 
-/// What of a row changes while its file stays the same: share that is here, share that
-/// was played, whether all of it was, whether it plays.
-type Mark = (f32, f32, bool, bool);
+/// The changing part of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct RowState {
+    local_share: f32,
+    progress: f32,
+    played: bool,
+    current: bool,
+}
 
-impl Facts {
-    pub fn of(view: &View) -> Self {
-        let overview = &view.overview;
-        let shared = overview.library.shared.iter();
-        let streams = overview.streams.iter();
+/// Cached share of a file, 0 to 1.
+fn cached_share(cached: &CachedFile) -> f32 {
+    (cached.bytes as f64 / cached.entry.size.max(1) as f64) as f32
+}
+
+impl RowStates {
+    /// States in a snapshot.
+    pub fn of(
+        snapshot: &AppSnapshot,
+        history: &[(FileId, PlayProgress)],
+        current: Option<FileId>,
+        numbered: bool,
+    ) -> Self {
+        let shared = snapshot.library.shared.iter();
+        let cached = snapshot.cached.iter();
+        let streams = snapshot.streams.iter();
         Self {
-            own: shared.map(|shared| shared.entry.id).collect(),
-            cached: overview.cached.iter().map(held).collect(),
-            streamed: streams
-                .map(|stream| (stream.file, show::held_share(Some(stream))))
-                .collect(),
-            seen: view.seen.iter().copied().collect(),
-            current: view.current,
-            numbered: view.open.is_some(),
+            shared: shared.map(|shared| shared.entry.id).collect(),
+            cached: cached.map(|c| (c.entry.id, cached_share(c))).collect(),
+            streamed: streams.map(|s| (s.file, local_share(Some(s)))).collect(),
+            history: history.iter().copied().collect(),
+            current,
+            numbered,
         }
     }
 
-    /// Share of a file that is on this machine, 0 to 1.
-    fn held(&self, file: FileId) -> f32 {
-        if self.own.contains(&file) {
+    /// Share of a file that is stored on this device, 0 to 1.
+    fn local_share(&self, file: FileId) -> f32 {
+        if self.shared.contains(&file) {
             return 1.0;
         }
-        // What is not played now may have been fetched before.
+        // The stream is more recent than the list of cached files.
         let known = self.streamed.get(&file).or_else(|| self.cached.get(&file));
         known.copied().unwrap_or(0.0)
     }
 
-    fn mark(&self, file: FileId) -> Mark {
-        let seen = self.seen.get(&file);
-        (
-            self.held(file),
-            seen.map_or(0.0, |seen| seen.share()),
-            seen.is_some_and(|seen| seen.played),
-            self.current == Some(file),
-        )
+    fn of_file(&self, file: FileId) -> RowState {
+        let progress = self.history.get(&file);
+        RowState {
+            local_share: self.local_share(file),
+            progress: progress.map_or(0.0, |progress| progress.share()),
+            played: progress.is_some_and(|progress| progress.played),
+            current: self.current == Some(file),
+        }
     }
 
-    /// Whether a file is among those to be shown.
-    pub fn passes(&self, only: Only, file: FileId) -> bool {
-        match only {
-            Only::All => true,
-            Only::Unseen => !self.seen.get(&file).is_some_and(|seen| seen.played),
-            Only::Here => self.held(file) >= 1.0,
-            Only::Lately => self.seen.get(&file).is_some_and(|seen| seen.started),
+    /// True if a filter shows the file.
+    pub fn passes(&self, filter: LibraryFilter, file: FileId) -> bool {
+        let progress = self.history.get(&file);
+        match filter {
+            LibraryFilter::All => true,
+            LibraryFilter::Unplayed => !progress.is_some_and(|progress| progress.played),
+            LibraryFilter::Local => self.local_share(file) >= 1.0,
+            LibraryFilter::Recent => progress.is_some_and(|progress| progress.started),
         }
     }
 
     fn row(&self, entry: &FileEntry) -> LibraryItem {
-        let (held, played, done, current) = self.mark(entry.id);
+        let state = self.of_file(entry.id);
         LibraryItem {
             title: entry.display_title().into(),
-            detail: show::detail(entry).into(),
+            detail: format::detail(entry).into(),
             artist: entry.info.artist.clone().into(),
             album: entry.info.album.clone().into(),
-            size: show::size(entry.size).into(),
-            duration: show::timestamp(entry.info.duration()).into(),
-            sources: show::sources(entry.sources).into(),
-            poster: poster(entry).into(),
+            size: format::size(entry.size).into(),
+            duration: format::timestamp(entry.info.duration()).into(),
+            sources: format::sources(entry.sources).into(),
+            poster: poster_key(entry).into(),
             number: match (self.numbered, entry.info.track_number) {
                 (false, _) | (_, 0) => Default::default(),
                 (true, number) => number.to_string().into(),
             },
             playable: entry.sources > 0,
-            current,
-            local_share: held,
-            progress: played,
-            played: done,
+            current: state.current,
+            local_share: state.local_share,
+            progress: state.progress,
+            played: state.played,
         }
     }
 }
 
-/// All rows, as a model of Slint's.
+/// Slint model of all rows.
 #[derive(Default)]
-pub(crate) struct Rows {
+pub struct LibraryRows {
     entries: RefCell<Rc<Vec<FileEntry>>>,
-    info: RefCell<Facts>,
+    states: RefCell<RowStates>,
     notify: ModelNotify,
 }
 
-impl Rows {
-    /// Other files, or other things known of them. Rows that look as before stay as they
-    /// are, so that scrolling and focus do; `said_anew` if all words are others.
-    pub fn set(&self, entries: Rc<Vec<FileEntry>>, info: Facts, said_anew: bool) {
-        let before = self.entries.replace(entries.clone());
-        let known = self.info.replace(info);
-        if before.len() != entries.len() {
+impl LibraryRows {
+    /// Replaces files and states. Notifies only rows that look different, so that scroll
+    /// position and focus stay; all rows if `all_changed`.
+    pub fn set(&self, entries: Rc<Vec<FileEntry>>, states: RowStates, all_changed: bool) {
+        let old_entries = self.entries.replace(entries.clone());
+        let old_states = self.states.replace(states);
+        if old_entries.len() != entries.len() {
             return self.notify.reset();
         }
         let changed = |(old, new): (&FileEntry, &FileEntry)| {
-            let info = self.info.borrow();
-            old != new || known.mark(old.id) != info.mark(new.id) || known.numbered != info.numbered
+            let states = self.states.borrow();
+            old != new
+                || old_states.of_file(old.id) != states.of_file(new.id)
+                || old_states.numbered != states.numbered
         };
-        for (row, pair) in before.iter().zip(entries.iter()).enumerate() {
-            if said_anew || changed(pair) {
+        for (row, pair) in old_entries.iter().zip(entries.iter()).enumerate() {
+            if all_changed || changed(pair) {
                 self.notify.row_changed(row);
             }
         }
     }
 
-    /// Other things known of the same files; only `rows` can look otherwise.
-    pub fn refresh(&self, info: Facts, rows: impl Iterator<Item = usize>) {
-        let known = self.info.replace(info);
+    /// Replaces the states and notifies those of `rows` that changed.
+    pub fn refresh(&self, states: RowStates, rows: impl Iterator<Item = usize>) {
+        let old = self.states.replace(states);
         let entries = self.entries.borrow().clone();
         for row in rows {
             let file = entries.get(row).map(|entry| entry.id);
-            let changed = |file| known.mark(file) != self.info.borrow().mark(file);
+            let changed = |file| old.of_file(file) != self.states.borrow().of_file(file);
             if file.is_some_and(changed) {
                 self.notify.row_changed(row);
             }
@@ -146,7 +164,7 @@ impl Rows {
     }
 }
 
-impl Model for Rows {
+impl Model for LibraryRows {
     type Data = LibraryItem;
 
     fn row_count(&self) -> usize {
@@ -155,8 +173,8 @@ impl Model for Rows {
 
     fn row_data(&self, row: usize) -> Option<LibraryItem> {
         let entries = self.entries.borrow();
-        let info = self.info.borrow();
-        entries.get(row).map(|entry| info.row(entry))
+        let states = self.states.borrow();
+        entries.get(row).map(|entry| states.row(entry))
     }
 
     fn model_tracker(&self) -> &dyn ModelTracker {

@@ -1,10 +1,12 @@
-//! Names of codecs and of sizes of pictures, as people write them.
+//! Names of codecs, resolutions and languages.
 
-/// Heights of pictures that are usual, of 16:9.
-const USUAL_HEIGHTS: [u64; 9] = [144, 240, 360, 480, 576, 720, 1080, 1440, 2160];
+use tr::tr;
 
-/// `h264` as people write it.
-pub fn codec(name: &str) -> String {
+/// Heights of common 16:9 resolutions.
+const COMMON_HEIGHTS: [u64; 9] = [144, 240, 360, 480, 576, 720, 1080, 1440, 2160];
+
+/// `H.264` for `h264`; an unknown name stays as it is.
+pub fn codec_name(name: &str) -> String {
     let written = match name {
         "h263" => "H.263",
         "h264" => "H.264",
@@ -45,17 +47,55 @@ pub fn codec(name: &str) -> String {
     written.to_owned()
 }
 
-/// `1080p`: the smallest usual picture that holds one of this size, which may be wider,
-/// or stand upright.
+/// `1080p`: the smallest common resolution that contains this one, which may have another
+/// aspect ratio or be in portrait format.
 pub fn resolution(width: u32, height: u32) -> String {
     let (long, short) = (u64::from(width.max(height)), u64::from(width.min(height)));
     let needed = short.max(long * 9 / 16);
-    // A cinema's 4096 × 2160, a fifteenth wider, is called so, too.
-    let mut usual = USUAL_HEIGHTS.into_iter();
-    let usual = usual.find(|usual| needed * 15 <= usual * 16);
-    // What is tiny or huge has a name of its own.
-    let usual = usual.filter(|_| needed >= USUAL_HEIGHTS[0]);
-    format!("{}p", usual.unwrap_or(needed))
+    // The tolerance makes 4096 × 2160 (DCI 4K), a fifteenth wider, count as 2160p.
+    let mut common = COMMON_HEIGHTS.into_iter();
+    let common = common.find(|common| needed * 15 <= common * 16);
+    // Smaller and larger resolutions keep their exact height.
+    let common = common.filter(|_| needed >= COMMON_HEIGHTS[0]);
+    format!("{}p", common.unwrap_or(needed))
+}
+
+/// `German` for `deu` or `de`. Languages without a translation keep their English name,
+/// unknown codes are shown in capitals.
+pub fn language_name(code: &str) -> String {
+    let known = isolang::Language::from_639_3(code);
+    let Some(known) = known.or_else(|| isolang::Language::from_639_1(code)) else {
+        return code.to_uppercase();
+    };
+    match known.to_name() {
+        "Arabic" => tr!("Arabic"),
+        "Bulgarian" => tr!("Bulgarian"),
+        "Chinese" => tr!("Chinese"),
+        "Croatian" => tr!("Croatian"),
+        "Czech" => tr!("Czech"),
+        "Danish" => tr!("Danish"),
+        "Dutch" => tr!("Dutch"),
+        "English" => tr!("English"),
+        "Finnish" => tr!("Finnish"),
+        "French" => tr!("French"),
+        "German" => tr!("German"),
+        "Hebrew" => tr!("Hebrew"),
+        "Hindi" => tr!("Hindi"),
+        "Hungarian" => tr!("Hungarian"),
+        "Italian" => tr!("Italian"),
+        "Japanese" => tr!("Japanese"),
+        "Korean" => tr!("Korean"),
+        "Norwegian" => tr!("Norwegian"),
+        "Polish" => tr!("Polish"),
+        "Portuguese" => tr!("Portuguese"),
+        "Romanian" => tr!("Romanian"),
+        "Russian" => tr!("Russian"),
+        "Spanish" => tr!("Spanish"),
+        "Swedish" => tr!("Swedish"),
+        "Turkish" => tr!("Turkish"),
+        "Ukrainian" => tr!("Ukrainian"),
+        other => other.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codecs_are_written_as_people_do() {
+    fn codec_name_uses_common_spelling() {
         let pairs = [
             ("h264", "H.264"),
             ("hevc", "HEVC"),
@@ -85,16 +125,16 @@ mod tests {
             ("adpcm_ms", "ADPCM"),
             ("alac", "ALAC"),
             ("opus", "Opus"),
-            ("unheard_of", "unheard_of"),
+            ("unknown", "unknown"),
         ];
         for (name, written) in pairs {
-            assert_eq!(codec(name), written);
+            assert_eq!(codec_name(name), written);
         }
     }
 
     #[test]
-    fn a_picture_is_called_by_the_usual_one_that_holds_it() {
-        let pictures = [
+    fn resolution_is_the_smallest_common_one_that_fits() {
+        let sizes = [
             (1920, 800, "1080p"),
             (1920, 1088, "1080p"),
             (1440, 1080, "1080p"),
@@ -112,8 +152,14 @@ mod tests {
             (64, 64, "64p"),
             (u32::MAX, 1, "2415919103p"),
         ];
-        for (width, height, called) in pictures {
-            assert_eq!(resolution(width, height), called, "{width} × {height}");
+        for (width, height, name) in sizes {
+            assert_eq!(resolution(width, height), name, "{width} × {height}");
         }
+    }
+
+    #[test]
+    fn language_name_knows_both_code_lengths() {
+        let names = ["deu", "de", "qqq"].map(language_name);
+        assert_eq!(names, ["German", "German", "QQQ"]);
     }
 }

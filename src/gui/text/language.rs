@@ -194,43 +194,5 @@ pub fn unit_error(error: &UnitError) -> String {
     }
 }
 
-/// `German` for `deu` or `de`; of languages that are rare here the English name, of
-/// what is no language the code.
-pub fn name_of(code: &str) -> String {
-    let known = isolang::Language::from_639_3(code);
-    let Some(known) = known.or_else(|| isolang::Language::from_639_1(code)) else {
-        return code.to_uppercase();
-    };
-    match known.to_name() {
-        "Arabic" => tr!("Arabic"),
-        "Bulgarian" => tr!("Bulgarian"),
-        "Chinese" => tr!("Chinese"),
-        "Croatian" => tr!("Croatian"),
-        "Czech" => tr!("Czech"),
-        "Danish" => tr!("Danish"),
-        "Dutch" => tr!("Dutch"),
-        "English" => tr!("English"),
-        "Finnish" => tr!("Finnish"),
-        "French" => tr!("French"),
-        "German" => tr!("German"),
-        "Hebrew" => tr!("Hebrew"),
-        "Hindi" => tr!("Hindi"),
-        "Hungarian" => tr!("Hungarian"),
-        "Italian" => tr!("Italian"),
-        "Japanese" => tr!("Japanese"),
-        "Korean" => tr!("Korean"),
-        "Norwegian" => tr!("Norwegian"),
-        "Polish" => tr!("Polish"),
-        "Portuguese" => tr!("Portuguese"),
-        "Romanian" => tr!("Romanian"),
-        "Russian" => tr!("Russian"),
-        "Spanish" => tr!("Spanish"),
-        "Swedish" => tr!("Swedish"),
-        "Turkish" => tr!("Turkish"),
-        "Ukrainian" => tr!("Ukrainian"),
-        other => other.to_owned(),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests;

@@ -26,7 +26,7 @@ const SUBTITLE_STEP: i32 = 100;
 const AUDIO_STEP: i32 = 50;
 
 /// Lets the window look up and run its shortcuts.
-pub(crate) fn attach(app: &AppWindow) {
+pub fn attach(app: &AppWindow) {
     let shortcuts = app.global::<Shortcuts>();
     let weak = app.as_weak();
     shortcuts.on_press(move |key, control| {

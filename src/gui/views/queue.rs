@@ -1,4 +1,6 @@
-//! What comes next: shown, and changed by hand.
+//! Queue: entries after the current one.
+
+use std::rc::Rc;
 
 use engine::media::FileEntry;
 use engine::player::{Control, Repeat};
@@ -6,10 +8,9 @@ use engine::units::timestamp;
 use slint::ComponentHandle;
 use tr::tr;
 
-use crate::gui::UiContext;
-use crate::gui::models::playback::update;
-use crate::gui::ui::{AppWindow, QueueAdapter, QueueRow, RepeatMode, ShellAdapter};
-use crate::gui::window::view;
+use super::list_model::sync_rows;
+use crate::gui::context::{Handles, UiContext};
+use crate::gui::ui::{AppWindow, QueueAdapter, QueueRow, RepeatMode};
 use crate::player::{Enqueue, PlayerCommand, PlayerSnapshot, QueueSnapshot};
 
 fn row(entry: &FileEntry) -> QueueRow {
@@ -20,19 +21,16 @@ fn row(entry: &FileEntry) -> QueueRow {
     }
 }
 
-/// What comes next has changed.
-pub fn show(app: &AppWindow, queue: QueueSnapshot) {
-    view().borrow_mut().queue_first = queue.first;
+/// Renders the entries.
+pub fn render(app: &AppWindow, queue: &QueueSnapshot) {
     let adapter = app.global::<QueueAdapter>();
-    let rows = queue.upcoming.iter().map(|item| row(&item.entry)).collect();
-    if let Some(model) = update(adapter.get_rows(), rows) {
-        adapter.set_rows(model);
-    }
+    let rows = queue.upcoming.iter().map(|item| row(&item.entry));
+    sync_rows!(adapter, get_rows, set_rows, rows.collect());
     adapter.set_count(i32::try_from(queue.count).unwrap_or(i32::MAX));
 }
 
-/// Whether the order is a random one, and what happens at an end.
-pub fn modes(app: &AppWindow, state: &PlayerSnapshot) {
+/// Renders shuffle and repeat.
+pub fn render_modes(app: &AppWindow, state: &PlayerSnapshot) {
     let adapter = app.global::<QueueAdapter>();
     adapter.set_shuffled(state.shuffled);
     adapter.set_repeat(match state.repeat {
@@ -42,52 +40,48 @@ pub fn modes(app: &AppWindow, state: &PlayerSnapshot) {
     });
 }
 
-/// The place in the list of a row that is shown.
-fn place(row: i32) -> Option<usize> {
+/// Position in the list of a row of the queue.
+fn position(ui: &UiContext, row: i32) -> Option<usize> {
     let row = usize::try_from(row).ok()?;
-    Some(view().borrow().queue_first + row)
+    Some(ui.models().playback.queue.first + row)
 }
 
-/// Connects the callbacks to the player.
-pub fn connect(app: &AppWindow, core: &UiContext) {
+/// Connects the controls to the player.
+pub fn connect(app: &AppWindow, ui: &Rc<UiContext>, handles: &Handles) {
     let adapter = app.global::<QueueAdapter>();
-    let player = core.player.clone();
-    adapter.on_toggle_shuffle(move || player.do_send(PlayerCommand(Control::ToggleShuffle)));
-    let player = core.player.clone();
-    adapter.on_cycle_repeat(move || player.do_send(PlayerCommand(Control::CycleRepeat)));
-    let player = core.player.clone();
-    adapter.on_clear(move || player.do_send(PlayerCommand(Control::ClearUpcoming)));
-    let at = |control: fn(usize) -> Control| {
-        let player = core.player.clone();
+    let send = |control: Control| {
+        let player = handles.player.clone();
+        move || player.do_send(PlayerCommand(control))
+    };
+    adapter.on_toggle_shuffle(send(Control::ToggleShuffle));
+    adapter.on_cycle_repeat(send(Control::CycleRepeat));
+    adapter.on_clear(send(Control::ClearUpcoming));
+    let send_for_row = |control: fn(usize) -> Control| {
+        let (ui, player) = (ui.clone(), handles.player.clone());
         move |row| {
-            if let Some(place) = place(row) {
-                player.do_send(PlayerCommand(control(place)));
+            if let Some(position) = position(&ui, row) {
+                player.do_send(PlayerCommand(control(position)));
             }
         }
     };
-    adapter.on_play_entry(at(Control::PlayItem));
-    adapter.on_remove(at(Control::Remove));
-    let player = core.player.clone();
+    adapter.on_play_entry(send_for_row(Control::PlayItem));
+    adapter.on_remove(send_for_row(Control::Remove));
+    let (context, player) = (ui.clone(), handles.player.clone());
     adapter.on_move_entry(move |from, to| {
-        if let (Some(from), Some(to)) = (place(from), place(to)) {
+        if let (Some(from), Some(to)) = (position(&context, from), position(&context, to)) {
             player.do_send(PlayerCommand(Control::Move(from, to)));
         }
     });
-    let (weak, player) = (app.as_weak(), core.player.clone());
+    let (ui, player) = (ui.clone(), handles.player.clone());
     adapter.on_enqueue(move |row, next| {
-        let entry = usize::try_from(row)
-            .ok()
-            .and_then(|row| view().borrow().shown.get(row).cloned());
-        if let Some(entry) = entry {
-            let what = match next {
-                true => tr!("Playing next: {}", entry.display_title()),
-                false => tr!("Added to queue: {}", entry.display_title()),
-            };
-            if let Some(app) = weak.upgrade() {
-                app.global::<ShellAdapter>().set_toast(what.into());
-            }
-            let entries = vec![entry];
-            player.do_send(Enqueue { entries, next });
-        }
+        let Some(entry) = ui.models().entry_in_row(row) else {
+            return;
+        };
+        ui.toast(match next {
+            true => tr!("Playing next: {}", entry.display_title()),
+            false => tr!("Added to queue: {}", entry.display_title()),
+        });
+        let entries = vec![entry];
+        player.do_send(Enqueue { entries, next });
     });
 }

@@ -1,20 +1,21 @@
-//! How the window looks and speaks: changed at once, and written to the user's file.
+//! Settings page: choices apply at once and are saved.
+
+use std::rc::Rc;
 
 use slint::ComponentHandle;
 use toml_edit::Value;
 use tr::tr;
 
-use crate::config::{Config, Language, Layout, Theme};
-use crate::gui::context::{UiContext, beside_the_window};
-use crate::gui::text::language;
+use crate::config::{Language, Layout, Theme};
+use crate::gui::context::{Change, Handles, UiContext, spawn};
+use crate::gui::models::settings::{Identity, SettingsModel};
+use crate::gui::text::language::edit_error;
+use crate::gui::ui;
 use crate::gui::ui::{
-    AppWindow, LanguageChoice, LibraryAdapter, SettingsAdapter, ShellAdapter, Theme as Colours,
+    AboutAdapter, AppWindow, LanguageChoice, LibraryAdapter, SettingsAdapter, ShellAdapter,
     ThemeChoice,
 };
-use crate::gui::views::setup::Answers;
-use crate::gui::window::view;
 
-/// The theme of the configuration, as the window offers it.
 fn theme_choice(theme: Theme) -> ThemeChoice {
     match theme {
         Theme::System => ThemeChoice::System,
@@ -23,16 +24,15 @@ fn theme_choice(theme: Theme) -> ThemeChoice {
     }
 }
 
-/// The name of a theme in the user's file.
-fn theme_name(choice: ThemeChoice) -> &'static str {
+/// Theme of a choice, and its name in the configuration file.
+fn theme_of(choice: ThemeChoice) -> (Theme, &'static str) {
     match choice {
-        ThemeChoice::System => "system",
-        ThemeChoice::Dark => "dark",
-        ThemeChoice::Light => "light",
+        ThemeChoice::System => (Theme::System, "system"),
+        ThemeChoice::Dark => (Theme::Dark, "dark"),
+        ThemeChoice::Light => (Theme::Light, "light"),
     }
 }
 
-/// The language of the configuration, as the window offers it.
 fn language_choice(language: Language) -> LanguageChoice {
     match language {
         Language::System => LanguageChoice::System,
@@ -43,7 +43,7 @@ fn language_choice(language: Language) -> LanguageChoice {
     }
 }
 
-/// The language of the configuration that was chosen, and its name in the user's file.
+/// Language of a choice, and its name in the configuration file.
 fn language_of(choice: LanguageChoice) -> (Language, &'static str) {
     match choice {
         LanguageChoice::System => (Language::System, "system"),
@@ -54,108 +54,106 @@ fn language_of(choice: LanguageChoice) -> (Language, &'static str) {
     }
 }
 
-/// The window looks and speaks as the configuration says.
-pub(crate) fn introduce(app: &AppWindow, config: &Config) {
-    let window = &config.window;
-    app.global::<ShellAdapter>()
-        .set_theme(theme_choice(window.theme));
-    app.global::<Colours>().set_motion(window.motion);
-    app.global::<LibraryAdapter>()
-        .set_grid(window.library_layout == Layout::Grid);
-    app.global::<SettingsAdapter>()
-        .set_language(language_choice(window.language));
-    language::speak(window.language);
-}
-
-/// Everything that is said is said anew.
-fn say_again(app: &AppWindow) {
-    let player = {
-        let view = view();
-        let mut view = view.borrow_mut();
-        (view.rows_of, view.shown_at, view.files_of) = (None, None, None);
-        crate::gui::views::library::show(app, &mut view);
-        view.player.clone()
-    };
-    crate::gui::models::playback::player(app, player);
-}
-
-/// Connects what is chosen there.
-pub(crate) fn connect(app: &AppWindow, core: &UiContext) {
+/// Renders the settings, here and where they apply.
+pub fn render(app: &AppWindow, settings: &SettingsModel) {
+    let shell = app.global::<ShellAdapter>();
+    shell.set_theme(theme_choice(settings.theme));
+    app.global::<ui::Theme>().set_motion(settings.motion);
+    let library = app.global::<LibraryAdapter>();
+    library.set_grid(settings.layout == Layout::Grid);
     let adapter = app.global::<SettingsAdapter>();
-    adapter.set_persistent(core.keeper.keeps());
-    let keep = {
-        let (weak, keeper) = (app.as_weak(), core.keeper.clone());
-        move |key: &'static str, value: Value| {
-            let kept = keeper.keep(vec![("window", key, value)]);
-            let weak = weak.clone();
-            beside_the_window(async move {
-                if let (Err(error), Some(app)) = (kept.await, weak.upgrade()) {
-                    let why = language::edit_error(&error);
-                    let told = tr!("Applied but not saved: {}", why);
-                    app.global::<ShellAdapter>().set_toast(told.into());
-                }
-            });
+    adapter.set_language(language_choice(settings.language));
+    adapter.set_name(settings.name.as_str().into());
+    adapter.set_tracker(settings.tracker.as_str().into());
+    adapter.set_persistent(settings.persistent);
+}
+
+/// Renders the about section.
+pub fn render_about(app: &AppWindow, name: &str) {
+    let about = app.global::<AboutAdapter>();
+    about.set_version(env!("CARGO_PKG_VERSION").into());
+    about.set_name(name.into());
+}
+
+/// Saves a setting of the window.
+fn save(ui: &Rc<UiContext>, handles: &Handles, key: &'static str, value: Value) {
+    let saved = handles.settings_file.save(vec![("window", key, value)]);
+    let ui = ui.clone();
+    spawn(async move {
+        if let Err(error) = saved.await {
+            ui.toast(tr!("Applied but not saved: {}", edit_error(&error)));
         }
-    };
-    let (weak, kept) = (app.as_weak(), keep.clone());
+    });
+}
+
+/// Connects the page.
+pub fn connect(app: &AppWindow, ui: &Rc<UiContext>, handles: &Handles) {
+    let gateway = format!("http://{}", handles.gateway.address);
+    app.global::<AboutAdapter>().set_gateway(gateway.into());
+    let persistent = handles.settings_file.is_persistent();
+    ui.update(Change::Settings, |models| {
+        models.settings.persistent = persistent
+    });
+    let adapter = app.global::<SettingsAdapter>();
+    let (context, to) = (ui.clone(), handles.clone());
     adapter.on_choose_theme(move |choice| {
-        if let Some(app) = weak.upgrade() {
-            app.global::<ShellAdapter>().set_theme(choice);
-            // The charts are drawn again, in other colours.
-            view().borrow_mut().shown_at = None;
-            kept("theme", theme_name(choice).into());
-        }
+        let (theme, name) = theme_of(choice);
+        context.update(Change::Settings, |models| {
+            models.settings.theme = theme;
+            // The charts need new colours.
+            models.playback.shown_at = None;
+        });
+        save(&context, &to, "theme", name.into());
     });
-    let (weak, kept) = (app.as_weak(), keep.clone());
+    let (context, to) = (ui.clone(), handles.clone());
     adapter.on_choose_language(move |choice| {
-        if let Some(app) = weak.upgrade() {
-            let (language, name) = language_of(choice);
-            app.global::<SettingsAdapter>().set_language(choice);
-            language::speak(language);
-            say_again(&app);
-            kept("language", name.into());
-        }
+        let (language, name) = language_of(choice);
+        context.update(Change::Language, |models| {
+            models.settings.language = language
+        });
+        save(&context, &to, "language", name.into());
     });
-    let (weak, kept) = (app.as_weak(), keep.clone());
+    let (context, to) = (ui.clone(), handles.clone());
     adapter.on_choose_motion(move |motion| {
-        if let Some(app) = weak.upgrade() {
-            app.global::<Colours>().set_motion(motion);
-            kept("motion", motion.into());
+        context.update(Change::Settings, |models| models.settings.motion = motion);
+        save(&context, &to, "motion", motion.into());
+    });
+    let (context, to) = (ui.clone(), handles.clone());
+    let library = app.global::<LibraryAdapter>();
+    library.on_choose_layout(move |grid| {
+        let (layout, name) = match grid {
+            true => (Layout::Grid, "grid"),
+            false => (Layout::List, "list"),
+        };
+        context.update(Change::Settings, |models| models.settings.layout = layout);
+        save(&context, &to, "library_layout", name.into());
+    });
+    let (context, to) = (ui.clone(), handles.clone());
+    adapter.on_save_identity(
+        move |name, tracker| match Identity::checked(&name, &tracker) {
+            Ok(identity) => save_identity(&context, &to, identity),
+            Err(error) => context.toast(error),
+        },
+    );
+}
+
+/// Saves name and tracker address; they apply at the next start.
+fn save_identity(ui: &Rc<UiContext>, handles: &Handles, identity: Identity) {
+    let saved = handles.settings_file.save(vec![
+        ("client", "name", (&identity.name).into()),
+        ("client", "tracker", (&identity.tracker).into()),
+    ]);
+    let ui = ui.clone();
+    spawn(async move {
+        match saved.await {
+            Ok(()) => {
+                ui.update(Change::Settings, |models| {
+                    models.settings.name = identity.name;
+                    models.settings.tracker = identity.tracker;
+                });
+                ui.toast(tr!("Restart Swarmplay to apply the change"));
+            }
+            Err(error) => ui.toast(tr!("Cannot save settings: {}", edit_error(&error))),
         }
     });
-    let (weak, keeper) = (app.as_weak(), core.keeper.clone());
-    adapter.on_save_identity(move |name, tracker| {
-        let Some(app) = weak.upgrade() else {
-            return;
-        };
-        let answers = match Answers::checked(&name, &tracker, "") {
-            Ok(answers) => answers,
-            Err(problem) => return app.global::<ShellAdapter>().set_toast(problem.into()),
-        };
-        let kept = keeper.keep(vec![
-            ("client", "name", (&answers.name).into()),
-            ("client", "tracker", (&answers.tracker).into()),
-        ]);
-        beside_the_window(async move {
-            let told = match kept.await {
-                Ok(()) => {
-                    let adapter = app.global::<SettingsAdapter>();
-                    adapter.set_name(answers.name.into());
-                    adapter.set_tracker(answers.tracker.into());
-                    tr!("Restart Swarmplay to apply the change")
-                }
-                Err(error) => tr!("Cannot save settings: {}", language::edit_error(&error)),
-            };
-            app.global::<ShellAdapter>().set_toast(told.into());
-        });
-    });
-    let weak = app.as_weak();
-    app.global::<LibraryAdapter>()
-        .on_choose_layout(move |grid| {
-            if let Some(app) = weak.upgrade() {
-                app.global::<LibraryAdapter>().set_grid(grid);
-                let name = if grid { "grid" } else { "list" };
-                keep("library_layout", name.into());
-            }
-        });
 }

@@ -1,77 +1,57 @@
-//! The first run: asks for what cannot be guessed, tries it and writes the file.
+//! First run: asks for the identity of this client, tries the tracker and writes the
+//! configuration file.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use engine::ids::PeerId;
 use engine::protocol::{AGENT, Hello, PROTOCOL_VERSION};
-use slint::ComponentHandle;
+use slint::{ComponentHandle, Weak};
 use toml_edit::Value;
 use tr::tr;
 
 use crate::config;
 use crate::config::{Config, edit_file};
-use crate::gui::context::beside_the_window;
+use crate::gui::context::spawn;
+use crate::gui::desktop::dialogs;
+use crate::gui::desktop::dialogs::Picked;
+use crate::gui::models::settings::Identity;
 use crate::gui::text::language::{config_error, edit_error, start_error};
 use crate::gui::text::reasons::{kick_reason, wire_error};
 use crate::gui::ui::{AppWindow, Page, SetupAdapter, ShellAdapter};
-use crate::gui::views::desktop::{Picked, no_dialog, pick_folders};
 use crate::library::expand_home;
 use crate::tracker_client::TrackerClientSettings;
 use crate::tracker_client::dial;
 use crate::wire::WireError;
 
-/// The port of a tracker whose address names none.
-const TRACKER_PORT: u16 = 7700;
-
-/// Where the answers go.
+/// Destination of the answers.
 #[derive(Debug, Clone)]
 pub struct FirstRun {
-    /// The file to write.
+    /// Configuration file to write.
     pub path: PathBuf,
-    /// What the command line lays over it.
+    /// Overrides from the command line.
     pub sets: Vec<String>,
 }
 
-/// What was typed.
+/// Checked fields of the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answers {
-    pub(crate) name: String,
-    pub(crate) tracker: String,
+struct Answers {
+    identity: Identity,
+    /// Absolute path of a folder to share; empty for none.
     folder: String,
 }
 
 impl Answers {
-    /// What was typed, made good; or what is wrong with it.
-    pub(crate) fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
-        let (name, tracker, folder) = (name.trim(), tracker.trim(), folder.trim());
-        if name.is_empty() {
-            return Err(tr!(
-                "Enter a device name. It is shown to others next to what you share."
-            ));
-        }
-        if tracker.is_empty() {
-            return Err(tr!(
-                "Enter the tracker address. Your server administrator can tell you."
-            ));
-        }
-        let has_port = match tracker.rsplit_once(':') {
-            Some((host, port)) => !host.contains(':') && port.parse::<u16>().is_ok(),
-            None => false,
-        };
-        let bracketed = tracker.starts_with('[') && tracker.contains("]:");
-        let tracker = match (has_port || bracketed, tracker.contains(':')) {
-            (true, _) => tracker.to_owned(),
-            (false, false) => format!("{tracker}:{TRACKER_PORT}"),
-            (false, true) => {
-                return Err(tr!("Invalid address {}: use host:port.", tracker));
-            }
-        };
-        // From where the program is started next time is another matter.
-        let whole = std::path::absolute(expand_home(folder.into()));
-        let whole = whole.ok().filter(|whole| whole.exists());
-        let folder = match (folder, whole) {
+    /// Checks the fields. The error is for the user.
+    fn checked(name: &str, tracker: &str, folder: &str) -> Result<Self, String> {
+        let identity = Identity::checked(name, tracker)?;
+        let folder = folder.trim();
+        // The next start may have another working directory.
+        let absolute = std::path::absolute(expand_home(folder.into()));
+        let absolute = absolute.ok().filter(|path| path.exists());
+        let folder = match (folder, absolute) {
             ("", _) => String::new(),
-            (_, Some(whole)) => whole.display().to_string(),
+            (_, Some(path)) => path.display().to_string(),
             (folder, None) => {
                 return Err(tr!(
                     "Folder {} does not exist. You can also add it later.",
@@ -79,22 +59,18 @@ impl Answers {
                 ));
             }
         };
-        Ok(Self {
-            name: name.to_owned(),
-            tracker,
-            folder,
-        })
+        Ok(Self { identity, folder })
     }
 }
 
-/// Registers for a moment. Says in plain words why that is not possible.
-fn try_tracker(answers: &Answers) -> Result<(), String> {
+/// Registers with the tracker for a moment. The error is for the user.
+fn try_tracker(identity: &Identity) -> Result<(), String> {
     let settings = TrackerClientSettings {
-        tracker: answers.tracker.clone(),
+        tracker: identity.tracker.clone(),
         hello: Hello {
             version: PROTOCOL_VERSION,
             peer: PeerId::random(&mut rand::rng()),
-            name: answers.name.clone(),
+            name: identity.name.clone(),
             agent: AGENT.into(),
             listen_port: None,
         },
@@ -102,118 +78,123 @@ fn try_tracker(answers: &Answers) -> Result<(), String> {
         kind: None,
         observer: true,
     };
-    let reached = actix_rt::System::new().block_on(dial(&settings));
-    let at = &answers.tracker;
-    reached.map(drop).map_err(|error| match error {
-        WireError::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
-            tr!(
-                "No tracker at {}. Check that it is running and that the address is correct.",
-                at
-            )
-        }
+    let dialled = actix_rt::System::new().block_on(dial(&settings));
+    let dialled = dialled.map_err(|error| dial_error(&identity.tracker, error));
+    dialled.map(drop)
+}
+
+/// Cause of a failed connection to a tracker.
+fn dial_error(tracker: &str, error: WireError) -> String {
+    match error {
+        WireError::Io(io) if io.kind() == std::io::ErrorKind::ConnectionRefused => tr!(
+            "No tracker at {}. Check that it is running and that the address is correct.",
+            tracker
+        ),
         WireError::Timeout => tr!(
             "No response from {}. Check the address and the firewall.",
-            at
+            tracker
         ),
         WireError::Refused(why) => {
             let why = kick_reason(why);
-            tr!("Tracker {} refused the connection: {}.", at, why)
+            tr!("Tracker {} refused the connection: {}.", tracker, why)
         }
         error => {
             let why = wire_error(&error);
-            tr!("Cannot connect to tracker {}: {}.", at, why)
+            tr!("Cannot connect to tracker {}: {}.", tracker, why)
         }
-    })
+    }
 }
 
+/// Writes the configuration file and reads it back. The error is for the user.
 fn write(first: &FirstRun, answers: &Answers) -> Result<Config, String> {
     let folders = Some(&answers.folder).filter(|folder| !folder.is_empty());
     let changes = vec![
-        ("client", "name", Value::from(&answers.name)),
-        ("client", "tracker", Value::from(&answers.tracker)),
+        ("client", "name", Value::from(&answers.identity.name)),
+        ("client", "tracker", Value::from(&answers.identity.tracker)),
         ("library", "folders", folders.into_iter().collect()),
     ];
     edit_file(&first.path, changes).map_err(|error| edit_error(&error))?;
     config::load(Some(&first.path), &first.sets).map_err(|error| config_error(&error))
 }
 
-/// Lets the folder be picked in the desktop's dialog.
-fn connect_picking(app: &AppWindow) {
-    let weak = app.as_weak();
-    app.global::<SetupAdapter>().on_pick_folder(move || {
-        let weak = weak.clone();
-        beside_the_window(async move {
-            let picked = pick_folders(tr!("Folder to share"), false).await;
-            let Some(app) = weak.upgrade() else {
-                return;
-            };
-            let adapter = app.global::<SetupAdapter>();
-            match picked {
-                Picked::Paths(folders) => {
-                    let folder = folders.first().map(|folder| folder.display().to_string());
-                    adapter.set_folder(folder.unwrap_or_default().into());
-                }
-                Picked::Nothing => {}
-                Picked::NoDialog => adapter.set_error(no_dialog().into()),
-            }
-        });
-    });
+/// Renders the state of the form.
+fn render_form(app: &Weak<AppWindow>, busy: bool, error: String) {
+    if let Some(app) = app.upgrade() {
+        let adapter = app.global::<SetupAdapter>();
+        adapter.set_busy(busy);
+        adapter.set_error(error.into());
+    }
 }
 
-/// Shows the questions; `begin` gets the configuration once the answers hold. What it
-/// refuses is shown, too.
+/// Lets the user choose the folder in a dialog.
+async fn pick_folder(app: Weak<AppWindow>) {
+    match dialogs::pick_folders(tr!("Folder to share"), false).await {
+        Picked::Paths(folders) => {
+            if let (Some(app), Some(folder)) = (app.upgrade(), folders.first()) {
+                let adapter = app.global::<SetupAdapter>();
+                adapter.set_folder(folder.display().to_string().into());
+            }
+        }
+        Picked::Cancelled => {}
+        Picked::Unavailable => render_form(&app, false, dialogs::unavailable()),
+    }
+}
+
+/// Shows the form. `start` gets the configuration once the tracker has been reached; an
+/// error keeps the form open.
 pub fn show(
     app: &AppWindow,
     config: &Config,
     first: FirstRun,
-    begin: impl Fn(Config) -> anyhow::Result<()> + 'static,
+    start: impl Fn(Config) -> anyhow::Result<()> + 'static,
 ) {
     let adapter = app.global::<SetupAdapter>();
     adapter.set_name(config.client_name().into());
     adapter.set_file(first.path.display().to_string().into());
     app.global::<ShellAdapter>().set_page(Page::Setup);
-    connect_picking(app);
     let weak = app.as_weak();
-    let begin = std::rc::Rc::new(begin);
+    adapter.on_pick_folder(move || spawn(pick_folder(weak.clone())));
+    let (weak, start) = (app.as_weak(), Rc::new(start));
     adapter.on_submit(move || {
         let Some(app) = weak.upgrade() else {
             return;
         };
         let adapter = app.global::<SetupAdapter>();
-        let (name, tracker, folder) = (
-            adapter.get_name(),
-            adapter.get_tracker(),
-            adapter.get_folder(),
-        );
-        let answers = match Answers::checked(&name, &tracker, &folder) {
-            Ok(answers) => answers,
-            Err(problem) => return adapter.set_error(problem.into()),
-        };
-        adapter.set_error(Default::default());
-        adapter.set_busy(true);
-        let (tell, tried) = tokio::sync::oneshot::channel();
-        let first = first.clone();
-        std::thread::spawn(move || {
-            let tried = try_tracker(&answers).and_then(|()| write(&first, &answers));
-            // The window may be closed meanwhile.
-            let _ = tell.send(tried);
-        });
-        let (weak, begin) = (weak.clone(), begin.clone());
-        beside_the_window(async move {
-            let result = tried.await.unwrap_or_else(|_| Err(tr!("Interrupted")));
-            let result =
-                result.and_then(|config| begin(config).map_err(|error| start_error(&error)));
-            let Some(app) = weak.upgrade() else {
-                return;
-            };
-            let adapter = app.global::<SetupAdapter>();
-            adapter.set_busy(false);
-            match result {
-                Ok(()) => app.global::<ShellAdapter>().set_page(Page::Library),
-                Err(problem) => adapter.set_error(problem.into()),
+        let (name, tracker) = (adapter.get_name(), adapter.get_tracker());
+        match Answers::checked(&name, &tracker, &adapter.get_folder()) {
+            Ok(answers) => {
+                let (weak, first, start) = (weak.clone(), first.clone(), start.clone());
+                spawn(async move { submit(weak, first, answers, &*start).await });
             }
-        });
+            Err(error) => render_form(&weak, false, error),
+        }
     });
+}
+
+/// Tries the tracker on another thread, writes the file and starts.
+async fn submit(
+    app: Weak<AppWindow>,
+    first: FirstRun,
+    answers: Answers,
+    start: &dyn Fn(Config) -> anyhow::Result<()>,
+) {
+    render_form(&app, true, String::new());
+    let (result, tried) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let written = try_tracker(&answers.identity).and_then(|()| write(&first, &answers));
+        // Fails only if the window has closed.
+        let _ = result.send(written);
+    });
+    let config = tried.await.unwrap_or_else(|_| Err(tr!("Interrupted")));
+    let started = config.and_then(|config| start(config).map_err(|error| start_error(&error)));
+    render_form(
+        &app,
+        false,
+        started.as_ref().err().cloned().unwrap_or_default(),
+    );
+    if let (Ok(()), Some(app)) = (started, app.upgrade()) {
+        app.global::<ShellAdapter>().set_page(Page::Library);
+    }
 }
 
 #[cfg(test)]
@@ -221,35 +202,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_made_good_or_refused_in_plain_words() {
-        let tracker = |text: &str| Answers::checked("desk", text, "").map(|a| a.tracker);
-        assert_eq!(tracker(" home.example "), Ok("home.example:7700".into()));
-        assert_eq!(tracker("10.0.0.2:7000"), Ok("10.0.0.2:7000".into()));
-        assert_eq!(tracker("[::1]:7000"), Ok("[::1]:7000".into()));
-        assert!(
-            tracker("home:port")
-                .expect_err("no port")
-                .contains("host:port")
-        );
-        assert!(tracker("").expect_err("nothing").contains("address"));
-        let name = Answers::checked(" ", "home", "").expect_err("no name");
-        assert!(name.contains("name"));
-        let folder = Answers::checked("desk", "home", "/no/such").expect_err("no folder");
-        assert!(folder.contains("/no/such"));
+    fn missing_folder_is_refused() {
+        let error = Answers::checked("desk", "home", "/no/such").expect_err("no folder");
+        assert!(error.contains("/no/such"));
     }
 
     #[test]
-    fn a_tracker_that_is_not_there_is_told_apart_from_a_wrong_file() {
-        let answers = Answers::checked("desk", "127.0.0.1:1", "").expect("good");
-        let problem = try_tracker(&answers).expect_err("nobody listens");
-        assert!(problem.contains("No tracker at 127.0.0.1:1"), "{problem}");
+    fn unreachable_tracker_is_explained() {
+        let identity = Identity::checked("desk", "127.0.0.1:1").expect("valid");
+        let error = try_tracker(&identity).expect_err("no listener");
+        assert!(error.contains("No tracker at 127.0.0.1:1"), "{error}");
     }
 
     #[test]
-    fn the_file_holds_the_answers() {
+    fn file_contains_the_answers() {
         let dir = tempfile::tempdir().expect("folder");
         let folder = dir.path().display().to_string();
-        let answers = Answers::checked("desk", "home", &folder).expect("good");
+        let answers = Answers::checked("desk", "home", &folder).expect("valid");
         let first = FirstRun {
             path: dir.path().join("client.toml"),
             sets: vec!["limits.max_peers=9".into()],
