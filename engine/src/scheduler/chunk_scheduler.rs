@@ -214,7 +214,7 @@ impl ChunkScheduler {
     }
 
     fn not_stored(&mut self, now: Instant, from: PeerId, chunk: ChunkIndex, error: StoreError) {
-        let awaited = self.transfers.demand.places().is_awaited(chunk);
+        let awaited = self.transfers.demand.consumers().is_awaited(chunk);
         let reaction = self.stats.storage.failed(now, error.clone(), awaited);
         self.transfers.answered(from, chunk);
         self.transfers.demand.pause_until(reaction.resume);
@@ -345,13 +345,13 @@ impl ChunkScheduler {
         let estimated = self
             .transfers
             .demand
-            .places_mut()
+            .consumers_mut()
             .begin_stalls(now)
             .into_iter();
         let reported = self
             .transfers
             .demand
-            .places_mut()
+            .consumers_mut()
             .begin_player_stall(now)
             .into_iter();
         let cause = |at| (at, self.stats.cause(now, &self.transfers, at));

@@ -6,8 +6,8 @@
 //! it is estimated from what they read ([`reader`]). The file's index (wherever it
 //! lies) is needed at once.
 
+mod consumers;
 mod media_map;
-mod places;
 mod playhead;
 mod reader;
 
@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use fixedbitset::FixedBitSet;
 use roaring::RoaringBitmap;
 
+use self::consumers::{Consumer, Consumers};
 use self::media_map::MediaMap;
-use self::places::{Place, Places};
 pub use self::playhead::Playhead;
 pub use self::reader::ReaderId;
 use self::reader::START;
@@ -57,7 +57,7 @@ pub struct Demand {
     room: u32,
     /// True if so many viewers play that the tracker rations the seeds.
     flash_crowd: bool,
-    places: Places,
+    consumers: Consumers,
     for_all: bool,
     paused_until: Option<Instant>,
 }
@@ -81,7 +81,7 @@ impl Demand {
         let index = index.take(room as usize / 2).collect();
         let map = MediaMap { geometry, timeline };
         Self {
-            places: Places::new(map.clone(), read_ahead),
+            consumers: Consumers::new(map.clone(), read_ahead),
             map,
             index,
             read_ahead,
@@ -131,28 +131,28 @@ impl Demand {
         chunk: ChunkIndex,
         held: bool,
     ) -> bool {
-        self.places.set_reader(now, id, chunk, held)
+        self.consumers.set_reader(now, id, chunk, held)
     }
 
     /// Removes a reader.
     pub fn remove_reader(&mut self, id: ReaderId) {
-        self.places.remove_reader(id);
+        self.consumers.remove_reader(id);
     }
 
     /// Records the playhead that the player of this program reports; reports of old
     /// generations are ignored. Returns true after a seek.
     pub fn set_playhead(&mut self, now: Instant, playhead: Playhead) -> bool {
-        self.places.set_playhead(now, playhead)
+        self.consumers.set_playhead(now, playhead)
     }
 
-    /// The places where the file is needed.
-    pub fn places(&self) -> &Places {
-        &self.places
+    /// Readers and player of the file.
+    pub fn consumers(&self) -> &Consumers {
+        &self.consumers
     }
 
-    /// Places, to begin their stalls.
-    pub fn places_mut(&mut self) -> &mut Places {
-        &mut self.places
+    /// Readers and player of the file, to begin their stalls.
+    pub fn consumers_mut(&mut self) -> &mut Consumers {
+        &mut self.consumers
     }
 
     /// Records an arrival. A chunk of the index is not wanted again: a player that
@@ -161,24 +161,24 @@ impl Demand {
         self.index.remove(chunk.0);
     }
 
-    /// First needed chunk of each place.
+    /// First needed chunk of each consumer.
     pub fn positions(&self, now: Instant) -> impl Iterator<Item = ChunkIndex> {
-        self.places.iter(now).map(|place| place.at)
+        self.consumers.iter(now).map(|consumer| consumer.at)
     }
 
     /// The first needed chunk; the last known without a reader.
     pub fn position(&self, now: Instant) -> ChunkIndex {
-        self.places.first(now)
+        self.consumers.first(now)
     }
 
-    /// True if playback has begun at some place, be it paused or stalled.
+    /// True if playback has begun, be it paused or stalled.
     pub fn plays(&self, now: Instant) -> bool {
-        self.places.iter(now).any(|place| place.started)
+        self.consumers.iter(now).any(|consumer| consumer.started)
     }
 
     /// True if the file is read or plays.
     pub fn is_read(&self, now: Instant) -> bool {
-        self.places.any(now)
+        self.consumers.any(now)
     }
 
     /// Media time at which a chunk begins to be needed.
@@ -193,13 +193,16 @@ impl Demand {
 
     /// The earliest playhead, in media time.
     pub fn playhead(&self, now: Instant) -> Option<Duration> {
-        self.places.iter(now).map(|place| place.playhead).min()
+        self.consumers
+            .iter(now)
+            .map(|consumer| consumer.playhead)
+            .min()
     }
 
-    /// Chunks from a place to `length` of media after its playhead, and to a fourth of
-    /// that after its first chunk: not every reader plays.
-    fn range(&self, place: Place, length: Duration) -> Range<u32> {
-        let Place { at, playhead, .. } = place;
+    /// Chunks of a consumer: to `length` of media after its playhead, and to a fourth of
+    /// that after its first chunk, for not every reader plays.
+    fn range(&self, consumer: Consumer, length: Duration) -> Range<u32> {
+        let Consumer { at, playhead, .. } = consumer;
         let until = playhead + length;
         let until = match length > self.critical.max(START * 2) {
             true => until.max(self.map.time_of(at) + length / 4),
@@ -217,8 +220,8 @@ impl Demand {
             wanted.insert_range(..);
             return wanted;
         }
-        for place in self.places.iter(now) {
-            let range = self.range(place, self.read_ahead);
+        for consumer in self.consumers.iter(now) {
+            let range = self.range(consumer, self.read_ahead);
             wanted.insert_range(range.start as usize..range.end as usize);
         }
         if self.is_read(now) {
@@ -227,29 +230,29 @@ impl Demand {
         wanted
     }
 
-    /// Chunks fetched at present at the first place, as reported to others.
+    /// Chunks that the first consumer fetches at present, as reported to others.
     pub fn window(&self, now: Instant) -> Range<u32> {
         if self.for_all {
             return 0..self.map.geometry.chunk_count();
         }
-        let first = self.places.iter(now).min_by_key(|place| place.at);
-        let window = first.map(|place| self.range(place, self.read_ahead));
+        let first = self.consumers.iter(now).min_by_key(|consumer| consumer.at);
+        let window = first.map(|consumer| self.range(consumer, self.read_ahead));
         window.unwrap_or(0..0)
     }
 
     /// Chunks to fetch by deadline, the earliest first.
     pub fn critical(&self, now: Instant) -> Vec<ChunkIndex> {
-        let places: Vec<Place> = self.places.iter(now).collect();
-        let near = places.iter().flat_map(|place| {
-            let length = match place.buffering {
+        let consumers: Vec<Consumer> = self.consumers.iter(now).collect();
+        let near = consumers.iter().flat_map(|consumer| {
+            let length = match consumer.buffering {
                 true => self.critical.max(START * 2),
                 false => self.critical,
             };
-            let range = self.range(*place, length);
+            let range = self.range(*consumer, length);
             range.take(MAX_CRITICAL as usize)
         });
         let mut critical: Vec<ChunkIndex> = near.map(ChunkIndex).collect();
-        if places.len() > 1 {
+        if consumers.len() > 1 {
             critical.sort_by_cached_key(|chunk| (self.time_until(now, *chunk), *chunk));
             critical.dedup();
         }
@@ -266,10 +269,13 @@ impl Demand {
             return Duration::ZERO;
         }
         let time = self.map.time_of(chunk);
-        let coming = self.places.iter(now).filter(|place| place.at <= chunk);
-        let until = coming.map(|place| {
-            let ahead = time.saturating_sub(place.playhead) * 100 / place.speed;
-            match place.started {
+        let coming = self
+            .consumers
+            .iter(now)
+            .filter(|consumer| consumer.at <= chunk);
+        let until = coming.map(|consumer| {
+            let ahead = time.saturating_sub(consumer.playhead) * 100 / consumer.speed;
+            match consumer.started {
                 true => ahead,
                 false => self.before_start(ahead),
             }

@@ -58,12 +58,12 @@ impl StreamStats {
 
     /// Cause of the present stall or slow start, if there is one.
     pub fn stalled(&self, now: Instant, transfers: &Transfers) -> Option<StallCause> {
-        if let Some((time, started)) = transfers.demand.places().stalled_player(now) {
+        if let Some((time, started)) = transfers.demand.consumers().stalled_player(now) {
             let (_, cause) = self.player_cause(now, transfers, time);
             // Before playback, a decoder with enough media is just loading.
             return Some(cause).filter(|cause| started || *cause != StallCause::Decoder);
         }
-        let at = transfers.demand.places().stalled(now)?;
+        let at = transfers.demand.consumers().stalled(now)?;
         Some(self.cause(now, transfers, at))
     }
 

@@ -21,7 +21,7 @@ pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
 /// Interval between announcements of the playhead to peers, the tracker and the store.
 pub const POSITION_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How chunks are chosen.
+/// Choice of chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Picker {
@@ -40,7 +40,7 @@ pub struct Tuning {
     pub request_timeout: Duration,
     /// Requests in flight at one peer, whatever its rate.
     pub requests_per_peer: u32,
-    /// How chunks are chosen.
+    /// Choice of chunks.
     pub picker: Picker,
     /// Width of a deadline class: a chunk of an earlier class comes first however
     /// common it is; within a class the rarest comes first.

@@ -43,16 +43,23 @@ fn deadlines_follow_the_playhead_not_the_reader() {
     assert_eq!(chunks(demand.critical(start)), [8, 9]);
     let later = start + SECOND * 5;
     assert_eq!(demand.time_until(later, ChunkIndex(8)), SECOND * 3);
-    assert!(demand.places_mut().begin_stalls(later).is_empty());
+    assert!(demand.consumers_mut().begin_stalls(later).is_empty());
     let too_late = start + SECOND * 9;
-    assert_eq!(demand.places_mut().begin_stalls(too_late), [ChunkIndex(8)]);
-    assert_eq!(demand.places().stalled(too_late), Some(ChunkIndex(8)));
+    assert_eq!(
+        demand.consumers_mut().begin_stalls(too_late),
+        [ChunkIndex(8)]
+    );
+    assert_eq!(demand.consumers().stalled(too_late), Some(ChunkIndex(8)));
     assert!(
-        demand.places_mut().begin_stalls(too_late).is_empty(),
+        demand.consumers_mut().begin_stalls(too_late).is_empty(),
         "reported once"
     );
     demand.set_reader(too_late, ONE, ChunkIndex(9), true);
-    assert_eq!(demand.places().stalled(too_late), None, "playback resumed");
+    assert_eq!(
+        demand.consumers().stalled(too_late),
+        None,
+        "playback resumed"
+    );
 }
 
 #[test]
@@ -60,23 +67,23 @@ fn slow_start_is_reported_but_is_no_stall() {
     let start = Instant::now();
     let mut demand = demand(1000);
     demand.set_reader(start, ONE, ChunkIndex(3), false);
-    assert_eq!(demand.places().stalled(start + SECOND), None);
+    assert_eq!(demand.consumers().stalled(start + SECOND), None);
     let later = start + SECOND * 2;
-    assert_eq!(demand.places().stalled(later), Some(ChunkIndex(3)));
+    assert_eq!(demand.consumers().stalled(later), Some(ChunkIndex(3)));
     assert!(
-        demand.places_mut().begin_stalls(later).is_empty(),
+        demand.consumers_mut().begin_stalls(later).is_empty(),
         "not a stall"
     );
     demand.set_reader(later, ONE, ChunkIndex(3), true);
-    assert_eq!(demand.places().stalled(later), None, "the chunk arrived");
+    assert_eq!(demand.consumers().stalled(later), None, "the chunk arrived");
     demand.set_reader(later, ONE, ChunkIndex(4), false);
-    assert_eq!(demand.places().stalled(later), None, "enough to play");
+    assert_eq!(demand.consumers().stalled(later), None, "enough to play");
     demand.set_reader(start, TWO, ChunkIndex(50), true);
     let slow = start + SECOND * 3;
     // Too little media to start playback.
     demand.set_reader(slow, TWO, ChunkIndex(50), false);
     assert_eq!(
-        demand.places().stalled(slow),
+        demand.consumers().stalled(slow),
         Some(ChunkIndex(50)),
         "slow start"
     );
@@ -199,7 +206,7 @@ fn reported_standstill_is_a_stall_unless_paused() {
     let mut report = |demand: &mut Demand, seconds, speed| {
         now += SECOND / 4;
         demand.set_playhead(now, playhead(1, seconds, speed));
-        demand.places_mut().begin_player_stall(now)
+        demand.consumers_mut().begin_player_stall(now)
     };
     assert_eq!(report(&mut demand, 10, 100), None);
     assert_eq!(report(&mut demand, 11, 100), None);

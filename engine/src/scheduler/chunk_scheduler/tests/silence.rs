@@ -11,13 +11,13 @@ const CUT_AT: Duration = Duration::from_secs(3);
 
 /// Peers that answer in order, each at its rate.
 #[derive(Default)]
-struct Sources {
+struct Senders {
     queues: [VecDeque<u32>; 3],
     sent: [f64; 3],
     cut: bool,
 }
 
-impl Sources {
+impl Senders {
     fn take(&mut self, effects: Vec<Effect>) -> Vec<(usize, u32)> {
         let mut asked = Vec::new();
         for effect in effects {
@@ -35,8 +35,8 @@ impl Sources {
                 queue.retain(|waiting| *waiting != chunk.0);
             }
         }
-        for (source, chunk) in &asked {
-            self.queues[*source].push_back(*chunk);
+        for (sender, chunk) in &asked {
+            self.queues[*sender].push_back(*chunk);
         }
         asked
     }
@@ -44,17 +44,17 @@ impl Sources {
     /// Chunks that arrive in one step.
     fn send(&mut self) -> Vec<(usize, u32)> {
         let mut arrives = Vec::new();
-        for (source, rate) in RATES.iter().enumerate() {
-            if source == 0 && self.cut {
+        for (sender, rate) in RATES.iter().enumerate() {
+            if sender == 0 && self.cut {
                 continue;
             }
-            self.sent[source] += f64::from(*rate) * STEP.as_secs_f64();
-            self.sent[source] = self.sent[source].min(1.0);
-            if self.sent[source] >= 1.0
-                && let Some(chunk) = self.queues[source].pop_front()
+            self.sent[sender] += f64::from(*rate) * STEP.as_secs_f64();
+            self.sent[sender] = self.sent[sender].min(1.0);
+            if self.sent[sender] >= 1.0
+                && let Some(chunk) = self.queues[sender].pop_front()
             {
-                self.sent[source] -= 1.0;
-                arrives.push((source, chunk));
+                self.sent[sender] -= 1.0;
+                arrives.push((sender, chunk));
             }
         }
         arrives
@@ -64,17 +64,17 @@ impl Sources {
 #[test]
 fn silent_peer_in_playback_causes_no_stall() {
     let mut film = Film::new();
-    (1..=3).for_each(|source| film.full_peer(source, false));
+    (1..=3).for_each(|sender| film.full_peer(sender, false));
     film.play_at(0);
-    let mut sources = Sources::default();
+    let mut senders = Senders::default();
     let (mut read, mut time) = (0, Duration::ZERO);
     // Chunks queued at the silent peer, and when they are needed.
     let mut waiting: BTreeMap<u32, Duration> = BTreeMap::new();
     let mut latest = Duration::ZERO;
     while time < CUT_AT * 10 {
-        for (source, chunk) in sources.send() {
-            film.deliver(id(source as u8 + 1), chunk);
-            film.handle(source as u8 + 1, PeerEvent::Rtt(Duration::ZERO));
+        for (sender, chunk) in senders.send() {
+            film.deliver(id(sender as u8 + 1), chunk);
+            film.handle(sender as u8 + 1, PeerEvent::Rtt(Duration::ZERO));
         }
         while film.core.have().contains(read)
             && read < 999
@@ -83,21 +83,21 @@ fn silent_peer_in_playback_causes_no_stall() {
             read += 1;
             film.play_at(read);
         }
-        if !sources.cut && time >= CUT_AT {
-            sources.cut = true;
-            for chunk in &sources.queues[0] {
+        if !senders.cut && time >= CUT_AT {
+            senders.cut = true;
+            for chunk in &senders.queues[0] {
                 let due = film.core.demand().time_until(film.now, ChunkIndex(*chunk));
                 waiting.insert(*chunk, time + due);
             }
             assert!(!waiting.is_empty(), "it owed chunks");
         }
         let effects = film.effects();
-        for (source, chunk) in sources.take(effects) {
-            if source == 0 && sources.cut {
+        for (sender, chunk) in senders.take(effects) {
+            if sender == 0 && senders.cut {
                 let due = film.core.demand().time_until(film.now, ChunkIndex(chunk));
                 waiting.insert(chunk, time + due);
             }
-            if source != 0
+            if sender != 0
                 && let Some(needed) = waiting.remove(&chunk)
             {
                 latest = latest.max(time.saturating_sub(needed));

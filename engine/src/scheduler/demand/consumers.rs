@@ -1,4 +1,4 @@
-//! Places where one file is needed: its readers, and the playhead that the player of
+//! Consumers of one file: its readers, and the playhead that the player of
 //! this program reports.
 //!
 //! A reader near the reported playhead belongs to that player and follows it. The
@@ -18,9 +18,9 @@ const KEY_FRAME_DISTANCE: Duration = Duration::from_secs(15);
 /// A playhead this close to the end has reached it: containers round.
 const END_MARGIN: Duration = Duration::from_secs(1);
 
-/// A place where the file is needed.
+/// A reader or player, as far as it sets deadlines.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct Consumer {
     /// First chunk needed.
     pub at: ChunkIndex,
     /// Media time that plays.
@@ -33,9 +33,9 @@ pub struct Place {
     pub buffering: bool,
 }
 
-/// The places of one file.
+/// The consumers of one file.
 #[derive(Debug)]
-pub struct Places {
+pub struct Consumers {
     map: MediaMap,
     /// Media that readers fetch ahead of a playhead.
     read_ahead: Duration,
@@ -45,7 +45,7 @@ pub struct Places {
     last_first: ChunkIndex,
 }
 
-impl Places {
+impl Consumers {
     /// A file that is not read.
     pub fn new(map: MediaMap, read_ahead: Duration) -> Self {
         Self {
@@ -57,15 +57,15 @@ impl Places {
         }
     }
 
-    /// True if there is a place.
+    /// True if there is a consumer.
     pub fn any(&self, now: Instant) -> bool {
         !self.readers.is_empty() || self.reported(now).is_some()
     }
 
-    /// The first needed chunk; the last known without a place.
+    /// The first needed chunk; the last known without a consumer.
     pub fn first(&self, now: Instant) -> ChunkIndex {
-        let places = self.iter(now).map(|place| place.at);
-        places.min().unwrap_or(self.last_first)
+        let consumers = self.iter(now).map(|consumer| consumer.at);
+        consumers.min().unwrap_or(self.last_first)
     }
 
     /// True if a reader waits for a chunk.
@@ -135,28 +135,29 @@ impl Places {
         read + KEY_FRAME_DISTANCE >= playhead && read <= playhead + self.read_ahead
     }
 
-    /// Places where the file is needed: its readers, and a reported playhead that no
+    /// Consumers: the readers, and a reported playhead that no
     /// reader follows yet.
-    pub fn iter(&self, now: Instant) -> impl Iterator<Item = Place> {
+    pub fn iter(&self, now: Instant) -> impl Iterator<Item = Consumer> {
         let player = self.reported(now);
         let player = player.map(|player| (player, player.time(now)));
-        let place = move |(player, time): (&ReportedPlayhead, Duration), at: ChunkIndex| Place {
-            at,
-            playhead: time,
-            speed: player.speed(),
-            started: player.has_started(),
-            buffering: !player.has_started(),
-        };
+        let consumer =
+            move |(player, time): (&ReportedPlayhead, Duration), at: ChunkIndex| Consumer {
+                at,
+                playhead: time,
+                speed: player.speed(),
+                started: player.has_started(),
+                buffering: !player.has_started(),
+            };
         let readers = self.readers.values();
         let readers = readers.filter(move |reader| !reader.is_parked(now));
         let unread = player.filter(|(_, time)| {
             let mut readers = readers.clone();
             !readers.any(|reader| self.follows(reader, *time))
         });
-        let unread = unread.map(|player| place(player, self.map.chunk_at(player.1)));
+        let unread = unread.map(|player| consumer(player, self.map.chunk_at(player.1)));
         let read = readers.map(move |reader| match player {
-            Some(player) if self.follows(reader, player.1) => place(player, reader.at()),
-            _ => Place {
+            Some(player) if self.follows(reader, player.1) => consumer(player, reader.at()),
+            _ => Consumer {
                 at: reader.at(),
                 playhead: reader.playhead(now, self.map.time_of(reader.at())),
                 speed: 100,
