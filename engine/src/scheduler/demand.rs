@@ -193,10 +193,7 @@ impl Demand {
 
     /// The earliest playhead, in media time.
     pub fn playhead(&self, now: Instant) -> Option<Duration> {
-        self.consumers
-            .iter(now)
-            .map(|consumer| consumer.playhead)
-            .min()
+        self.consumers.playhead(now)
     }
 
     /// Chunks of a consumer: to `length` of media after its playhead, and to a fourth of

@@ -41,6 +41,8 @@ pub struct Consumers {
     read_ahead: Duration,
     readers: BTreeMap<ReaderId, Reader>,
     player: Option<ReportedPlayhead>,
+    /// True once a reader of this generation has followed the reported playhead.
+    followed: bool,
     /// First needed chunk after the last move.
     last_first: ChunkIndex,
 }
@@ -53,6 +55,7 @@ impl Consumers {
             read_ahead,
             readers: BTreeMap::new(),
             player: None,
+            followed: false,
             last_first: ChunkIndex(0),
         }
     }
@@ -60,6 +63,13 @@ impl Consumers {
     /// True if there is a consumer.
     pub fn any(&self, now: Instant) -> bool {
         !self.readers.is_empty() || self.reported(now).is_some()
+    }
+
+    /// The earliest playhead, in media time; the reported one without a consumer.
+    pub fn playhead(&self, now: Instant) -> Option<Duration> {
+        let playheads = self.iter(now).map(|consumer| consumer.playhead);
+        let reported = || self.reported(now).map(|player| player.time(now));
+        playheads.min().or_else(reported)
     }
 
     /// The first needed chunk; the last known without a consumer.
@@ -87,6 +97,7 @@ impl Consumers {
         let mut reader = continued.unwrap_or(Reader::new(now, chunk, time));
         reader.ask(now, chunk, held, self.map.time_of(reader.at()), time);
         self.readers.insert(id, reader);
+        self.note_follower(now);
         self.last_first = self.first(now);
         before.is_some() && continued.is_none()
     }
@@ -106,6 +117,8 @@ impl Consumers {
                     self.park_followers(now, before);
                 }
                 self.player = Some(ReportedPlayhead::new(now, playhead));
+                self.followed = false;
+                self.note_follower(now);
                 self.last_first = self.first(now);
                 true
             }
@@ -124,6 +137,15 @@ impl Consumers {
         }
     }
 
+    fn note_follower(&mut self, now: Instant) {
+        let Some(playhead) = self.reported(now).map(|player| player.time(now)) else {
+            return;
+        };
+        let readers = self.readers.values();
+        let mut open = readers.filter(|reader| !reader.is_parked(now));
+        self.followed |= open.any(|reader| self.follows(reader, playhead));
+    }
+
     /// The reported playhead, if the player still reports.
     fn reported(&self, now: Instant) -> Option<&ReportedPlayhead> {
         self.player.as_ref().filter(|player| player.is_valid(now))
@@ -135,8 +157,8 @@ impl Consumers {
         read + KEY_FRAME_DISTANCE >= playhead && read <= playhead + self.read_ahead
     }
 
-    /// Consumers: the readers, and a reported playhead that no
-    /// reader follows yet.
+    /// Readers that are not parked, and a reported playhead until a reader follows it:
+    /// from then on the readers tell what the player still needs.
     pub fn iter(&self, now: Instant) -> impl Iterator<Item = Consumer> {
         let player = self.reported(now);
         let player = player.map(|player| (player, player.time(now)));
@@ -150,10 +172,7 @@ impl Consumers {
             };
         let readers = self.readers.values();
         let readers = readers.filter(move |reader| !reader.is_parked(now));
-        let unread = player.filter(|(_, time)| {
-            let mut readers = readers.clone();
-            !readers.any(|reader| self.follows(reader, *time))
-        });
+        let unread = player.filter(|_| !self.followed);
         let unread = unread.map(|player| consumer(player, self.map.chunk_at(player.1)));
         let read = readers.map(move |reader| match player {
             Some(player) if self.follows(reader, player.1) => consumer(player, reader.at()),

@@ -218,3 +218,17 @@ fn reported_standstill_is_a_stall_unless_paused() {
     assert_eq!(report(&mut demand, 11, 100), None, "reported once");
     assert_eq!(report(&mut demand, 12, 100), None);
 }
+
+#[test]
+fn playhead_wants_nothing_once_its_reader_has_closed() {
+    let now = Instant::now();
+    let mut demand = demand(1000);
+    demand.set_playhead(now, playhead(1, 40, 100));
+    demand.set_reader(now, ONE, ChunkIndex(41), true);
+    assert!(demand.positions(now).eq([ChunkIndex(41)]));
+    demand.remove_reader(ONE);
+    assert_eq!(demand.positions(now).count(), 0, "all was read");
+    assert!(demand.is_read(now), "it still plays");
+    demand.set_playhead(now, playhead(2, 10, 100));
+    assert!(demand.positions(now).eq([ChunkIndex(10)]));
+}
