@@ -1,8 +1,11 @@
-//! Pictures of every view and state, in the dark and in the light, at one and at twice
-//! the scale. `scripts/snapshots` regenerates them and puts them on one contact sheet.
+//! States of the window. Some are compared with references in `tests/snapshots/`, others
+//! are checked for their text. `scripts/snapshots` regenerates the references;
+//! `scripts/snapshots --gallery` renders all states in all looks.
 
 #[path = "common/scenes.rs"]
 mod scenes;
+#[path = "common/snapshot.rs"]
+mod snapshot;
 #[path = "common/view.rs"]
 mod view;
 
@@ -16,138 +19,196 @@ use scenes::{
 };
 use slint::platform::WindowEvent;
 use slint::{ComponentHandle, LogicalPosition};
+use snapshot::{add_to_gallery, check};
 use swarmplay::config::{Language, Theme};
 use swarmplay::gui::ui::{
     Grouping, LibraryAdapter, LibraryFilter, Page, SetupAdapter, SharingAdapter, ShellAdapter,
 };
 use swarmplay::player::{Notice, PlayerSnapshot};
 use view::{
-    TestWindow, build, build_in, labelled, no_tracker, overview, playing, point_at_the_seek_bar,
-    press, settle, snapshot,
+    TestWindow, build_in, labelled, no_tracker, overview, playing, point_at_the_seek_bar, press,
+    settle,
 };
 
-/// Two pictures in the dark, two in the light.
-macro_rules! pictures {
-    ($($name:ident: $kind:ident, $show:expr;)*) => {$(
+/// Appearance of the window in a snapshot.
+struct Look {
+    name: &'static str,
+    theme: Theme,
+    language: Language,
+    /// In logical pixels.
+    size: (u32, u32),
+    scale: f32,
+}
+
+impl Look {
+    fn dark() -> Self {
+        Self {
+            name: "dark",
+            theme: Theme::Dark,
+            language: Language::En,
+            size: (1280, 800),
+            scale: 1.0,
+        }
+    }
+
+    fn light() -> Self {
+        Self {
+            name: "light",
+            theme: Theme::Light,
+            ..Self::dark()
+        }
+    }
+
+    fn dark_2x() -> Self {
+        Self {
+            name: "dark-2x",
+            size: (900, 600),
+            scale: 2.0,
+            ..Self::dark()
+        }
+    }
+
+    fn light_2x() -> Self {
+        Self {
+            name: "light-2x",
+            theme: Theme::Light,
+            ..Self::dark_2x()
+        }
+    }
+
+    /// A small window in a language with long words.
+    fn german() -> Self {
+        Self {
+            name: "german",
+            language: Language::De,
+            size: (900, 600),
+            ..Self::dark()
+        }
+    }
+
+    fn all() -> [Self; 5] {
+        [
+            Self::dark(),
+            Self::light(),
+            Self::dark_2x(),
+            Self::light_2x(),
+            Self::german(),
+        ]
+    }
+
+    /// A window of this look in a state, and the name of its snapshot.
+    fn open(&self, state: &State) -> (TestWindow, String) {
+        let app = build_in(
+            self.language,
+            state.library,
+            self.theme,
+            self.size,
+            self.scale,
+        );
+        (state.show)(&app);
+        (app, format!("{}-{}", state.name, self.name))
+    }
+}
+
+/// State of the window.
+#[derive(Clone, Copy)]
+struct State {
+    name: &'static str,
+    library: MediaKind,
+    show: fn(&TestWindow),
+}
+
+impl State {
+    fn matches_reference(&self, look: &Look) {
+        let (app, name) = look.open(self);
+        check(&app, &name);
+    }
+
+    fn shows(&self, text: &str) {
+        let (app, _) = Look::dark().open(self);
+        settle();
+        labelled(&app, text);
+    }
+
+    fn render_all_looks(self) {
+        for look in Look::all() {
+            // One window a thread.
+            let render = move || {
+                let (app, name) = look.open(&self);
+                add_to_gallery(&app, &name);
+            };
+            std::thread::spawn(render).join().expect("renders");
+        }
+    }
+}
+
+/// Tests of states: `name: library [looks with a reference] "text to find", show;`.
+macro_rules! states {
+    ($($name:ident: $library:ident [$($look:ident),*] $($text:literal)?, $show:expr;)*) => {$(
         mod $name {
             use super::*;
 
-            fn show(app: &TestWindow) {
-                let show: fn(&TestWindow) = $show;
-                show(app);
-            }
+            const STATE: State = State {
+                name: stringify!($name),
+                library: MediaKind::$library,
+                show: $show,
+            };
 
-            fn picture(theme: Theme, size: (u32, u32), scale: f32, how: &str) {
-                let app = build(MediaKind::$kind, theme, size, scale);
-                show(&app);
-                let name = format!("gallery/{}-{how}", stringify!($name));
-                snapshot(&app, &name);
-            }
+            $(#[test]
+            fn $look() {
+                STATE.matches_reference(&Look::$look());
+            })*
 
-            #[test]
-            fn in_the_dark() {
-                picture(Theme::Dark, LARGE, 1.0, "dark");
-            }
-
-            #[test]
-            fn in_the_light() {
-                picture(Theme::Light, LARGE, 1.0, "light");
-            }
+            $(#[test]
+            fn text() {
+                STATE.shows($text);
+            })?
 
             #[test]
-            fn in_the_dark_at_twice_the_scale() {
-                picture(Theme::Dark, SMALL, 2.0, "dark-2x");
-            }
-
-            #[test]
-            fn in_the_light_at_twice_the_scale() {
-                picture(Theme::Light, SMALL, 2.0, "light-2x");
+            #[ignore = "run by scripts/snapshots --gallery"]
+            fn gallery() {
+                STATE.render_all_looks();
             }
         }
     )*};
 }
 
-/// Sizes of the window, in logical pixels.
-const LARGE: (u32, u32) = (1280, 800);
-const SMALL: (u32, u32) = (900, 600);
-
-/// One picture in German, which is longer than most, in a small window.
-macro_rules! in_german {
-    ($($name:ident: $kind:ident, $show:expr;)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn in_german() {
-                let app = build_in(Language::De, MediaKind::$kind, Theme::Dark, SMALL, 1.0);
-                let show: fn(&TestWindow) = $show;
-                show(&app);
-                snapshot(&app, concat!("gallery/", stringify!($name), "-german"));
-            }
-        }
-    )*};
-}
-
-in_german! {
-    library_of_films: Video, |app| library(app, films());
-    library_of_songs: Audio, |app| listen(app, Page::Library);
-    nobody_shares: Video, |app| library(app, Vec::new());
-    what_is_shared: Video, |app| {
-        let mut news = overview(films());
-        news.library = shared();
-        app.set_snapshot(news);
-        app.global::<ShellAdapter>().set_page(Page::Sharing);
-    };
-    film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
-    film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
-    sheet_about_a_film: Video, |app| {
-        library(app, films());
-        about(app, films().swap_remove(3));
-    };
-    all_keys: Video, |app| {
-        library(app, films());
-        press(app, "?");
-    };
-    all_settings: Video, |app| app.global::<ShellAdapter>().set_page(Page::Settings);
-    first_questions: Video, |app| setup(app);
-}
-
-pictures! {
-    films: Video, |app| library(app, films());
-    films_as_a_list: Video, |app| {
+states! {
+    films: Video [dark, light, light_2x], |app| library(app, films());
+    films_list: Video [dark], |app| {
         library(app, films());
         app.global::<LibraryAdapter>().set_grid(false);
     };
-    films_to_go_on_with: Video, |app| {
+    films_continue: Video [dark], |app| {
         library(app, films());
         app.set_history(seen());
         library(app, films());
     };
-    films_on_this_machine: Video, |app| {
+    films_on_device: Video [dark], |app| {
         let mut news = overview(films());
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
         app.set_snapshot(news);
         app.global::<LibraryAdapter>().invoke_choose_filter(LibraryFilter::Local);
     };
-    about_a_film: Video, |app| {
+    film_details: Video [dark, german], |app| {
         let mut news = overview(films());
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
         app.set_snapshot(news);
         let film = films().swap_remove(3);
         about(app, film);
     };
-    a_download_that_waits: Video, |app| {
+    download_waiting: Video [] "Waiting at 47 %: storage limit reached: all content is in use or kept", |app| {
         let mut news = overview(films());
         news.downloads = vec![news.streams[0].file];
         news.streams[0].problem = Some(StoreError::QuotaFull);
         app.set_snapshot(news);
         about(app, films().swap_remove(1));
     };
-    about_a_song: Audio, |app| {
+    song_details: Audio [] "Mark as played", |app| {
         listen(app, Page::Library);
         about(app, songs().swap_remove(1));
     };
-    an_icon_pointed_at: Video, |app| {
+    tooltip: Video [dark], |app| {
         library(app, films());
         let icon = labelled(app, "Settings");
         let (at, size) = (icon.absolute_position(), icon.size());
@@ -156,102 +217,102 @@ pictures! {
         settle();
         settle();
     };
-    files_held_over_it: Video, |app| {
+    drop_target: Video [dark], |app| {
         library(app, films());
         app.set_drag_over(true);
     };
-    nothing_found: Video, |app| {
+    search_no_results: Video [] "No films match “ridges”", |app| {
         library(app, films());
         press(app, "/");
         "ridges".chars().for_each(|letter| press(app, letter.to_string()));
     };
-    no_films: Video, |app| library(app, Vec::new());
-    no_tracker: Video, |app| {
+    library_empty: Video [dark], |app| library(app, Vec::new());
+    tracker_unreachable: Video [] "Cannot reach the tracker", |app| {
         let mut nothing = overview(films());
         nothing.catalogue.entries.clear();
         nothing.catalogue.tracker.state = no_tracker();
         nothing.catalogue.tracker.listed = false;
         app.set_snapshot(nothing);
     };
-    one_moment: Video, |app| {
+    library_loading: Video [] "Loading library", |app| {
         let mut nothing = overview(films());
         nothing.catalogue.entries.clear();
         nothing.catalogue.tracker.listed = false;
         app.set_snapshot(nothing);
     };
-    films_without_a_tracker: Video, |app| {
+    films_offline: Video [dark], |app| {
         let mut alone = overview(films());
         alone.catalogue.tracker.state = no_tracker();
         app.set_snapshot(alone);
     };
-    songs: Audio, |app| listen(app, Page::Library);
-    nothing_comes_next: Audio, |app| {
+    songs: Audio [dark, light], |app| listen(app, Page::Library);
+    queue_empty: Audio [dark], |app| {
         library(app, songs());
         app.set_player(PlayerSnapshot::default());
     };
-    albums: Audio, |app| {
+    albums: Audio [dark], |app| {
         listen(app, Page::Library);
         app.group_by(Grouping::Albums);
     };
-    artists: Audio, |app| {
+    artists: Audio [] "1 album · 3 songs", |app| {
         listen(app, Page::Library);
         app.group_by(Grouping::Artists);
     };
-    an_album: Audio, |app| {
+    album: Audio [dark], |app| {
         listen(app, Page::Library);
         app.group_by(Grouping::Albums);
         app.open_group(0);
     };
-    an_artist: Audio, |app| {
+    artist: Audio [] "1 album · 3 songs", |app| {
         listen(app, Page::Library);
         app.group_by(Grouping::Artists);
         app.open_group(0);
     };
-    a_song: Audio, |app| listen(app, Page::Playing);
-    a_film: Video, |app| watch(app, Phase::Playing);
-    a_film_pointed_at: Video, |app| {
+    song: Audio [dark], |app| listen(app, Page::Playing);
+    film: Video [dark, light], |app| watch(app, Phase::Playing);
+    film_seek_preview: Video [dark], |app| {
         watch(app, Phase::Playing);
         point_at_the_seek_bar(app);
     };
-    a_film_and_its_speed: Video, |app| open_menu(app, "Playback options");
-    a_film_and_its_tracks: Video, |app| open_menu(app, "Audio and subtitles");
-    a_film_that_waits: Video, |app| stall(app, StallCause::SlowSource);
-    a_film_whose_sharers_give_nothing: Video, |app| stall(app, StallCause::Choked);
-    a_film_that_loads: Video, |app| watch(app, Phase::Loading);
-    a_film_that_loads_slowly: Video, |app| {
+    film_options_menu: Video [dark], |app| open_menu(app, "Playback options");
+    film_tracks_menu: Video [dark], |app| open_menu(app, "Audio and subtitles");
+    film_stalled: Video [dark], |app| stall(app, StallCause::SlowSource);
+    film_choked: Video [] "Buffering: sources are not sending at the moment; resumes when their upload limits allow", |app| stall(app, StallCause::Choked);
+    film_loading: Video [dark], |app| watch(app, Phase::Loading);
+    film_loading_slowly: Video [] "Buffering: sources are too slow; requesting from all sources", |app| {
         watch(app, Phase::Loading);
         let mut news = overview(films());
         news.streams[0].stalled = Some(StallCause::SlowSource);
         app.set_snapshot(news);
     };
-    what_comes_next_over_the_songs: Audio, |app| {
+    songs_queue_hidden: Audio [] "Show queue", |app| {
         listen(app, Page::Library);
         press(app, "q");
     };
-    a_film_at_risk: Video, |app| {
+    film_at_risk: Video [dark], |app| {
         watch(app, Phase::Playing);
         let mut news = overview(films());
         news.streams[0].available = (0..400).collect();
         app.set_snapshot(news);
     };
-    a_film_in_full_screen: Video, |app| {
+    film_fullscreen: Video [] "Exit full screen", |app| {
         watch(app, Phase::Playing);
         press(app, "f");
     };
-    a_film_alone: Video, |app| {
+    film_controls_hidden: Video [dark], |app| {
         watch(app, Phase::Playing);
         press(app, "f");
         (0..8).for_each(|_| settle());
     };
-    a_film_and_what_comes_next: Video, |app| {
+    film_queue: Video [dark, dark_2x], |app| {
         watch(app, Phase::Playing);
         queue_of_films(app);
         press(app, "q");
     };
-    a_film_that_fails: Video, |app| {
+    film_failed: Video [dark], |app| {
         watch(app, Phase::Failed(MediaFailure::InvalidData.into()));
     };
-    a_song_that_waits: Audio, |app| {
+    song_stalled: Audio [] "Buffering: download limit reached; change it under Sharing", |app| {
         listen(app, Page::Playing);
         let mut state = playing(songs().remove(1));
         state.phase = Phase::Buffering;
@@ -260,27 +321,27 @@ pictures! {
         app.set_player(state);
         app.set_snapshot(news);
     };
-    no_sound: Audio, |app| {
+    no_audio_device: Audio [] "No audio device", |app| {
         listen(app, Page::Playing);
         let mut state = playing(songs().remove(1));
         state.notice = Some(Notice::NoSoundDevice);
         app.set_player(state);
     };
-    nothing_plays: Video, |app| app.global::<ShellAdapter>().set_page(Page::Playing);
-    sharing: Video, |app| {
+    nothing_playing: Video [dark], |app| app.global::<ShellAdapter>().set_page(Page::Playing);
+    sharing: Video [dark, light, german], |app| {
         let mut news = overview(films());
         news.library = shared();
         news.cached = films().into_iter().skip(3).take(2).map(cached).collect();
         app.set_snapshot(news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
-    sharing_nothing: Video, |app| {
+    sharing_idle: Video [dark], |app| {
         let mut news = overview(films());
         news.swarm.peers.clear();
         app.set_snapshot(news);
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
-    sharing_paused_and_used_up: Video, |app| {
+    sharing_limited: Video [dark], |app| {
         let mut news = overview(films());
         news.library = shared();
         news.library.paused = true;
@@ -291,19 +352,19 @@ pictures! {
         sharing.set_error("/home/me/Films cannot be read: Permission denied".into());
         app.global::<ShellAdapter>().set_page(Page::Sharing);
     };
-    settings: Video, |app| app.global::<ShellAdapter>().set_page(Page::Settings);
-    keys: Video, |app| {
+    settings: Video [dark, light], |app| app.global::<ShellAdapter>().set_page(Page::Settings);
+    shortcuts: Video [dark], |app| {
         library(app, films());
         press(app, "?");
     };
-    first_run: Video, |app| setup(app);
-    first_run_that_tries: Video, |app| {
+    setup: Video [dark, german], |app| setup(app);
+    setup_connecting: Video [] "Connecting…", |app| {
         setup(app);
         let setup = app.global::<SetupAdapter>();
         setup.set_error(Default::default());
         setup.set_busy(true);
     };
-    a_toast: Video, |app| {
+    toast: Video [dark], |app| {
         library(app, films());
         app.global::<ShellAdapter>().set_toast("Added to queue: Clay".into());
     };

@@ -15,7 +15,7 @@ use slint::{ComponentHandle, LogicalPosition, PhysicalSize};
 use swarmplay::config::Theme;
 use swarmplay::gui::ui::{LibraryAdapter, Page, PlayerAdapter, QueueAdapter, ShellAdapter};
 use swarmplay::player::{PlayerSnapshot, QueueSnapshot};
-use view::{TestWindow, build, films, labelled, overview, playing, press, settle, snapshot, songs};
+use view::{TestWindow, build, films, labelled, overview, playing, press, settle, songs};
 
 /// Two songs after the current one.
 fn upcoming() -> QueueSnapshot {
@@ -62,7 +62,6 @@ fn record(app: &TestWindow) -> Rc<RefCell<Vec<String>>> {
 #[test]
 fn queue_is_docked_beside_library() {
     let app = music();
-    snapshot(&app, "queue-audio-dark");
     let named = || ElementHandle::find_by_accessible_label(&*app, "Meridian").count();
     let both = named();
     press(&app, "q");
@@ -73,7 +72,8 @@ fn queue_is_docked_beside_library() {
 fn empty_queue_explains_how_to_add() {
     let app = build(MediaKind::Audio, Theme::Light, (1280, 800), 1.0);
     app.set_snapshot(overview(songs()));
-    snapshot(&app, "queue-empty-light");
+    settle();
+    labelled(&app, "Queue is empty");
 }
 
 #[test]
@@ -101,11 +101,11 @@ fn keys_and_buttons_edit_queue() {
 #[test]
 fn question_mark_lists_shortcuts() {
     let app = music();
+    let shortcuts = || ElementHandle::find_by_accessible_label(&*app, "Keyboard shortcuts").count();
     press(&app, "?");
-    snapshot(&app, "keys-dark");
+    assert!(shortcuts() > 0);
     press(&app, Key::Escape);
-    let sheet = ElementHandle::find_by_accessible_label(&*app, "Keyboard shortcuts").count();
-    assert_eq!(sheet, 0);
+    assert_eq!(shortcuts(), 0);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use swarmplay::player::Notice;
 use swarmplay::tracker_client::LinkState;
 use view::{
     TestWindow, build, entry, films, labelled, no_tracker, overview, playing, press, record,
-    settle, snapshot, songs,
+    settle, songs,
 };
 
 #[test]
@@ -29,17 +29,10 @@ fn library_lists_films() {
     let app = build(MediaKind::Video, Theme::Dark, (1280, 800), 1.0);
     app.set_snapshot(overview(films()));
     app.global::<LibraryAdapter>().set_selected(1);
-    snapshot(&app, "library-video-dark");
+    settle();
     let row = labelled(&app, "The Long Ridge");
     let description = row.accessible_description().expect("described");
     assert!(description.contains("1080p · H.264"), "{description}");
-}
-
-#[test]
-fn library_light_at_2x_matches_snapshot() {
-    let app = build(MediaKind::Video, Theme::Light, (800, 500), 2.0);
-    app.set_snapshot(overview(films()));
-    snapshot(&app, "library-video-light-2x");
 }
 
 #[test]
@@ -48,7 +41,9 @@ fn music_library_shows_player_bar() {
     app.set_snapshot(overview(songs()));
     app.set_player(playing(songs().remove(1)));
     app.set_snapshot(overview(songs()));
-    snapshot(&app, "library-audio-dark");
+    settle();
+    let bar = labelled(&app, "Seek");
+    assert_eq!(bar.accessible_value().as_deref(), Some("25:30"));
 }
 
 #[test]
@@ -57,18 +52,10 @@ fn playing_film_shows_swarm_panel() {
     app.global::<ShellAdapter>().set_page(Page::Playing);
     app.set_player(playing(films().remove(1)));
     app.set_snapshot(overview(films()));
-    snapshot(&app, "playing-video-dark");
+    settle();
+    labelled(&app, "living-room");
     let bar = labelled(&app, "Seek");
     assert_eq!(bar.accessible_value().as_deref(), Some("34:00"));
-}
-
-#[test]
-fn playing_song_light_matches_snapshot() {
-    let app = build(MediaKind::Audio, Theme::Light, (1280, 800), 1.0);
-    app.global::<ShellAdapter>().set_page(Page::Playing);
-    app.set_player(playing(songs().remove(1)));
-    app.set_snapshot(overview(songs()));
-    snapshot(&app, "playing-audio-light");
 }
 
 #[test]
@@ -78,7 +65,7 @@ fn failed_film_shows_cause() {
     let mut state = playing(films().remove(1));
     state.phase = Phase::Failed(MediaFailure::InvalidData.into());
     app.set_player(state);
-    snapshot(&app, "failed-video-dark");
+    settle();
     assert!(
         ElementHandle::find_by_accessible_label(&*app, "Cannot play this file")
             .next()
@@ -92,7 +79,14 @@ fn small_window_fits_player() {
     app.global::<ShellAdapter>().set_page(Page::Playing);
     app.set_player(playing(songs().remove(1)));
     app.set_snapshot(overview(songs()));
-    snapshot(&app, "playing-audio-small-2x");
+    settle();
+    for label in ["Seek", "Pause", "Mute", "Show queue"] {
+        let control = labelled(&app, label);
+        let (at, size) = (control.absolute_position(), control.size());
+        let (right, bottom) = (at.x + size.width, at.y + size.height);
+        assert!(at.x >= 0.0 && right <= 800.0, "{label} ends at {right}");
+        assert!(at.y >= 0.0 && bottom <= 500.0, "{label} ends at {bottom}");
+    }
 }
 
 #[test]
@@ -110,7 +104,7 @@ fn empty_library_explains_tracker_failure() {
     nothing.catalogue.entries.clear();
     nothing.catalogue.tracker.state = no_tracker();
     app.set_snapshot(nothing);
-    snapshot(&app, "empty-video-dark");
+    settle();
     let title = app.global::<LibraryAdapter>().get_empty_title();
     assert_eq!(title, "Cannot reach the tracker");
 }
@@ -144,7 +138,7 @@ fn sharing_shows_scan_and_skipped_files() {
         settled: false,
     };
     app.set_snapshot(state);
-    snapshot(&app, "sharing-light");
+    settle();
     let added = Rc::new(RefCell::new(Vec::new()));
     let kept = added.clone();
     let adapter = app.global::<SharingAdapter>();

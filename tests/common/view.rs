@@ -1,13 +1,9 @@
-//! A window without a display, data to show in it, and its snapshots.
-//!
-//! Snapshots are in `tests/snapshots/`; `BLESS_SNAPSHOTS=1` writes them again, to be
-//! reviewed before they are committed.
+//! A window without a display, and data to show in it.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::cell::RefCell;
 use std::ops::Deref;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,12 +31,6 @@ use swarmplay::player::{PlayerSnapshot, QueueSnapshot};
 use swarmplay::scheduler::StreamSnapshot;
 use swarmplay::swarm::{PeerSnapshot, SwarmSnapshot};
 use swarmplay::tracker_client::{CatalogueSnapshot, LinkFailure, LinkState, TrackerLink};
-
-/// Difference of a channel, of 255, that makes a pixel differ.
-const OTHER: u8 = 40;
-
-/// Share of pixels that may differ: edges of letters.
-const TOLERANCE: f64 = 0.001;
 
 /// A window without actors.
 pub struct TestWindow {
@@ -288,46 +278,6 @@ pub fn playing(entry: FileEntry) -> PlayerSnapshot {
         has_next: true,
         ..PlayerSnapshot::default()
     }
-}
-
-/// Compares the window with its snapshot, or writes the snapshot.
-pub fn snapshot(app: &AppWindow, name: &str) {
-    settle();
-    let pixels = app.window().take_snapshot().expect("renders");
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/{name}.png"));
-    if std::env::var_os("BLESS_SNAPSHOTS").is_some() {
-        let file = std::fs::File::create(&path).expect("writes");
-        let mut encoder = png::Encoder::new(file, pixels.width(), pixels.height());
-        encoder.set_color(png::ColorType::Rgba);
-        encoder.set_compression(png::Compression::High);
-        let mut writer = encoder.write_header().expect("writes");
-        writer.write_image_data(pixels.as_bytes()).expect("writes");
-        return;
-    }
-    let file =
-        std::fs::File::open(&path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
-    let mut reader = png::Decoder::new(std::io::BufReader::new(file))
-        .read_info()
-        .expect("PNG");
-    let mut expected = vec![0; reader.output_buffer_size().expect("fits")];
-    reader.next_frame(&mut expected).expect("PNG");
-    assert_eq!(
-        expected.len(),
-        pixels.as_bytes().len(),
-        "{name}: another size"
-    );
-    let pairs = pixels
-        .as_bytes()
-        .chunks_exact(4)
-        .zip(expected.chunks_exact(4));
-    let other = |(a, b): &(&[u8], &[u8])| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > OTHER);
-    let share = pairs.filter(other).count() as f64 / (expected.len() / 4) as f64;
-    assert!(
-        share <= TOLERANCE,
-        "{name}: {:.2} % of the pixels differ",
-        share * 100.0
-    );
 }
 
 /// The control with this label.
