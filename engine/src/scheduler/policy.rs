@@ -14,7 +14,7 @@
 //! [`assignment`]: crate::scheduler::assignment
 
 use std::cmp::Reverse;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fixedbitset::FixedBitSet;
 use rand::Rng;
@@ -28,17 +28,10 @@ use crate::scheduler::peer_estimate::Peer;
 use crate::scheduler::peer_table::PeerTable;
 use crate::scheduler::reassign;
 use crate::scheduler::transfers::Transfers;
-use crate::scheduler::tuning::{Picker, Tuning};
+use crate::scheduler::tuning::{PLENTY_AHEAD, Picker, SAFETY, Tuning};
 
 /// Missing chunks considered for one decision; bounds its cost.
 const MAX_CANDIDATES: usize = 512;
-
-/// Media ahead of a playhead from which on seeds are not asked for chunks that viewers
-/// hold: there is time to wait for viewers.
-pub const PLENTY_AHEAD: Duration = Duration::from_secs(6);
-
-/// Share of a viewer's estimate that must fit before the deadline.
-pub const SAFETY: f64 = 0.7;
 
 /// Chooses new requests for one file.
 #[derive(Debug)]

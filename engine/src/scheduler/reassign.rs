@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use crate::ids::{ChunkIndex, PeerId};
 use crate::protocol::CRITICAL_WINDOW;
 use crate::scheduler::peer_estimate::Peer;
-use crate::scheduler::policy::{PLENTY_AHEAD, SAFETY};
 use crate::scheduler::transfers::Transfers;
+use crate::scheduler::tuning::{PLENTY_AHEAD, SAFETY};
 
 /// A request stays where it is until this age, beyond two round trips.
 const MIN_REASSIGN_AGE: Duration = Duration::from_millis(250);

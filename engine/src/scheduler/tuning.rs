@@ -21,6 +21,13 @@ pub const TICK_INTERVAL: Duration = Duration::from_millis(100);
 /// Interval between announcements of the playhead to peers, the tracker and the store.
 pub const POSITION_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Media ahead of a playhead from which on seeds are not asked for chunks that viewers
+/// hold: there is time to wait for viewers.
+pub const PLENTY_AHEAD: Duration = Duration::from_secs(6);
+
+/// Share of a viewer's estimate that must fit before the deadline.
+pub const SAFETY: f64 = 0.7;
+
 /// Choice of chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
