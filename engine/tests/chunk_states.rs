@@ -141,22 +141,55 @@ impl Model {
         self.handle(peer, PeerEvent::Gained(chunks));
     }
 
+    fn connect(&mut self, peer: PeerId) {
+        self.drop_requests(peer);
+        self.choking.remove(&peer);
+        self.peers.insert(peer, RoaringBitmap::new());
+        let (name, origin) = (String::new(), false);
+        self.handle(peer, PeerEvent::Connected { name, origin });
+    }
+
+    fn disconnect(&mut self, peer: PeerId) {
+        self.drop_requests(peer);
+        self.choking.remove(&peer);
+        self.peers.remove(&peer);
+        self.handle(peer, PeerEvent::Disconnected);
+    }
+
+    fn choke(&mut self, peer: PeerId, choked: bool) {
+        if choked {
+            self.drop_requests(peer);
+            self.choking.insert(peer);
+        } else {
+            self.choking.remove(&peer);
+        }
+        self.handle(peer, PeerEvent::Choked(choked));
+    }
+
+    fn fail_to_store(&mut self, nth: usize, full: bool) {
+        if let Some((peer, chunk)) = self.nth_request(nth) {
+            self.requests.remove(&(peer, chunk));
+            let error = match full {
+                true => StoreError::QuotaFull,
+                false => StoreError::Corrupt,
+            };
+            self.handle(peer, PeerEvent::NotStored(chunk, error));
+        }
+    }
+
+    fn set_playhead(&mut self, generation: u64, seconds: u32) {
+        let playhead = Playhead {
+            time: Duration::from_secs(seconds.into()),
+            speed: 100,
+            generation: Generation(generation),
+        };
+        self.core.set_playhead(self.now, playhead);
+    }
+
     fn apply(&mut self, event: Event) {
         match event {
-            Event::Connect(peer) => {
-                let peer = id(peer);
-                self.drop_requests(peer);
-                self.choking.remove(&peer);
-                self.peers.insert(peer, RoaringBitmap::new());
-                let (name, origin) = (String::new(), false);
-                self.handle(peer, PeerEvent::Connected { name, origin });
-            }
-            Event::Disconnect(peer) => {
-                self.drop_requests(id(peer));
-                self.choking.remove(&id(peer));
-                self.peers.remove(&id(peer));
-                self.handle(id(peer), PeerEvent::Disconnected);
-            }
+            Event::Connect(peer) => self.connect(id(peer)),
+            Event::Disconnect(peer) => self.disconnect(id(peer)),
             Event::Gain(peer, chunks) => self.gain(id(peer), set(&chunks)),
             Event::GainAll(peer) => self.gain(id(peer), (0..CHUNKS).collect()),
             Event::Lose(peer, chunks) => {
@@ -166,15 +199,7 @@ impl Model {
                 }
                 self.handle(id(peer), PeerEvent::Lost(chunks));
             }
-            Event::Choke(peer, choked) => {
-                if choked {
-                    self.drop_requests(id(peer));
-                    self.choking.insert(id(peer));
-                } else {
-                    self.choking.remove(&id(peer));
-                }
-                self.handle(id(peer), PeerEvent::Choked(choked));
-            }
+            Event::Choke(peer, choked) => self.choke(id(peer), choked),
             Event::Backup(peer, backup) => self.handle(id(peer), PeerEvent::Backup(backup)),
             Event::Position(peer, chunk) => {
                 let position = PeerPosition {
@@ -196,14 +221,7 @@ impl Model {
                 let reader = ReaderId(reader);
                 self.core.set_reader(self.now, reader, ChunkIndex(chunk));
             }
-            Event::Playhead(generation, seconds) => {
-                let playhead = Playhead {
-                    time: Duration::from_secs(seconds.into()),
-                    speed: 100,
-                    generation: Generation(generation),
-                };
-                self.core.set_playhead(self.now, playhead);
-            }
+            Event::Playhead(generation, seconds) => self.set_playhead(generation, seconds),
             Event::CloseReader(reader) => self.core.remove_reader(self.now, ReaderId(reader)),
             Event::DownloadAll(wanted) => {
                 self.core.set_download_all(self.now, wanted);
@@ -219,16 +237,7 @@ impl Model {
                     self.deliver(id(peer), ChunkIndex(chunk));
                 }
             }
-            Event::FailToStore(nth, full) => {
-                if let Some((peer, chunk)) = self.nth_request(nth) {
-                    self.requests.remove(&(peer, chunk));
-                    let error = match full {
-                        true => StoreError::QuotaFull,
-                        false => StoreError::Corrupt,
-                    };
-                    self.handle(peer, PeerEvent::NotStored(chunk, error));
-                }
-            }
+            Event::FailToStore(nth, full) => self.fail_to_store(nth, full),
             Event::Reject(nth, reason) => self.reject(nth, reason),
             Event::Hold(chunk) => {
                 self.have.insert(chunk);
