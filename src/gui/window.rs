@@ -61,7 +61,7 @@ pub fn build(config: &Config, mode: MediaKind) -> anyhow::Result<(AppWindow, Rc<
     player::attach(&app, &ui);
     library::attach(&app, &ui);
     groups::attach(&app, &ui);
-    language::speak(config.window.language);
+    language::select(config.window.language);
     show_config(&app, &ui, config);
     ui.update(Change::Query, |_| {});
     ui.update(Change::Player, |_| {});
@@ -196,7 +196,7 @@ fn render(app: &AppWindow, ui: &UiContext, models: &mut Models, change: Change) 
         Change::Sharing => sharing::render_errors(app, &models.sharing),
         Change::Settings => settings::render(app, &models.settings),
         Change::Language => {
-            language::speak(models.settings.language);
+            language::select(models.settings.language);
             models.library.invalidate();
             models.sharing.invalidate();
             settings::render(app, &models.settings);

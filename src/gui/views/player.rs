@@ -17,8 +17,7 @@ use crate::gui::models::playback::PlaybackModel;
 use crate::gui::models::snapshot::AppSnapshot;
 use crate::gui::models::stream_map::{cells_in_time, segments};
 use crate::gui::text::format;
-use crate::gui::text::language::stall_text;
-use crate::gui::text::reasons::playback_error;
+use crate::gui::text::reasons::{playback_error, stall_cause};
 use crate::gui::ui::{AppWindow, PlayerAdapter, Segment};
 use crate::player::{PlayerCommand, PlayerSnapshot};
 use crate::scheduler::StreamSnapshot;
@@ -153,7 +152,7 @@ fn waiting_text(state: &PlayerSnapshot, stream: Option<&StreamSnapshot>) -> Stri
             tr!("No source online. Playback starts when one is available")
         }
         (Phase::Buffering | Phase::Loading, Some(cause)) => {
-            tr!("Buffering: {}; {}", stall_text(cause), remedy(cause))
+            tr!("Buffering: {}; {}", stall_cause(cause), remedy(cause))
         }
         (Phase::Buffering, None) => tr!("Buffering"),
         _ => tr!("Loading"),

@@ -9,7 +9,7 @@ use tr::tr;
 use crate::config::{Language, Layout, Theme};
 use crate::gui::context::{Change, Handles, UiContext, spawn};
 use crate::gui::models::settings::{Identity, SettingsModel};
-use crate::gui::text::language::edit_error;
+use crate::gui::text::reasons::edit_error;
 use crate::gui::ui;
 use crate::gui::ui::{
     AboutAdapter, AppWindow, LanguageChoice, LibraryAdapter, SettingsAdapter, ShellAdapter,

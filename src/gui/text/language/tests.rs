@@ -1,4 +1,4 @@
-//! The catalogues are whole, and spoken where they should be.
+//! Selection of the language, and completeness of the catalogues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,26 +7,32 @@ use engine::io_failure::IoFailure;
 use engine::media::MediaFailure;
 use engine::protocol::{KickReason, PathReason};
 use engine::store::StoreError;
+use engine::units::UnitError;
 use rspolib::POEntry;
 
 use super::*;
-use crate::gui::text::reasons::{add_error, link_state, path_reasons, skip_reason, store_error};
+use crate::app::StartError;
+use crate::config::{ConfigError, EditError};
+use crate::gui::text::reasons::{
+    add_error, config_error, edit_error, link_state, path_reasons, skip_reason, start_error,
+    store_error, unit_error,
+};
 use crate::library::{AddError, SkipReason};
 use crate::tracker_client::{LinkFailure, LinkState};
 
 #[test]
-fn the_language_of_the_system_is_spoken_if_there_is_a_catalogue() {
-    let of = |locale: &str| of_system(Some(locale.into()));
+fn locale_selects_a_catalogue_or_english() {
+    let of = |locale: &str| of_locale(Some(locale.into()));
     assert_eq!(of("de-DE"), Language::De);
     assert_eq!(of("pt_BR.UTF-8"), Language::Pt);
     assert_eq!(of("es"), Language::Es);
     assert_eq!(of("en-GB"), Language::En);
     assert_eq!(of("fr-FR"), Language::En);
-    assert_eq!(of_system(None), Language::En);
+    assert_eq!(of_locale(None), Language::En);
 }
 
 #[test]
-fn numbers_are_told_in_the_right_form() {
+fn plural_form_follows_the_number() {
     let (.., messages) = CATALOGUES[0];
     let german = Catalogue::of(rspolib::pofile(messages).expect("a catalogue"));
     let songs = |number| german.ntranslate(number, "1 song", "{n} songs", None);
@@ -81,7 +87,7 @@ fn store_errors_are_translated() {
     assert_eq!(store_error(&StoreError::DiskFull), "the disk is full");
 }
 
-/// All reasons of the tracker and the swarm, in the language spoken.
+/// All reasons of the tracker and the swarm.
 fn typed_reasons() -> Vec<String> {
     use KickReason::{Full, Other, Protocol, Replaced, Shutdown, Version};
     use PathReason::{
@@ -150,7 +156,7 @@ fn fills(text: &str, template: &str) -> bool {
 }
 
 #[test]
-fn what_is_wrong_with_files_is_told() {
+fn configuration_errors_name_file_and_cause() {
     let path = std::path::PathBuf::from("/c.toml");
     let told = edit_error(&EditError::NotToml {
         path: path.clone(),
@@ -186,7 +192,7 @@ fn what_is_wrong_with_files_is_told() {
     assert_eq!(told, expected);
 }
 
-/// The texts below a folder: what stands between quotes after `call`, with its plural.
+/// Collects texts below a folder: string literals after `call`, with their plural.
 fn texts(folder: &Path, extension: &str, call: &str, into: &mut BTreeSet<String>) {
     for entry in walkdir::WalkDir::new(folder) {
         let path = entry.expect("a folder").into_path();
@@ -196,7 +202,7 @@ fn texts(folder: &Path, extension: &str, call: &str, into: &mut BTreeSet<String>
         }
         let text = std::fs::read_to_string(&path).expect("text");
         for (at, _) in text.match_indices(call) {
-            // Not the end of another name.
+            // `call` may be the end of a longer name.
             if text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
                 continue;
             }
@@ -229,18 +235,18 @@ fn all_texts() -> BTreeSet<String> {
     all
 }
 
-/// The places to be filled in, in any order.
-fn places(text: &str) -> BTreeMap<&str, usize> {
-    let mut places = BTreeMap::new();
+/// Placeholders of a text, in any order.
+fn placeholders(text: &str) -> BTreeMap<&str, usize> {
+    let mut placeholders = BTreeMap::new();
     for part in text.split('{').skip(1) {
         let name = part.split('}').next().unwrap_or(part);
-        *places.entry(name).or_default() += 1;
+        *placeholders.entry(name).or_default() += 1;
     }
-    places
+    placeholders
 }
 
 #[test]
-fn every_text_is_in_every_catalogue_with_the_same_places_to_fill_in() {
+fn catalogues_translate_every_text_with_its_placeholders() {
     let texts = all_texts();
     assert!(texts.len() > 200, "only {} found", texts.len());
     for (_, code, messages) in CATALOGUES {
@@ -248,7 +254,7 @@ fn every_text_is_in_every_catalogue_with_the_same_places_to_fill_in() {
         let entries: Vec<&POEntry> = catalogue.entries.iter().filter(|e| !e.obsolete).collect();
         let mut known = BTreeSet::new();
         for entry in &entries {
-            assert!(!entry.fuzzy(), "{code}: {} is a guess", entry.msgid);
+            assert!(!entry.fuzzy(), "{code}: {} is fuzzy", entry.msgid);
             known.insert(entry.msgid.clone());
             let sources = [Some(&entry.msgid), entry.msgid_plural.as_ref()];
             let sources: Vec<&String> = sources.into_iter().flatten().collect();
@@ -260,18 +266,18 @@ fn every_text_is_in_every_catalogue_with_the_same_places_to_fill_in() {
             assert_eq!(said.len(), sources.len(), "{code}: {}", entry.msgid);
             for (source, said) in sources.into_iter().zip(&said) {
                 assert!(!said.is_empty(), "{code}: {source} is not translated");
-                assert_eq!(places(source), places(said), "{code}: {said}");
+                assert_eq!(placeholders(source), placeholders(said), "{code}: {said}");
             }
         }
         let missing: Vec<_> = texts.difference(&known).collect();
-        assert!(missing.is_empty(), "{code}: not there: {missing:#?}");
+        assert!(missing.is_empty(), "{code}: missing: {missing:#?}");
         let left: Vec<_> = known.difference(&texts).collect();
-        assert!(left.is_empty(), "{code}: no longer said: {left:#?}");
+        assert!(left.is_empty(), "{code}: unused: {left:#?}");
     }
 }
 
 #[test]
-fn what_was_typed_wrong_is_told_with_what_would_be_right() {
+fn unit_errors_give_an_example() {
     use engine::units::{ByteRate, ByteSize, TransferCap};
     let told = |error: UnitError| unit_error(&error);
     let size = "much".parse::<ByteSize>().map_err(told);

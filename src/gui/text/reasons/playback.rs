@@ -1,6 +1,7 @@
 //! Failures of playback.
 
 use engine::player::{PlaybackError, SoundError};
+use engine::scheduler::StallCause;
 use tr::tr;
 
 use crate::gui::text::reasons::{io_failure, media_failure};
@@ -34,6 +35,18 @@ fn sound_error(error: SoundError) -> String {
 pub fn player_notice(notice: Notice) -> String {
     match notice {
         Notice::NoSoundDevice => tr!("No audio device"),
+    }
+}
+
+/// Cause of a stall.
+pub fn stall_cause(cause: StallCause) -> String {
+    match cause {
+        StallCause::NoSource => tr!("no source has this part"),
+        StallCause::SlowSource => tr!("sources are too slow"),
+        StallCause::Choked => tr!("sources are not sending at the moment"),
+        StallCause::Disk => tr!("the disk is full or failing"),
+        StallCause::OwnLimit => tr!("download limit reached"),
+        StallCause::Decoder => tr!("this device decodes too slowly"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::gui::context::{Change, Handles, UiContext, spawn};
 use crate::gui::settings_file::Change as SettingsChange;
 use crate::gui::text::format;
-use crate::gui::text::language::{edit_error, unit_error};
+use crate::gui::text::reasons::{edit_error, unit_error};
 use crate::gui::ui::{AppWindow, SharingAdapter};
 use crate::scheduler::SetDownloadLimit;
 use crate::store::SetQuota;
