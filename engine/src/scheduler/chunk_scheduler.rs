@@ -472,7 +472,7 @@ impl ChunkScheduler {
 fn moved(from: ChunkIndex, to: ChunkIndex) -> ReaderMove {
     match from.0.abs_diff(to.0) {
         0 => ReaderMove::None,
-        ..=FAR => ReaderMove::Near,
+        1..=FAR => ReaderMove::Near,
         _ => ReaderMove::Far,
     }
 }
