@@ -96,7 +96,7 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
     let store = &node.sources.store;
     for chunk in ask(&stream.scheduler, StreamState).await?.have {
         let chunk = ChunkIndex(chunk);
-        match ask_slow(&store, ReadChunk { file, chunk }).await? {
+        match ask_slow(store, ReadChunk { file, chunk }).await? {
             Ok(_) | Err(StoreError::NotHeld) => {}
             Err(error) => return Err(error.into()),
         }
@@ -115,7 +115,7 @@ async fn fetch_all(node: &Node, stream: &OpenedStream, path: &Path) -> anyhow::R
         tokio::time::sleep(POLL).await;
     }
     let named = ask_slow(
-        &store,
+        store,
         Export {
             file,
             path: path.to_owned(),

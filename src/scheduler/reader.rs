@@ -156,12 +156,12 @@ pub async fn read_sidecar(
     store: Addr<Store>,
     file: FileId,
 ) -> Result<Vec<u8>, StreamError> {
-    let found = ask(&announcer, FindEntry(file.to_string())).await;
+    let found = ask(announcer, FindEntry(file.to_string())).await;
     let entry = found.map_err(|_| StreamError::Closing)?;
     let small =
         |entry: &FileEntry| entry.info.kind == MediaKind::Sidecar && entry.size <= MAX_SIDECAR;
     let entry = entry.filter(small).ok_or(StreamError::UnknownFile)?;
-    let opened = ask(&streams, OpenStream(file.to_string())).await;
+    let opened = ask(streams, OpenStream(file.to_string())).await;
     let stream = opened.map_err(|_| StreamError::Closing)??;
     let size = stream.geometry.size();
     if size != entry.size {
