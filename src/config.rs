@@ -16,7 +16,9 @@ mod renamed;
 
 use std::path::PathBuf;
 
-use engine::scheduler::Picker;
+use engine::scheduler::{DEFAULT_CRITICAL_WINDOW, DEFAULT_READ_AHEAD, Picker, Tuning};
+use engine::swarm::DEFAULT_MAX_PEERS;
+use engine::tracker::DEFAULT_TIMEOUT;
 use engine::units::{ByteRate, ByteSize, HumanDuration, TransferCap};
 use serde::Deserialize;
 
@@ -82,7 +84,7 @@ impl Default for TrackerConfig {
         Self {
             listen: "0.0.0.0:7700".into(),
             heartbeat: HumanDuration::secs(10),
-            timeout: HumanDuration::secs(30),
+            timeout: HumanDuration(DEFAULT_TIMEOUT),
             max_clients: 10_000,
         }
     }
@@ -179,7 +181,7 @@ impl Default for LimitsConfig {
             upload: ByteRate::UNLIMITED,
             download: ByteRate::UNLIMITED,
             upload_per_day: TransferCap::UNLIMITED,
-            max_peers: 64,
+            max_peers: DEFAULT_MAX_PEERS,
             upload_slots: 32,
         }
     }
@@ -205,12 +207,13 @@ pub struct StreamConfig {
 
 impl Default for StreamConfig {
     fn default() -> Self {
+        let tuning = Tuning::default();
         Self {
-            read_ahead: HumanDuration::secs(60),
-            critical_window: HumanDuration::millis(1500),
-            request_timeout: HumanDuration::millis(2000),
-            requests_per_peer: 64,
-            picker: Picker::Swarm,
+            read_ahead: HumanDuration(DEFAULT_READ_AHEAD),
+            critical_window: HumanDuration(DEFAULT_CRITICAL_WINDOW),
+            request_timeout: HumanDuration(tuning.request_timeout),
+            requests_per_peer: tuning.requests_per_peer,
+            picker: tuning.picker,
         }
     }
 }

@@ -16,6 +16,7 @@ mod have_batch;
 mod joined_files;
 mod session;
 mod traffic;
+mod tuning;
 mod upload_queue;
 
 pub use self::address_book::{AddressBook, Admission, Known};
@@ -25,4 +26,8 @@ pub use self::have_batch::HaveBatch;
 pub use self::joined_files::{JoinedFile, JoinedFiles};
 pub use self::session::{Effect, Offence, Session};
 pub use self::traffic::{PeerSnapshot, SwarmSnapshot, Traffic};
+pub use self::tuning::{
+    COALESCE_DELAY, DEFAULT_MAX_PEERS, FIND_PEERS_INTERVAL, HAVE_DELAY, LINK_INTERVAL,
+    QUEUE_DELAY_CHANGE, QUEUE_DELAY_INTERVAL, REPORT_INTERVAL, WANTED_PEERS,
+};
 pub use self::upload_queue::{Upload, UploadQueue, UploadTuning};

@@ -13,10 +13,17 @@ mod registry;
 mod shared_file;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use self::client::ClientInfo;
 pub use self::planner::{Asker, Candidate, Held, Planner};
 pub use self::registry::{Outgoing, Registry};
+
+/// Interval between pushes of changes, and between checks for silent clients.
+pub const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Silence after which a client counts as offline, by default.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// State of one client.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

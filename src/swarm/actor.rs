@@ -14,8 +14,8 @@ use actix::prelude::*;
 use engine::ids::{FileId, PeerId};
 use engine::protocol::{ByeReason, Hello, PeerMessage, PeerPosition, SourceShare};
 use engine::swarm::{
-    AddressBook, Admission, Change, Choker, DailyQuota, HaveBatch, JoinedFiles, SwarmSnapshot,
-    Traffic,
+    AddressBook, Admission, Change, Choker, DailyQuota, FIND_PEERS_INTERVAL, HaveBatch,
+    JoinedFiles, REPORT_INTERVAL, SwarmSnapshot, Traffic, WANTED_PEERS,
 };
 use engine::units::TransferCap;
 
@@ -34,22 +34,9 @@ use crate::tracker_client::{ForgetPeers, SendReport, TrackerClient, WantPeers};
 /// Interval of dials and choke turns.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Time in which stored chunks are gathered before they are announced. Peers wait
-/// for announcements, so this is short.
-const GATHER: Duration = Duration::from_millis(50);
-
-/// Interval of reports to the tracker.
-const REPORT_INTERVAL: Duration = Duration::from_secs(2);
-
 /// Interval at which the counters of the daily quota are saved: uploads of this time
 /// go uncounted if the program is killed.
 const SAVE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Interval at which peers are asked for again while a file is fetched.
-const ASK_INTERVAL: Duration = Duration::from_secs(15);
-
-/// Peers asked for at once.
-const WANTED_PEERS: u32 = 30;
 
 /// Identity and limits of the swarm.
 #[derive(Debug, Clone)]
@@ -323,7 +310,7 @@ impl Actor for Swarm {
         ctx.run_interval(SAVE_INTERVAL, |actor, _| {
             actor.settings.quota_file.save_changes(&mut actor.quota);
         });
-        ctx.run_interval(ASK_INTERVAL, |actor, _| {
+        ctx.run_interval(FIND_PEERS_INTERVAL, |actor, _| {
             for (file, _) in actor.files.iter() {
                 actor.ask_for_peers(file);
             }

@@ -23,7 +23,7 @@ use engine::media::Geometry;
 use engine::protocol::{ByeReason, Hello, PeerMessage, PeerPosition};
 use engine::scheduler::PeerEvent;
 use engine::store::StoreError;
-use engine::swarm::{Effect, Offence, Session, Upload};
+use engine::swarm::{COALESCE_DELAY, Effect, LINK_INTERVAL, Offence, Session, Upload};
 use roaring::RoaringBitmap;
 
 use crate::net::{LinkReader, LinkWriter, PeerLink};
@@ -32,13 +32,6 @@ use crate::store::{GetHolding, Put, Store};
 use crate::swarm::uploader::{UploadEvent, Uploader};
 use crate::swarm::{PeerSnapshot, SwarmEvent};
 use crate::wire::WireError;
-
-/// Interval of pings, silence checks and state reports to the swarm.
-const TICK: Duration = Duration::from_secs(1);
-
-/// Time for which an announcement waits for a message to go with. A wake-up costs
-/// the peer more than reading a message.
-const SOON: Duration = Duration::from_millis(100);
 
 /// Event for the swarm.
 #[derive(Debug, Message)]
@@ -154,7 +147,7 @@ impl Connection {
     /// Schedules the announcements that wait, when the first of them was queued.
     fn send_soon(&self, ctx: &mut Context<Self>, first: bool) {
         if first {
-            ctx.run_later(SOON, Self::send_waiting);
+            ctx.run_later(COALESCE_DELAY, Self::send_waiting);
         }
     }
 
@@ -338,7 +331,7 @@ impl Actor for Connection {
         }
         let turns = ctx.address().recipient();
         self.notify_uploader(UploadEvent::Joined(self.info.peer, turns));
-        every(ctx, TICK, Self::tick);
+        every(ctx, LINK_INTERVAL, Self::tick);
         self.tick(ctx);
     }
 

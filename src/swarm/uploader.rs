@@ -5,22 +5,15 @@
 //! passes through it.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::prelude::*;
 use engine::ids::{ChunkIndex, FileId, PeerId};
 use engine::protocol::{QueueDelay, RejectReason, SourceShare};
-use engine::swarm::{Upload, UploadQueue, UploadTuning};
+use engine::swarm::{QUEUE_DELAY_CHANGE, QUEUE_DELAY_INTERVAL, Upload, UploadQueue, UploadTuning};
 
 use crate::net::LinkLimits;
 use crate::runtime::every;
-
-/// Interval of queue delay announcements, and of the search for peers that do not
-/// read and keep others waiting.
-const TICK: Duration = Duration::from_millis(200);
-
-/// Change of the queue delay that is announced.
-const DELAY_CHANGE: Duration = Duration::from_millis(250);
 
 /// Event of a connection.
 #[derive(Debug, Message)]
@@ -116,8 +109,8 @@ impl Uploader {
     fn announce_delay(&mut self) {
         let delay = self.uploads.queue_delay(Instant::now());
         let announced = self.announced_delay;
-        let changed = delay.all.abs_diff(announced.all) >= DELAY_CHANGE;
-        if !changed && delay.critical.abs_diff(announced.critical) < DELAY_CHANGE {
+        let changed = delay.all.abs_diff(announced.all) >= QUEUE_DELAY_CHANGE;
+        if !changed && delay.critical.abs_diff(announced.critical) < QUEUE_DELAY_CHANGE {
             return;
         }
         self.announced_delay = delay;
@@ -137,7 +130,7 @@ impl Actor for Uploader {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        every(ctx, TICK, |actor, _| {
+        every(ctx, QUEUE_DELAY_INTERVAL, |actor, _| {
             actor.serve();
             actor.announce_delay();
             let uploads = &actor.uploads;

@@ -10,7 +10,7 @@ use engine::ids::PeerId;
 use engine::protocol::{
     ClientMessage, KickReason, PROTOCOL_VERSION, Register, TrackerMessage, Welcome,
 };
-use engine::tracker::{ClientInfo, Outgoing, Registry};
+use engine::tracker::{ClientInfo, FLUSH_INTERVAL, Outgoing, Registry};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -19,9 +19,6 @@ use crate::net::LinkWriter;
 use crate::runtime::Close;
 use crate::tracker::session::Session;
 use crate::tracker::{ClientGone, CloseSession, FromClient, ToClient, TrackerState};
-
-/// Interval of pushes and silence checks.
-const TICK: Duration = Duration::from_millis(250);
 
 /// Settings of the tracker.
 #[derive(Debug, Clone)]
@@ -150,7 +147,7 @@ impl Actor for Tracker {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(TICK, |actor, _| actor.tick());
+        ctx.run_interval(FLUSH_INTERVAL, |actor, _| actor.tick());
     }
 }
 

@@ -7,11 +7,12 @@ use actix::prelude::*;
 use engine::media::Geometry;
 use engine::protocol::PathReason;
 use engine::scheduler::PeerEvent;
+use engine::swarm::HAVE_DELAY;
 use roaring::RoaringBitmap;
 
 use crate::store::StoreEvent;
 use crate::swarm::SwarmEvent;
-use crate::swarm::actor::{GATHER, Swarm};
+use crate::swarm::actor::Swarm;
 use crate::swarm::connection::{ConnectionEvent, HoldingsChanged};
 use crate::tracker_client::PeersFound;
 
@@ -42,7 +43,7 @@ impl Handler<StoreEvent> for Swarm {
         match event {
             StoreEvent::Stored { file, chunk } => {
                 if self.batch.add(file, chunk) {
-                    ctx.run_later(GATHER, Self::announce_batch);
+                    ctx.run_later(HAVE_DELAY, Self::announce_batch);
                 }
             }
             StoreEvent::Opened { file, .. } => self.announce_all_held(ctx, file),
