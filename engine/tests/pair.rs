@@ -95,19 +95,19 @@ impl Pair {
     fn interested() -> Self {
         let mut pair = Self::new();
         let want = pair.viewer.session.want(FILE, geometry());
-        pair.to_server(want);
+        pair.send_to_server(want);
         pair.pass();
         pair.server.take();
         pair
     }
 
-    fn to_server(&mut self, message: impl Into<Option<PeerMessage>>) {
+    fn send_to_server(&mut self, message: impl Into<Option<PeerMessage>>) {
         let arrival = self.now + LATENCY;
         let message = message.into().map(|message| (arrival, message));
         self.server.inbox.extend(message);
     }
 
-    fn to_viewer(&mut self, message: impl Into<Option<PeerMessage>>) {
+    fn send_to_viewer(&mut self, message: impl Into<Option<PeerMessage>>) {
         let arrival = self.now + LATENCY;
         let message = message.into().map(|message| (arrival, message));
         self.viewer.inbox.extend(message);
@@ -152,30 +152,30 @@ impl Pair {
             .viewer
             .session
             .request(FILE, ChunkIndex(chunk), DEADLINE);
-        self.to_server(message);
+        self.send_to_server(message);
     }
 
     fn recall(&mut self, chunk: u32) {
         let message = self.viewer.session.recall(FILE, ChunkIndex(chunk));
-        self.to_server(message);
+        self.send_to_server(message);
     }
 
     fn cancel(&mut self, chunk: u32) {
         let message = self.viewer.session.cancel(FILE, ChunkIndex(chunk));
-        self.to_server(message);
+        self.send_to_server(message);
     }
 
     /// Sends a chunk if the viewer waits for it. Returns whether it does.
     fn serve(&mut self, index: u32) -> bool {
         let waits = self.server.session.answer(FILE, ChunkIndex(index));
-        self.to_viewer(waits.then(|| chunk(index)));
+        self.send_to_viewer(waits.then(|| chunk(index)));
         waits
     }
 
     /// Rejects a request if the viewer waits for the answer. Returns whether it does.
     fn reject(&mut self, index: u32, reason: RejectReason) -> bool {
         let waits = self.server.session.answer(FILE, ChunkIndex(index));
-        self.to_viewer(waits.then(|| rejection(index, reason)));
+        self.send_to_viewer(waits.then(|| rejection(index, reason)));
         waits
     }
 
@@ -215,13 +215,13 @@ fn rejected(chunk: u32, reason: RejectReason) -> Effect {
 fn conversation_runs_from_interest_to_bye() {
     let mut pair = Pair::new();
     let want = pair.viewer.session.want(FILE, geometry());
-    pair.to_server(want);
+    pair.send_to_server(want);
     pair.pass();
     let wanted = [Effect::TellHoldings(FILE), Effect::Wants(true)];
     assert_eq!(pair.server.take(), wanted);
 
     let held: RoaringBitmap = (0..CHUNKS).collect();
-    pair.to_viewer(PeerMessage::Have {
+    pair.send_to_viewer(PeerMessage::Have {
         file: FILE,
         geometry: geometry(),
         chunks: held.clone(),
@@ -239,8 +239,8 @@ fn conversation_runs_from_interest_to_bye() {
     assert_eq!(pair.viewer.take(), [arrived(2)]);
 
     let unwant = pair.viewer.session.unwant(FILE);
-    pair.to_server(unwant);
-    pair.to_server(PeerMessage::Bye {
+    pair.send_to_server(unwant);
+    pair.send_to_server(PeerMessage::Bye {
         reason: ByeReason::Idle,
         text: "idle".into(),
     });
@@ -281,10 +281,10 @@ fn news_about_a_file_reaches_interested_peers_only() {
     };
     let mut pair = Pair::interested();
     for message in news() {
-        pair.to_viewer(message);
+        pair.send_to_viewer(message);
     }
     for message in news() {
-        pair.to_server(message);
+        pair.send_to_server(message);
     }
     pair.pass();
     let told = [
@@ -372,7 +372,7 @@ fn rejection_that_crosses_a_cancel_is_ignored() {
 fn choked_peer_is_rejected_until_unchoked() {
     let mut pair = Pair::interested();
     let choke = pair.server.session.set_choking(true);
-    pair.to_viewer(choke);
+    pair.send_to_viewer(choke);
     pair.request(0);
     pair.pass();
     let rejected = rejected(0, RejectReason::Choked);
@@ -380,7 +380,7 @@ fn choked_peer_is_rejected_until_unchoked() {
     assert!(pair.viewer.session.is_choked());
 
     let unchoke = pair.server.session.set_choking(false);
-    pair.to_viewer(unchoke);
+    pair.send_to_viewer(unchoke);
     pair.pass();
     assert_eq!(pair.viewer.take(), [Effect::Choked(false)]);
     pair.request(0);
@@ -399,7 +399,7 @@ fn lost_interest_drops_waiting_requests() {
     pair.request(3);
     pair.cancel(3);
     let unwant = pair.viewer.session.unwant(FILE);
-    pair.to_server(unwant);
+    pair.send_to_server(unwant);
     pair.request(2);
     pair.pass();
     let rejected = rejected(2, RejectReason::NotHeld);
@@ -412,7 +412,7 @@ fn ping_measures_the_round_trip() {
     let mut pair = Pair::new();
     let ping = pair.viewer.session.tick(pair.now).unwrap();
     assert!(matches!(ping, Some(PeerMessage::Ping(_))), "{ping:?}");
-    pair.to_server(ping);
+    pair.send_to_server(ping);
     pair.pass();
     assert_eq!(pair.viewer.take(), [Effect::Rtt(LATENCY * 2)]);
     assert_eq!(pair.viewer.session.tick(pair.now), Ok(None), "too soon");
@@ -423,7 +423,7 @@ fn ping_measures_the_round_trip() {
 fn unrequested_chunks_close_the_link() {
     let mut pair = Pair::interested();
     for _ in 0..100 {
-        pair.to_viewer(chunk(1));
+        pair.send_to_viewer(chunk(1));
     }
     pair.pass();
     let offence = pair.viewer.offence.unwrap();
@@ -435,7 +435,7 @@ fn unrequested_chunks_close_the_link() {
 fn too_many_requests_close_the_link() {
     let mut pair = Pair::interested();
     for chunk in 0..300 {
-        pair.to_server(request(chunk));
+        pair.send_to_server(request(chunk));
     }
     pair.pass();
     let offence = pair.server.offence.unwrap();
@@ -445,7 +445,7 @@ fn too_many_requests_close_the_link() {
 #[test]
 fn second_hello_closes_the_link() {
     let mut pair = Pair::new();
-    pair.to_server(PeerMessage::Hello(Hello {
+    pair.send_to_server(PeerMessage::Hello(Hello {
         version: PROTOCOL_VERSION,
         peer: PeerId([2; 16]),
         name: "viewer".into(),
