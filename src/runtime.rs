@@ -62,15 +62,14 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
     eprintln!("swarmplay: internal error in thread {thread} at {place}: {message}");
 }
 
-/// How often an ending actor is looked at.
+/// Interval at which [`close`] checks whether an actor has stopped.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// When the first actor of this program asked to be called.
+/// Origin of all timer periods.
 static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Calls an actor every `period`, from the next whole period since the program's
-/// beginning on. So the periods of all actors fall together where they can: to be
-/// woken costs more than what is then done.
+/// Calls `work` every `period`. Periods count from one origin, so that timers of all
+/// actors coincide where they can: a wake-up costs more than the work it starts.
 pub fn every<A>(
     ctx: &mut Context<A>,
     period: Duration,
@@ -86,12 +85,12 @@ pub fn every<A>(
     });
 }
 
-/// Ends an actor after it has said its goodbyes.
+/// Stops an actor after it has closed its links.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Close;
 
-/// Tells an actor to end and waits until it has, for `patience` at most.
+/// Stops an actor and waits until it has stopped, at most for `patience`.
 pub async fn close<A>(actor: &Addr<A>, patience: Duration)
 where
     A: Actor<Context = Context<A>> + Handler<Close>,
@@ -103,6 +102,6 @@ where
         }
     };
     if tokio::time::timeout(patience, ended).await.is_err() {
-        tracing::warn!(actor = std::any::type_name::<A>(), "does not end");
+        tracing::warn!(actor = std::any::type_name::<A>(), "actor does not stop");
     }
 }

@@ -58,7 +58,7 @@ pub enum ConfigSource {
     FirstRun(FirstRun),
 }
 
-/// What the window needs to start the actors.
+/// Parameters of the actors that the window starts.
 #[derive(Clone)]
 struct Launch {
     mode: MediaKind,

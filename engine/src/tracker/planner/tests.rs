@@ -1,4 +1,4 @@
-//! Who is named, and that it stays bounded.
+//! Choice of peers, and its bounds.
 
 use std::collections::HashMap;
 
