@@ -3,6 +3,7 @@
 mod common;
 
 use common::{client, eventually, noise, open, run, tracker};
+use engine::ids::FileId;
 use engine::media::SidecarRole;
 use engine::units::ByteSize;
 use swarmplay::handles::ActorHandles;
@@ -166,6 +167,34 @@ fn ffmpeg_decodes_every_sample_from_start_and_middle() {
     });
 }
 
+/// Expects the film under its named address, and only the sidecar `id`, with content
+/// `body`, where sidecars are read.
+async fn expect_separate_routes(viewer: &swarmplay::app::Node, id: FileId, body: &[u8]) {
+    let gateway = viewer.gateway.as_ref().expect("gateway");
+    let http = gateway.address;
+    let ActorHandles {
+        announcer,
+        streams,
+        store,
+        ..
+    } = viewer.sources.clone();
+    let find = swarmplay::tracker_client::FindEntry("Harbour.mp4".into());
+    let entry = announcer.send(find).await.expect("announcer");
+    let entry = entry.expect("listed");
+    let address = gateway.named_url(&entry);
+    assert!(address.ends_with("/Harbour%2Emp4"), "{address}");
+    let path = address.split_once(&http.to_string()).expect("address").1;
+    let (head, _) = ask(http, &format!("HEAD {path} HTTP/1.1")).await;
+    assert!(head.contains("200 ok"), "{head}");
+    let film = entry.id;
+    let (head, _) = ask(http, &format!("GET /sidecar/{film} HTTP/1.1")).await;
+    assert!(head.contains("404"), "a film is no sidecar: {head}");
+    let refused = read_sidecar(&announcer, &streams, store.clone(), film).await;
+    assert!(refused.is_err(), "a film must not be read into memory");
+    let read = read_sidecar(&announcer, &streams, store, id).await;
+    assert_eq!(read.expect("a sidecar"), body);
+}
+
 #[test]
 fn sidecars_are_served_by_their_own_id() {
     let dir = tempfile::tempdir().expect("folder");
@@ -208,35 +237,7 @@ fn sidecars_are_served_by_their_own_id() {
             status.contains("streams") && !status.contains(&id.to_string()),
             "{status}"
         );
-        let find = swarmplay::tracker_client::FindEntry("Harbour.mp4".into());
-        let film = viewer
-            .sources
-            .announcer
-            .send(find)
-            .await
-            .expect("announcer");
-        let entry = film.expect("it is there");
-        let address = viewer.gateway.as_ref().expect("gateway").named_url(&entry);
-        assert!(address.ends_with("/Harbour%2Emp4"), "{address}");
-        let path = address
-            .split_once(&http.to_string())
-            .expect("its address")
-            .1;
-        let (head, _) = ask(http, &format!("HEAD {path} HTTP/1.1")).await;
-        assert!(head.contains("200 ok"), "{head}");
-        let film = entry.id;
-        let (head, _) = ask(http, &format!("GET /sidecar/{film} HTTP/1.1")).await;
-        assert!(head.contains("404"), "a film is no sidecar: {head}");
-        let ActorHandles {
-            announcer,
-            streams,
-            store,
-            ..
-        } = viewer.sources.clone();
-        let refused = read_sidecar(&announcer, &streams, store.clone(), film).await;
-        assert!(refused.is_err(), "nobody wants a film in memory");
-        let read = read_sidecar(&announcer, &streams, store, id).await;
-        assert_eq!(read.expect("it is here"), body);
+        expect_separate_routes(&viewer, id, &body).await;
         let (_, listed) = ask(http, "GET /playlist.m3u8 HTTP/1.1").await;
         assert!(!String::from_utf8_lossy(&listed).contains("poster"));
 

@@ -128,7 +128,7 @@ fn song_plays_seeks_and_survives_device_loss() {
     // The audio device disappears and returns.
     stage.stop_sound();
     wait_for("it to be missed", || {
-        stage.logs("no sound device").then_some(())
+        stage.logs("sound device unavailable").then_some(())
     });
     stage.start_sound();
     heard(&stage);

@@ -5,7 +5,7 @@ mod order;
 use std::collections::HashMap;
 
 use crate::ids::FileId;
-use crate::media::{FileEntry, MediaKind, Sidecar};
+use crate::media::{FileEntry, MediaKind};
 use crate::protocol::{CatalogueDelta, Publish};
 
 pub use self::order::{Search, Sort, by_title, filter_and_sort, folded};
@@ -84,7 +84,9 @@ impl Catalogue {
     /// A sidecar named by an entry; the tracker lists none.
     fn sidecar(&self, id: FileId) -> Option<FileEntry> {
         let mut named = self.all().flat_map(|entry| &entry.info.sidecars);
-        named.find(|sidecar| sidecar.id == id).map(Sidecar::entry)
+        named
+            .find(|sidecar| sidecar.id == id)
+            .map(FileEntry::of_sidecar)
     }
 
     fn all(&self) -> impl Iterator<Item = &FileEntry> {

@@ -184,7 +184,7 @@ fn share(library: &mut Library, path: &Path, stamp: Stamp, set: SidecarSet, hash
             path,
             tree,
         });
-        added.push(sidecar.entry());
+        added.push(FileEntry::of_sidecar(&sidecar));
     }
     added.push(entry);
     let orphans = library.sidecars.put(path.to_owned(), set);

@@ -14,7 +14,14 @@ const BORDERS: [(&[&str], &[&str]); 10] = [
     (&["slint"], &["src/gui.rs", "src/gui"]),
     (&["kira"], &["src/player/sound"]),
     (&["cpal"], &["src/player/sound"]),
-    (&["rtrb"], &["src/player/sound", "src/player/pipeline"]),
+    (
+        &["rtrb"],
+        &[
+            "src/player/sound",
+            "src/player/pipeline",
+            "src/player/pipeline.rs",
+        ],
+    ),
     (
         &["redb"],
         &["src/library/index.rs", "src/player/history_file.rs"],

@@ -9,7 +9,7 @@ use super::source::{Source, crates, named_paths};
 /// Subsystems of the engine, the lowest rank first. Those of one rank do not
 /// import each other.
 const ENGINE: [&[&str]; 5] = [
-    &["ids", "throughput", "units"],
+    &["ids", "io_failure", "throughput", "units"],
     &["media"],
     &["integrity", "protocol"],
     &["catalogue", "store"],

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::FileId;
 use crate::media::geometry::Geometry;
-use crate::media::info::MediaInfo;
+use crate::media::info::{MediaInfo, MediaKind};
+use crate::media::sidecar::{SIDECAR_CHUNK, Sidecar, SidecarRole};
 use crate::media::timeline::Timeline;
 
 /// Shared file as the catalogue lists it.
@@ -28,6 +29,24 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
+    /// Catalogue entry under which a sidecar is fetched.
+    pub fn of_sidecar(sidecar: &Sidecar) -> Self {
+        let name = match sidecar.role {
+            SidecarRole::Poster => "poster.jpg",
+            SidecarRole::Storyboard => "storyboard.jpg",
+            SidecarRole::Waveform => "waveform.bin",
+            SidecarRole::Subtitles => "subtitles.txt",
+        };
+        Self {
+            id: sidecar.id,
+            name: name.into(),
+            size: sidecar.size,
+            chunk_size: SIDECAR_CHUNK,
+            info: MediaInfo::new(MediaKind::Sidecar, 1),
+            sources: 0,
+        }
+    }
+
     /// Title from the tags, or the name without its extension.
     pub fn display_title(&self) -> &str {
         if !self.info.title.is_empty() {

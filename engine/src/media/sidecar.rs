@@ -7,8 +7,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::FileId;
-use crate::media::entry::FileEntry;
-use crate::media::info::{MediaInfo, MediaKind};
 
 /// Bytes per chunk of a sidecar.
 pub const SIDECAR_CHUNK: u32 = 64 << 10;
@@ -55,24 +53,4 @@ pub struct Sidecar {
     pub pictures: u32,
     /// Language of subtitles: an ISO 639 code, other text from the file name, or empty.
     pub language: String,
-}
-
-impl Sidecar {
-    /// Catalogue entry under which it is fetched.
-    pub fn entry(&self) -> FileEntry {
-        let name = match self.role {
-            SidecarRole::Poster => "poster.jpg",
-            SidecarRole::Storyboard => "storyboard.jpg",
-            SidecarRole::Waveform => "waveform.bin",
-            SidecarRole::Subtitles => "subtitles.txt",
-        };
-        FileEntry {
-            id: self.id,
-            name: name.into(),
-            size: self.size,
-            chunk_size: SIDECAR_CHUNK,
-            info: MediaInfo::new(MediaKind::Sidecar, 1),
-            sources: 0,
-        }
-    }
 }

@@ -98,7 +98,7 @@ fn file_without_media_gets_no_sidecars() {
         folder: folder.path(),
         cancelled: &cancelled,
     };
-    let entry = sidecar(SidecarRole::Poster, 1).entry();
+    let entry = FileEntry::of_sidecar(&sidecar(SidecarRole::Poster, 1));
     let path = folder.path().join("text.mp4");
     std::fs::write(&path, "no film").expect("writable");
     let (made, gain) = maker.make(&path, &entry).expect("ffmpeg runs");

@@ -118,6 +118,12 @@ fn peer_messages_keep_their_bytes() {
             text: "chunk 3".into(),
         },
     );
+    check(RECALL, PeerMessage::Recall { file, chunk });
+}
+
+#[test]
+fn positions_and_delays_keep_their_bytes() {
+    let file = FILE;
     check(
         POSITION,
         PeerMessage::Position {
@@ -167,7 +173,6 @@ fn peer_messages_keep_their_bytes() {
             uplink: None,
         }),
     );
-    check(RECALL, PeerMessage::Recall { file, chunk });
 }
 
 #[test]
