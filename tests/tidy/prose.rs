@@ -77,12 +77,13 @@ fn doc_comments_name_their_subject() {
     let openings = openings(&everything());
     let questions = questions(&openings);
     let allowed = openings.len() * MAX_QUESTIONS / 100;
-    println!(
-        "{} of {} doc comments open with a question word",
+    assert!(
+        questions.len() <= allowed,
+        "{} of {} doc comments:\n{}",
         questions.len(),
-        openings.len()
+        openings.len(),
+        questions.join("\n")
     );
-    assert!(questions.len() <= allowed, "\n{}\n", questions.join("\n"));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn climbs(sources: &[Source], ranks: &[&[&str]], level: usize) -> Vec<String> {
     violations
 }
 
-fn below<'a>(sources: &'a [Source], folder: &str) -> Vec<Source> {
+fn below(sources: &[Source], folder: &str) -> Vec<Source> {
     let inside = sources
         .iter()
         .filter(|source| source.path.starts_with(folder));
