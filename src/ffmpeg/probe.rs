@@ -205,6 +205,7 @@ pub fn probe(ffprobe: &Path, file: &Path, cancelled: &AtomicBool) -> Result<Medi
 }
 
 /// Start time of the container in seconds, usually 0. `None` if unknown.
+#[cfg(feature = "gui")]
 pub fn probe_start(ffprobe: &Path, file: &Path, cancelled: &AtomicBool) -> Option<f64> {
     let tool = Tool {
         program: ffprobe,
