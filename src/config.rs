@@ -6,7 +6,7 @@
 //! key and valid values. `config/tracker.toml` and `config/client.toml` list every key with
 //! its default; a test keeps them equal to [`Config::default`].
 //!
-//! * [`load`]: reads all sources.
+//! * [`mod@load`]: reads all sources.
 //! * [`renamed`]: old names of keys.
 //! * [`edit`]: changes the user's file.
 

@@ -1,6 +1,6 @@
 //! Sockets.
 //!
-//! * [`accept`], [`dial`]: both ends of a new link.
+//! * [`mod@accept`], [`mod@dial`]: both ends of a new link.
 //! * [`link`], [`writer`]: its incoming and outgoing half.
 //! * [`rate_limit`]: limits shared by all links.
 //! * [`send_queue`], [`socket_options`]: what the kernel does with a link.

@@ -19,7 +19,7 @@
 //! * [`actor`]: mailbox; file operations run on the blocking pool.
 //! * [`content`]: files, hashes and trust of one content.
 //! * [`read`]: verified reads.
-//! * [`write`]: verified writes, erasure of evicted chunks.
+//! * [`mod@write`]: verified writes, erasure of evicted chunks.
 //! * [`retention`]: pin, export, forget.
 //! * [`disk`]: blocking file operations.
 //!

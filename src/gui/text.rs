@@ -2,7 +2,7 @@
 //!
 //! * [`language`]: the language of the window and its catalogues.
 //! * [`reasons`]: causes and errors of other parts of the program, translated.
-//! * [`format`]: figures and counts. [`codecs`], [`tracks`]: names of codecs,
+//! * [`mod@format`]: figures and counts. [`codecs`], [`tracks`]: names of codecs,
 //!   resolutions, languages and tracks.
 
 pub mod codecs;

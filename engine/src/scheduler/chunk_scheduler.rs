@@ -334,7 +334,7 @@ impl ChunkScheduler {
     }
 
     /// Releases silent peers, moves late requests and issues new ones. Returns stalls
-    /// that began, with their causes. To be called every [`TICK_INTERVAL`].
+    /// that began, with their causes. To be called every [`crate::scheduler::TICK_INTERVAL`].
     pub fn tick(&mut self, now: Instant) -> Vec<(ChunkIndex, StallCause)> {
         let tuning = self.policy.tuning();
         release_silent(now, &mut self.transfers, tuning.request_timeout);
