@@ -152,8 +152,8 @@ fn views_do_not_import_each_other() {
     expect_none(&entangled_views(&crates()));
 }
 
-/// Modules that import themselves by way of others. A
-/// contract that re-exports its children does not count.
+/// Modules that import themselves by way of others. A contract that re-exports its
+/// children does not count.
 fn circles(sources: &[Source]) -> Vec<String> {
     let named: BTreeMap<Vec<String>, &Source> = sources
         .iter()
