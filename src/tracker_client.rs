@@ -5,7 +5,7 @@
 //! registers, publishes the whole file list and repeats its open questions.
 //!
 //! * [`actor`]: mailbox and link.
-//! * [`mod@dial`]: registration.
+//! * [`mod@dial`]: registration at the tracker.
 //! * [`questions`]: open questions.
 //! * [`link_state`]: states and failures of the link.
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::expect_none;
-use super::source::{Source, crates, named_paths};
+use super::source::{Source, named_paths, sources};
 
 /// Subsystems of the engine, the lowest rank first. Those of one rank do not
 /// import each other.
@@ -97,30 +97,21 @@ fn climbs(sources: &[Source], ranks: &[&[&str]], level: usize) -> Vec<String> {
     violations
 }
 
-fn below(sources: &[Source], folder: &str) -> Vec<Source> {
-    let inside = sources
-        .iter()
-        .filter(|source| source.path.starts_with(folder));
-    inside
-        .map(|source| Source::new(source.path.clone(), source.text.clone()))
-        .collect()
-}
-
 #[test]
 fn engine_imports_go_down() {
-    let mut sources = below(&crates(), "engine/src");
+    let mut sources = sources(&["engine/src"]);
     sources.retain(|source| !source.path.ends_with("fixtures.rs"));
     expect_none(&climbs(&sources, &ENGINE, 0));
 }
 
 #[test]
 fn program_imports_go_down() {
-    expect_none(&climbs(&below(&crates(), "src"), &PROGRAM, 0));
+    expect_none(&climbs(&sources(&["src"]), &PROGRAM, 0));
 }
 
 #[test]
 fn window_imports_go_down() {
-    let mut sources = below(&crates(), "src/gui");
+    let mut sources = sources(&["src/gui"]);
     // `run` wires all parts.
     sources.retain(|source| !source.path.ends_with("gui/run.rs"));
     expect_none(&climbs(&sources, &WINDOW, 1));
@@ -149,7 +140,7 @@ fn entangled_views(sources: &[Source]) -> Vec<String> {
 
 #[test]
 fn views_do_not_import_each_other() {
-    expect_none(&entangled_views(&crates()));
+    expect_none(&entangled_views(&sources(&["src/gui/views"])));
 }
 
 /// Modules that import themselves by way of others. A contract that re-exports its
@@ -210,12 +201,12 @@ const REMAINING: [&str; 10] = [
 
 #[test]
 fn engine_modules_form_no_circles() {
-    expect_none(&circles(&below(&crates(), "engine/src")));
+    expect_none(&circles(&sources(&["engine/src"])));
 }
 
 #[test]
 fn program_modules_form_no_further_circles() {
-    assert_eq!(circles(&below(&crates(), "src")), REMAINING);
+    assert_eq!(circles(&sources(&["src"])), REMAINING);
 }
 
 #[test]

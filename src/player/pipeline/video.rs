@@ -167,7 +167,7 @@ fn decode(
         let reader = BufReader::new(cues);
         std::thread::spawn(move || read_cues(reader, from, |cue| shared.add_cue(cue)));
     }
-    // Where the kernel refuses, the default size has to do.
+    // The default size is enough if the kernel refuses a larger one.
     let _ = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE);
     let (frames, queue) = sync_channel(QUEUE);
     let (recycle, recycled) = sync_channel(QUEUE);
